@@ -1,0 +1,2 @@
+//! Placeholder until the build driver lands.
+fn main() {}

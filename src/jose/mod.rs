@@ -1,0 +1,1 @@
+//! JOSE: base64url, JWK, JWS and JWT. Knows nothing of OAuth.
