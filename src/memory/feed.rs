@@ -1,0 +1,88 @@
+//! The feed in memory.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Moment, UnixTime};
+use crate::ports::Call;
+use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, KEPT};
+use crate::token::{FeedAnswer, Revocation};
+
+/// The state of the feed.
+#[derive(Debug)]
+pub struct FeedState {
+    id: String,
+    epoch: u32,
+    head: u64,
+    low: u64,
+    entries: BTreeMap<u64, (Revocation, UnixTime)>,
+    sources: BTreeMap<String, u64>,
+}
+
+impl FeedState {
+    /// An empty feed of this name.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            epoch: 1,
+            head: 0,
+            low: 0,
+            entries: BTreeMap::new(),
+            sources: BTreeMap::new(),
+        }
+    }
+
+    /// Does one verb.
+    pub fn apply(&mut self, call: Call<FeedVerb>) -> FeedObjectAnswer {
+        match call.verb {
+            FeedVerb::Append(verb) => FeedObjectAnswer::Append(self.append(*verb, call.at.now)),
+            FeedVerb::Since(verb) => {
+                FeedObjectAnswer::Since(self.since(&verb.feed, verb.cursor))
+            }
+            FeedVerb::RaiseEpoch(_) => {
+                self.epoch += 1;
+                FeedObjectAnswer::RaiseEpoch(self.epoch)
+            }
+        }
+    }
+
+    fn append(&mut self, verb: Append, now: Moment) -> u64 {
+        let last = self.sources.entry(verb.source).or_default();
+        for (number, entry) in verb.entries {
+            if number <= *last {
+                continue;
+            }
+            *last = number;
+            self.head += 1;
+            self.entries.insert(self.head, (entry, now.unix() + KEPT));
+        }
+        self.head
+    }
+
+    fn since(&self, feed: &str, cursor: u64) -> FeedAnswer {
+        let full = feed != self.id || cursor < self.low || cursor > self.head;
+        let after = if full { 0 } else { cursor };
+        let entries = self.entries.range(after + 1..).map(|(_, (entry, _))| entry.clone()).collect();
+        FeedAnswer {
+            feed: self.id.clone(),
+            epoch: self.epoch,
+            head: self.head,
+            full,
+            entries,
+        }
+    }
+
+    /// Forgets what is older than anything it could end.
+    pub fn sweep(&mut self, now: UnixTime) {
+        let expired: Vec<u64> = self
+            .entries
+            .iter()
+            .filter(|(_, (_, expires_at))| *expires_at <= now)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in expired {
+            self.entries.remove(&number);
+            self.low = self.low.max(number);
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! One shard in memory. What a verb promises is written at its arguments, in `ports::ledger`.
+
+use std::collections::BTreeMap;
+
+use crate::model::{ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime};
+use crate::ports::ledger::{
+    AdvanceFamily, Advanced, Authentication, LedgerAnswer, LedgerVerb, Once, OpenSession, Opened,
+    RecordFailure, ReadFailures, RevokeGrant, Revoked, Session, SpendCode, SpendOnce, Spent,
+    Standing,
+};
+use crate::ports::{At, Call};
+use crate::token::Revocation;
+
+#[derive(Debug, Clone)]
+struct SessionRow {
+    subject: Subject,
+    subject_generation: u64,
+    generation: u64,
+    authentication: Authentication,
+    expires_at: UnixTime,
+    by: RequestId,
+}
+
+#[derive(Debug, Clone)]
+struct GrantRow {
+    subject: Subject,
+    subject_generation: u64,
+    client: ClientId,
+    session: SessionId,
+    scope: Scope,
+    audience: String,
+    offline: bool,
+    refreshable: bool,
+    authentication: Authentication,
+    expires_at: UnixTime,
+    opened_by: RequestId,
+    dead: bool,
+    generation: u64,
+    advanced_at: UnixTime,
+    advanced_by: Option<RequestId>,
+    retries: u32,
+}
+
+#[derive(Debug, Clone)]
+struct Spending {
+    by: RequestId,
+    expires_at: UnixTime,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    window_ends: UnixTime,
+}
+
+/// The state of one shard.
+#[derive(Debug, Default)]
+pub struct LedgerState {
+    subjects: BTreeMap<Subject, SubjectFacts>,
+    sessions: BTreeMap<SessionId, SessionRow>,
+    grants: BTreeMap<GrantId, GrantRow>,
+    consents: BTreeMap<(Subject, ClientId), Scope>,
+    spent: BTreeMap<String, Spending>,
+    failures: BTreeMap<String, Failures>,
+    outbox: Vec<(u64, Revocation)>,
+    last_sent: u64,
+}
+
+impl LedgerState {
+    /// Does one verb.
+    pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
+        let at = call.at;
+        match call.verb {
+            LedgerVerb::PutSubject(verb) => LedgerAnswer::PutSubject(self.put_subject(verb.facts)),
+            LedgerVerb::SpendCode(verb) => LedgerAnswer::SpendCode(self.spend_code(*verb, &at)),
+            LedgerVerb::AdvanceFamily(verb) => {
+                LedgerAnswer::AdvanceFamily(self.advance_family(&verb, &at))
+            }
+            LedgerVerb::RevokeGrant(verb) => LedgerAnswer::RevokeGrant(self.revoke_grant(&verb)),
+            LedgerVerb::RevokeToken(verb) => {
+                self.publish(Revocation::Token(verb.token));
+                LedgerAnswer::RevokeToken(())
+            }
+            LedgerVerb::OpenSession(verb) => {
+                LedgerAnswer::OpenSession(self.open_session(*verb, &at))
+            }
+            LedgerVerb::ReadSession(verb) => {
+                LedgerAnswer::ReadSession(self.session(&verb.session, at.now.unix()))
+            }
+            LedgerVerb::EndSession(verb) => {
+                LedgerAnswer::EndSession(self.end_session(&verb.session))
+            }
+            LedgerVerb::ReadSubject(verb) => {
+                LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
+            }
+            LedgerVerb::ReadConsent(verb) => LedgerAnswer::ReadConsent(
+                self.consents.get(&(verb.subject, verb.client)).cloned(),
+            ),
+            LedgerVerb::RememberConsent(verb) => {
+                let known = self.consents.entry((verb.subject, verb.client)).or_default();
+                *known = known.union(&verb.scope);
+                LedgerAnswer::RememberConsent(())
+            }
+            LedgerVerb::WithdrawConsent(verb) => {
+                LedgerAnswer::WithdrawConsent(self.withdraw_consent(verb.subject, verb.client))
+            }
+            LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
+            LedgerVerb::ReadFailures(verb) => {
+                LedgerAnswer::ReadFailures(self.refused_until(&verb, at.now.unix()))
+            }
+            LedgerVerb::RecordFailure(verb) => {
+                LedgerAnswer::RecordFailure(self.record_failure(*verb, at.now.unix()))
+            }
+        }
+    }
+
+    /// What the feed has not been sent yet.
+    pub fn take_outbox(&mut self) -> Vec<(u64, Revocation)> {
+        std::mem::take(&mut self.outbox)
+    }
+
+    fn publish(&mut self, entry: Revocation) {
+        self.last_sent += 1;
+        self.outbox.push((self.last_sent, entry));
+    }
+
+    fn put_subject(&mut self, facts: SubjectFacts) {
+        let before = self.subjects.get(&facts.subject);
+        if before.is_some_and(|before| before.version >= facts.version) {
+            return;
+        }
+        let raised = before.is_some_and(|before| before.generation < facts.generation);
+        let entry = Revocation::Subject(facts.subject.clone(), facts.generation);
+        self.subjects.insert(facts.subject.clone(), facts);
+        if raised {
+            self.publish(entry);
+        }
+    }
+
+    /// The subject, if it is active and still of this generation.
+    fn standing(&self, subject: &Subject, generation: u64) -> Option<&SubjectFacts> {
+        self.subjects
+            .get(subject)
+            .filter(|facts| facts.active && facts.generation == generation)
+    }
+
+    fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
+        if let Some(row) = self.grants.get_mut(&verb.grant) {
+            if row.opened_by != at.request {
+                if !row.dead {
+                    row.dead = true;
+                    self.publish(Revocation::Grant(verb.grant));
+                }
+                return Spent::Again;
+            }
+        }
+        let now = at.now.unix();
+        let session = self.session(&verb.session, now);
+        let facts = self.standing(&verb.subject, verb.generation).cloned();
+        let (Some(facts), Some(_)) = (facts, session) else { return Spent::Never };
+        self.grants.entry(verb.grant).or_insert(GrantRow {
+            subject: verb.subject,
+            subject_generation: verb.generation,
+            client: verb.client,
+            session: verb.session,
+            scope: verb.scope,
+            audience: verb.audience,
+            offline: verb.offline,
+            refreshable: verb.refreshable,
+            authentication: verb.authentication,
+            expires_at: verb.expires_at,
+            opened_by: at.request.clone(),
+            dead: false,
+            generation: 0,
+            advanced_at: now,
+            advanced_by: None,
+            retries: 0,
+        });
+        Spent::First(Box::new(facts))
+    }
+
+    fn advance_family(&mut self, verb: &AdvanceFamily, at: &At) -> Advanced {
+        let now = at.now.unix();
+        let Some(row) = self.grants.get(&verb.grant) else { return Advanced::Ended };
+        let bound = !row.offline;
+        let live = row.refreshable
+            && !row.dead
+            && row.client == verb.client
+            && now < row.expires_at
+            && now < row.advanced_at + verb.idle
+            && verb.generation <= row.generation
+            && (!bound || self.session(&row.session, now).is_some());
+        let facts = self.standing(&row.subject, row.subject_generation).cloned();
+        let Some(facts) = facts.filter(|_| live) else { return Advanced::Ended };
+        let scope = match &verb.scope {
+            Some(asked) if !asked.is_subset(&row.scope) => return Advanced::ScopeExceeded,
+            Some(asked) => asked.clone(),
+            None => row.scope.clone(),
+        };
+        if verb.audience.as_ref().is_some_and(|asked| *asked != row.audience) {
+            return Advanced::OtherAudience;
+        }
+        let Some(row) = self.grants.get_mut(&verb.grant) else { return Advanced::Ended };
+        let retry = verb.generation < row.generation;
+        if retry {
+            let repeated = row.advanced_by.as_ref() == Some(&at.request);
+            let previous = verb.generation + 1 == row.generation;
+            let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
+            if !previous || !(repeated || in_time) {
+                row.dead = true;
+                self.publish(Revocation::Grant(verb.grant.clone()));
+                return Advanced::Reused;
+            }
+            if !repeated {
+                row.retries += 1;
+            }
+        } else {
+            row.generation += 1;
+            row.advanced_at = now;
+            row.advanced_by = Some(at.request.clone());
+            row.retries = 0;
+        }
+        Advanced::To(Box::new(Standing {
+            generation: row.generation,
+            retry,
+            scope,
+            granted: row.scope.clone(),
+            audience: row.audience.clone(),
+            session: bound.then(|| row.session.clone()),
+            authentication: row.authentication.clone(),
+            subject: facts,
+        }))
+    }
+
+    fn revoke_grant(&mut self, verb: &RevokeGrant) -> Revoked {
+        let Some(row) = self.grants.get_mut(&verb.grant).filter(|row| row.client == verb.client)
+        else {
+            return Revoked::Unknown;
+        };
+        if !row.dead {
+            row.dead = true;
+            self.publish(Revocation::Grant(verb.grant.clone()));
+        }
+        Revoked::Done
+    }
+
+    fn open_session(&mut self, verb: OpenSession, at: &At) -> Opened {
+        let now = at.now.unix();
+        let Some(facts) = self.subjects.get(&verb.subject).filter(|facts| facts.active).cloned()
+        else {
+            return Opened::Refused;
+        };
+        let renewed = verb.renew.filter(|id| {
+            self.session(id, now).is_some_and(|session| session.subject.subject == facts.subject)
+        });
+        let id = renewed.clone().unwrap_or(verb.session);
+        let before = self.sessions.get(&id);
+        let repeated = before.is_some_and(|row| row.by == at.request);
+        let generation = before.map_or(0, |row| row.generation + u64::from(!repeated));
+        self.sessions.insert(
+            id.clone(),
+            SessionRow {
+                subject: verb.subject,
+                subject_generation: facts.generation,
+                generation,
+                authentication: verb.authentication,
+                expires_at: verb.expires_at,
+                by: at.request.clone(),
+            },
+        );
+        if renewed.is_some() && !repeated {
+            self.publish(Revocation::Handle(id.clone(), generation));
+        }
+        match self.session(&id, now) {
+            Some(session) => Opened::Session(Box::new(session)),
+            None => Opened::Refused,
+        }
+    }
+
+    fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
+        let row = self.sessions.get(id).filter(|row| now < row.expires_at)?;
+        let subject = self.standing(&row.subject, row.subject_generation)?;
+        Some(Session {
+            id: id.clone(),
+            generation: row.generation,
+            authentication: row.authentication.clone(),
+            expires_at: row.expires_at,
+            subject: subject.clone(),
+        })
+    }
+
+    fn end_session(&mut self, id: &SessionId) {
+        if self.sessions.remove(id).is_none() {
+            return;
+        }
+        for row in self.grants.values_mut().filter(|row| row.session == *id && !row.offline) {
+            row.dead = true;
+        }
+        // The session's own entry ends the tokens of the grants bound to it.
+        self.publish(Revocation::Session(id.clone()));
+    }
+
+    fn withdraw_consent(&mut self, subject: Subject, client: ClientId) {
+        let mut ended = Vec::new();
+        for (id, row) in &mut self.grants {
+            if row.subject == subject && row.client == client && !row.dead {
+                row.dead = true;
+                ended.push(id.clone());
+            }
+        }
+        for grant in ended {
+            self.publish(Revocation::Grant(grant));
+        }
+        self.consents.remove(&(subject, client));
+    }
+
+    fn spend_once(&mut self, verb: SpendOnce, at: &At) -> Once {
+        let spending = Spending { by: at.request.clone(), expires_at: verb.expires_at };
+        let known = self.spent.get(&verb.key).filter(|known| at.now.unix() < known.expires_at);
+        match known {
+            Some(known) if known.by == at.request => Once::First,
+            Some(_) => Once::Again,
+            None => {
+                self.spent.insert(verb.key, spending);
+                Once::First
+            }
+        }
+    }
+
+    fn refused_until(&self, verb: &ReadFailures, now: UnixTime) -> Option<UnixTime> {
+        self.failures
+            .get(&verb.key)
+            .filter(|row| now < row.window_ends && row.count >= verb.limit.most)
+            .map(|row| row.window_ends)
+    }
+
+    fn record_failure(&mut self, verb: RecordFailure, now: UnixTime) -> Option<UnixTime> {
+        let fresh = Failures { count: 0, window_ends: now + verb.limit.window };
+        let row = self.failures.entry(verb.key.clone()).or_insert(fresh);
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        row.count += 1;
+        self.refused_until(&ReadFailures { key: verb.key, limit: verb.limit }, now)
+    }
+
+    /// Forgets what has expired.
+    pub fn sweep(&mut self, now: UnixTime) {
+        self.sessions.retain(|_, row| now < row.expires_at);
+        self.grants.retain(|_, row| now < row.expires_at);
+        self.spent.retain(|_, row| now < row.expires_at);
+        self.failures.retain(|_, row| now < row.window_ends);
+    }
+}

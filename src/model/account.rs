@@ -1,0 +1,59 @@
+//! People: what the directory publishes of one to the ledger shard that answers for them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scope, Shard, Subject, Username};
+
+/// Claims about a person (OpenID Connect Core §5.1), by scope `profile` and `email`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Profile {
+    /// First names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_name: Option<String>,
+    /// Last names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_name: Option<String>,
+    /// Mail address, unverified until something verifies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// When any of these last changed, in epoch seconds.
+    #[serde(default)]
+    pub updated_at: u64,
+}
+
+impl Profile {
+    /// First and last names as one.
+    #[must_use]
+    pub fn name(&self) -> Option<String> {
+        let parts: Vec<&str> =
+            [&self.given_name, &self.family_name].into_iter().flatten().map(String::as_str).collect();
+        (!parts.is_empty()).then(|| parts.join(" "))
+    }
+}
+
+/// What a shard knows of its subject, so that exchange and refresh need ask nobody else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectFacts {
+    /// Who.
+    pub subject: Subject,
+    /// The login name.
+    pub username: Username,
+    /// The shard that keeps this row.
+    pub shard: Shard,
+    /// Whether the account may do anything at all.
+    pub active: bool,
+    /// Raised when everything issued before must end: password change, disabling.
+    pub generation: u64,
+    /// Raised with every change of this row; an older one never replaces a newer.
+    pub version: u64,
+    /// Scopes held directly or through roles.
+    pub scope: Scope,
+    /// Roles that contributed, with the generation each had then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, u64>,
+    /// Claims.
+    #[serde(default)]
+    pub profile: Profile,
+}

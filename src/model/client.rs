@@ -1,0 +1,183 @@
+//! Client, RFC 6749 §2 and RFC 7591 §2.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClientId, Digest, RedirectUri, Scope, Secret, Seconds};
+use crate::jose::Algorithm;
+
+/// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthenticationMethod {
+    /// It cannot: a public client, known by its redirect URI and PKCE.
+    None,
+    /// RFC 6749 §2.3.1, in the `Authorization` header.
+    ClientSecretBasic,
+    /// RFC 6749 §2.3.1, in the body.
+    ClientSecretPost,
+}
+
+impl AuthenticationMethod {
+    /// Every method, in the order in which metadata lists them.
+    pub const ALL: [Self; 3] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::ClientSecretBasic => "client_secret_basic",
+            Self::ClientSecretPost => "client_secret_post",
+        }
+    }
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == text)
+    }
+}
+
+/// Grants of RFC 6749 that the token endpoint knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GrantType {
+    /// RFC 6749 §4.1 with RFC 7636.
+    AuthorizationCode,
+    /// RFC 6749 §6.
+    RefreshToken,
+    /// RFC 6749 §4.4.
+    ClientCredentials,
+}
+
+impl GrantType {
+    /// Every grant, in the order in which metadata lists them.
+    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+
+    /// The name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AuthorizationCode => "authorization_code",
+            Self::RefreshToken => "refresh_token",
+            Self::ClientCredentials => "client_credentials",
+        }
+    }
+
+    /// Reads the name on the wire.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|grant| grant.as_str() == text)
+    }
+}
+
+/// Which form a client's access tokens have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccessTokenFormat {
+    /// Opaque to all but us: checked without a look-up, says nothing to who steals it.
+    #[default]
+    Sealed,
+    /// RFC 9068 `at+jwt`, for resource servers that check by themselves.
+    Jwt,
+}
+
+/// A registered client, as the directory publishes it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Client {
+    /// RFC 6749 §2.2.
+    pub id: ClientId,
+    /// Raised with every change; an older snapshot never replaces a newer one.
+    pub version: u64,
+    /// Raised when everything issued to this client before must end.
+    pub generation: u64,
+    /// Whether it may do anything at all.
+    pub enabled: bool,
+    /// What people are shown.
+    pub name: String,
+    /// The client's home page, shown as a link on the consent page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_uri: Option<String>,
+    /// The only method it may use.
+    pub authentication: AuthenticationMethod,
+    /// Digests of its secrets; more than one while a new one is being rolled out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<Digest>,
+    /// Where answers may go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redirect_uris: Vec<RedirectUri>,
+    /// Where a logout may lead.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Grants it may use.
+    pub grant_types: Vec<GrantType>,
+    /// The most it may ask for.
+    pub scope: Scope,
+    /// `aud` when no `resource` is requested; the client's own id when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_resource: Option<String>,
+    /// Resources it may name in `resource` (RFC 8707).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// Audiences whose tokens it may introspect, because it is that resource.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub serves: Vec<String>,
+    /// The form of its access tokens.
+    #[serde(default)]
+    pub access_token_format: AccessTokenFormat,
+    /// How long its access tokens live.
+    pub access_token_lifetime: Seconds,
+    /// How its ID tokens are signed (and its access tokens, where they are JWTs).
+    pub signing: Algorithm,
+    /// Whether the administrator answers the consent question for everybody. Never for a client
+    /// that registered itself.
+    #[serde(default)]
+    pub implicit_consent: bool,
+    /// Whether it registered itself, so that nobody vouches for its name (RFC 9700 §4.11.2).
+    #[serde(default)]
+    pub self_registered: bool,
+    /// Lets the client be granted scopes that administer Edgemint itself.
+    #[serde(default)]
+    pub danger_allow_management_scopes: bool,
+}
+
+impl Client {
+    /// Seed 002's `check_redirect_uri`.
+    #[must_use]
+    pub fn check_redirect_uri(&self, requested: &str) -> bool {
+        self.redirect_uris.iter().any(|uri| uri.matches(requested))
+    }
+
+    /// Seed 002's `check_grant_type`.
+    #[must_use]
+    pub fn check_grant_type(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+
+    /// Whether the client can keep a secret.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        self.authentication == AuthenticationMethod::None
+    }
+
+    /// Compares with every secret, in constant time, so that neither their number nor which one
+    /// matched shows.
+    #[must_use]
+    pub fn check_secret(&self, secret: &Secret) -> bool {
+        self.secrets.iter().fold(false, |found, digest| digest.matches(secret) | found)
+    }
+
+    /// The audience of a token for which no resource was requested.
+    #[must_use]
+    pub fn default_audience(&self) -> &str {
+        self.default_resource.as_deref().unwrap_or_else(|| self.id.as_str())
+    }
+
+    /// Whether it may learn about tokens of this client and audience (RFC 7662 §4).
+    #[must_use]
+    pub fn may_introspect(&self, issued_to: &ClientId, audience: &str) -> bool {
+        self.id == *issued_to
+            || self.id.as_str() == audience
+            || self.serves.iter().any(|served| served == audience)
+    }
+}

@@ -1,0 +1,152 @@
+//! Identifiers. Each is its own type, so that a session can never be passed for a grant.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with an identifier that came from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MalformedId;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $longest:expr, $allowed:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Accepts the text if its length and every character fit.
+            ///
+            /// # Errors
+            /// [`MalformedId`] when it is empty, too long, or has another character.
+            pub fn parse(text: &str) -> Result<Self, MalformedId> {
+                let allowed: fn(u8) -> bool = $allowed;
+                if text.is_empty() || text.len() > $longest || !text.bytes().all(allowed) {
+                    return Err(MalformedId);
+                }
+                Ok(Self(text.to_owned()))
+            }
+
+            /// The text, as it is on the wire.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                Self::parse(&text).map_err(|_| format!("malformed {}", stringify!($name)))
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+fn base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+id!(
+    /// RFC 6749 §2.2. At most 60 characters, so that `bot-` and the id make a username; no
+    /// character that Basic authentication, a log or a URL would have to escape.
+    ClientId,
+    60,
+    |byte| base64url(byte) || byte == b'.' || byte == b'~'
+);
+id!(
+    /// Names a person for good: `u_` and 128 random bits. No client id begins with `u_`, so the
+    /// `sub` of a person and of a client never meet (RFC 9700 §4.15.1).
+    Subject,
+    64,
+    base64url
+);
+id!(
+    /// A grant and its refresh family. It is the id of the code that opened it.
+    GrantId,
+    32,
+    base64url
+);
+id!(
+    /// A browser session; what OpenID Connect calls `sid`.
+    SessionId,
+    32,
+    base64url
+);
+id!(
+    /// One sealed thing; what RFC 7519 calls `jti`.
+    TokenId,
+    32,
+    base64url
+);
+id!(
+    /// One HTTP request. A store that sees the same id and verb twice answers as it did before.
+    RequestId,
+    64,
+    base64url
+);
+id!(
+    /// A login name: 1–64 characters, lower case, so that two names never differ by case alone.
+    /// `bot-` is reserved for services; who creates accounts refuses it.
+    Username,
+    64,
+    |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.@+".contains(&byte)
+);
+
+impl ClientId {
+    /// The prefix that belongs to [`Subject`].
+    pub const RESERVED: &'static str = "u_";
+}
+
+/// One of the ledger's objects. A subject's shard is chosen once and sealed into everything that
+/// speaks of the subject, so that it is always known and never looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Shard(pub u16);
+
+/// How many shards keep things that have no subject. Fixed for good: a nonce that was spent under
+/// another count would be looked for in the wrong place and could be spent again.
+const KEYED_SHARDS: u16 = 16;
+
+impl Shard {
+    /// The shard of a thing without a subject, by the hash of its own key.
+    #[must_use]
+    pub fn of_key(key: &str) -> Self {
+        let digest = ring::digest::digest(&ring::digest::SHA256, key.as_bytes());
+        let first = digest.as_ref().first().copied().unwrap_or_default();
+        Self(u16::from(first) % KEYED_SHARDS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_with_a_foreign_character_is_refused() {
+        for text in ["", "a b", "a\n", "é", "a\0", &"x".repeat(61)] {
+            assert!(ClientId::parse(text).is_err(), "{text:?}");
+        }
+        assert!(Username::parse("Upper").is_err());
+        assert!(ClientId::parse("edgemint-demo").is_ok());
+    }
+
+    #[test]
+    fn a_key_always_has_the_same_shard() {
+        assert_eq!(Shard::of_key("a"), Shard::of_key("a"));
+        assert!(Shard::of_key("b").0 < KEYED_SHARDS);
+    }
+}

@@ -1,0 +1,17 @@
+//! The nouns: parse, print, compare. No behaviour beyond that, no clock, no I/O.
+
+pub mod account;
+pub mod client;
+pub mod id;
+pub mod redirect;
+pub mod scope;
+pub mod secret;
+pub mod time;
+
+pub use account::{Profile, SubjectFacts};
+pub use client::{AccessTokenFormat, AuthenticationMethod, Client, GrantType};
+pub use id::{ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username};
+pub use redirect::RedirectUri;
+pub use scope::Scope;
+pub use secret::{Digest, Secret};
+pub use time::{Moment, Seconds, UnixTime};

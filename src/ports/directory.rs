@@ -1,0 +1,217 @@
+//! The directory's verbs: names are unique here, and what it commits it publishes.
+
+use serde::{Deserialize, Serialize};
+
+use super::verbs;
+use crate::jose::Algorithm;
+use crate::model::{
+    Client, ClientId, Profile, Scope, Seconds, Subject, SubjectFacts, UnixTime, Username,
+};
+
+/// How long a JWKS may be cached, and so how long a key is published before its first use.
+pub const JWKS_CACHE: Seconds = Seconds(15 * 60);
+/// The longest life of anything signed; a key is published this long after its last use.
+pub const LONGEST_SIGNED: Seconds = Seconds(24 * 3600);
+
+verbs! {
+    /// What can be asked of the directory.
+    DirectoryVerb,
+    /// What it answers.
+    DirectoryAnswer:
+    CreateAccount => AccountCreated,
+    FindAccount => Option<Account>,
+    ChangeAccount => Option<SubjectFacts>,
+    HasAccounts => bool,
+    CreateClient => ClientCreated,
+    FindClient => Option<Client>,
+    ReplaceClient => ClientReplaced,
+    ReadKeys => KeySet,
+    AddKeys => KeySet,
+}
+
+/// A person with a password.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// What the shard knows, too.
+    pub facts: SubjectFacts,
+    /// Argon2id, PHC string.
+    pub password_hash: String,
+}
+
+/// Creates an account, chooses its shard and publishes it there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CreateAccount {
+    /// The name for good.
+    pub subject: Subject,
+    /// The login name.
+    pub username: Username,
+    /// Argon2id, PHC string.
+    pub password_hash: String,
+    /// Scopes held directly.
+    pub scope: Scope,
+    /// Claims.
+    pub profile: Profile,
+    /// Only if there is no account at all: the first administrator.
+    pub first_only: bool,
+}
+
+/// What creating did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountCreated {
+    /// The account. Also the answer to the same request repeated.
+    Created(Box<SubjectFacts>),
+    /// Somebody has the username.
+    NameTaken,
+    /// It was to be the first, and is not.
+    NotFirst,
+}
+
+/// The account of a username.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FindAccount {
+    /// Whose.
+    pub username: Username,
+}
+
+/// Whether there is any account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HasAccounts {}
+
+/// Changes an account; answers its new facts. A new password or an end of activity raises the
+/// generation, which ends every session and token of before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeAccount {
+    /// Whose.
+    pub subject: Subject,
+    /// A new Argon2id hash.
+    pub password_hash: Option<String>,
+    /// Whether it may do anything.
+    pub active: Option<bool>,
+    /// Scopes held directly.
+    pub scope: Option<Scope>,
+}
+
+/// Registers a client, version 1.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CreateClient {
+    /// It.
+    pub client: Client,
+}
+
+/// What registering did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientCreated {
+    /// It is registered. Also the answer to the same request repeated.
+    Created,
+    /// The id is taken.
+    IdTaken,
+}
+
+/// The client of an id.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FindClient {
+    /// Which.
+    pub id: ClientId,
+}
+
+/// Replaces a client, if `client.version` is one more than the stored one. A raised generation
+/// ends everything issued to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReplaceClient {
+    /// The new state.
+    pub client: Client,
+}
+
+/// What replacing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClientReplaced {
+    /// Done. Also the answer to the same request repeated.
+    Replaced,
+    /// Somebody else changed it in between.
+    OutOfDate,
+    /// There is no such client.
+    Unknown,
+}
+
+/// The signing keys.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadKeys {}
+
+/// Adds keys: the first of each algorithm, or successors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AddKeys {
+    /// Made by the caller, private parts wrapped.
+    pub keys: Vec<StoredKey>,
+    /// Whether they take over from those in force; else only what has no key gets one.
+    pub rotate: bool,
+}
+
+/// A signing key at rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredKey {
+    /// RFC 7638 thumbprint.
+    pub kid: String,
+    /// What it signs with.
+    pub algorithm: Algorithm,
+    /// The public JWK, as JSON text.
+    pub public: String,
+    /// The private part, sealed; empty where only public parts are told.
+    pub wrapped: String,
+    /// Signs from here on.
+    pub signs_from: UnixTime,
+    /// Is published until here; `None` while nothing succeeds it.
+    pub published_until: Option<UnixTime>,
+}
+
+/// The keys in force and the ones still published.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct KeySet {
+    /// Raised with every change.
+    pub version: u64,
+    /// All of them.
+    pub keys: Vec<StoredKey>,
+}
+
+impl KeySet {
+    /// The key that signs now: the newest whose time has come.
+    #[must_use]
+    pub fn signing(&self, algorithm: Algorithm, now: UnixTime) -> Option<&StoredKey> {
+        self.keys
+            .iter()
+            .filter(|key| key.algorithm == algorithm && key.signs_from <= now)
+            .max_by_key(|key| key.signs_from)
+    }
+
+    /// The keys that the JWKS shows now.
+    pub fn published(&self, now: UnixTime) -> impl Iterator<Item = &StoredKey> {
+        self.keys.iter().filter(move |key| key.published_until.is_none_or(|end| now < end))
+    }
+
+    /// Adds keys as [`AddKeys`] says; answers whether anything changed.
+    pub fn add(&mut self, added: &AddKeys, now: UnixTime) -> bool {
+        let mut changed = false;
+        for key in &added.keys {
+            if self.keys.iter().any(|known| known.kid == key.kid) {
+                continue;
+            }
+            let first = !self.keys.iter().any(|known| known.algorithm == key.algorithm);
+            if !first && !added.rotate {
+                continue;
+            }
+            // The first has no cache to wait for: nobody has read a JWKS without it.
+            let signs_from = if first { now } else { now + JWKS_CACHE };
+            let retires = signs_from + LONGEST_SIGNED;
+            for old in self.keys.iter_mut().filter(|old| old.algorithm == key.algorithm) {
+                old.published_until.get_or_insert(retires);
+            }
+            self.keys.push(StoredKey { signs_from, published_until: None, ..key.clone() });
+            changed = true;
+        }
+        self.keys.retain(|key| key.published_until.is_none_or(|end| now < end));
+        self.version += u64::from(changed);
+        changed
+    }
+}

@@ -1,0 +1,307 @@
+//! The ledger's verbs. Each is one transaction of one shard.
+
+use serde::{Deserialize, Serialize};
+
+use super::verbs;
+use crate::model::{
+    ClientId, GrantId, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId, UnixTime,
+};
+
+verbs! {
+    /// What can be asked of a shard.
+    LedgerVerb,
+    /// What it answers.
+    LedgerAnswer:
+    PutSubject => (),
+    SpendCode => Spent,
+    AdvanceFamily => Advanced,
+    RevokeGrant => Revoked,
+    RevokeToken => (),
+    OpenSession => Opened,
+    ReadSession => Option<Session>,
+    EndSession => (),
+    ReadSubject => Option<SubjectFacts>,
+    ReadConsent => Option<Scope>,
+    RememberConsent => (),
+    WithdrawConsent => (),
+    SpendOnce => Once,
+    ReadFailures => Option<UnixTime>,
+    RecordFailure => Option<UnixTime>,
+}
+
+/// The directory publishes a subject. An older version never replaces a newer one; a raised
+/// generation, or an end of activity, is put into the feed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PutSubject {
+    /// The row.
+    pub facts: SubjectFacts,
+}
+
+/// Spends a code and opens its grant, if nobody did before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpendCode {
+    /// The code's id, which names the grant.
+    pub grant: GrantId,
+    /// Who agreed.
+    pub subject: Subject,
+    /// The subject's generation then.
+    pub generation: u64,
+    /// To what client.
+    pub client: ClientId,
+    /// In which session.
+    pub session: SessionId,
+    /// To what.
+    pub scope: Scope,
+    /// For which resource.
+    pub audience: String,
+    /// Whether the grant outlives the session.
+    pub offline: bool,
+    /// Whether a refresh family is opened.
+    pub refreshable: bool,
+    /// OpenID Connect's facts about the sign-in, repeated on refresh (OIDC Core §12.2).
+    pub authentication: Authentication,
+    /// Until when the row is needed: as long as the code, the tokens or the family can live.
+    pub expires_at: UnixTime,
+}
+
+/// How and when a person proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Authentication {
+    /// `auth_time`.
+    pub time: UnixTime,
+    /// `amr`, RFC 8176.
+    pub methods: Vec<String>,
+}
+
+/// What spending a code did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spent {
+    /// Nobody had; the grant is open. Also the answer to the same request repeated.
+    First(Box<SubjectFacts>),
+    /// Somebody had; what they got is dead now.
+    Again,
+    /// Its subject or session has ended; nothing was opened.
+    Never,
+}
+
+/// Advances a refresh family by one generation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AdvanceFamily {
+    /// The family's grant.
+    pub grant: GrantId,
+    /// To whom it belongs.
+    pub client: ClientId,
+    /// The generation of the token that was presented.
+    pub generation: u64,
+    /// A narrower scope for this one access token.
+    pub scope: Option<Scope>,
+    /// A resource, which must be the grant's.
+    pub audience: Option<String>,
+    /// How long it may lie idle.
+    pub idle: Seconds,
+    /// How long, and how often, the previous token still gets the same answer.
+    pub grace: Seconds,
+    /// See [`AdvanceFamily::grace`].
+    pub most_retries: u32,
+}
+
+/// What advancing did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advanced {
+    /// The family is at `generation` now; or was already, and this is a retry in good time.
+    To(Box<Standing>),
+    /// More scope than the grant has; nothing changed.
+    ScopeExceeded,
+    /// Another resource than the grant's; nothing changed.
+    OtherAudience,
+    /// A token that was rotated out; the family is dead now.
+    Reused,
+    /// No such family, or it, its subject, session or client has ended.
+    Ended,
+}
+
+/// A family that may be used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The newest generation.
+    pub generation: u64,
+    /// Whether an earlier answer was lost and this is the same one.
+    pub retry: bool,
+    /// The scope of the access token to mint.
+    pub scope: Scope,
+    /// The scope of the grant.
+    pub granted: Scope,
+    /// The grant's resource.
+    pub audience: String,
+    /// The session, where the grant is bound to one.
+    pub session: Option<SessionId>,
+    /// The sign-in.
+    pub authentication: Authentication,
+    /// The subject now.
+    pub subject: SubjectFacts,
+}
+
+/// Ends a grant and everything issued from it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RevokeGrant {
+    /// Which.
+    pub grant: GrantId,
+    /// Only if it is this client's.
+    pub client: ClientId,
+}
+
+/// What revoking did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revoked {
+    /// The grant is dead, now or before.
+    Done,
+    /// There is no such grant of this client.
+    Unknown,
+}
+
+/// Ends one access token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RevokeToken {
+    /// Which.
+    pub token: TokenId,
+}
+
+/// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came
+/// from.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// The id, if a new one is opened.
+    pub session: SessionId,
+    /// The session of this subject to renew instead.
+    pub renew: Option<SessionId>,
+    /// Who signed in.
+    pub subject: Subject,
+    /// How.
+    pub authentication: Authentication,
+    /// Ends here.
+    pub expires_at: UnixTime,
+}
+
+/// What opening did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opened {
+    /// The session.
+    Session(Box<Session>),
+    /// The account is not active.
+    Refused,
+}
+
+/// A session row, with what is known of its subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// Which.
+    pub id: SessionId,
+    /// Which cookie of it counts.
+    pub generation: u64,
+    /// The sign-in.
+    pub authentication: Authentication,
+    /// Ends here.
+    pub expires_at: UnixTime,
+    /// Whose.
+    pub subject: SubjectFacts,
+}
+
+/// The row of a session that has not ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadSession {
+    /// Which.
+    pub session: SessionId,
+}
+
+/// Ends a session, and the families bound to it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndSession {
+    /// Which.
+    pub session: SessionId,
+}
+
+/// The subject's row.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadSubject {
+    /// Whose.
+    pub subject: Subject,
+}
+
+/// What the subject agreed to before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadConsent {
+    /// Whose.
+    pub subject: Subject,
+    /// For which client.
+    pub client: ClientId,
+}
+
+/// Adds to what the subject agreed to.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RememberConsent {
+    /// Whose.
+    pub subject: Subject,
+    /// For which client.
+    pub client: ClientId,
+    /// To what.
+    pub scope: Scope,
+}
+
+/// Takes a consent back; the grants that rest on it end.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WithdrawConsent {
+    /// Whose.
+    pub subject: Subject,
+    /// For which client.
+    pub client: ClientId,
+}
+
+/// Spends a key that may be used once: a page, a nonce, a `jti`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpendOnce {
+    /// Which; it begins with its kind.
+    pub key: String,
+    /// Until when it must be remembered.
+    pub expires_at: UnixTime,
+}
+
+/// What spending did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Once {
+    /// Nobody had. Also the answer to the same request repeated.
+    First,
+    /// Somebody had.
+    Again,
+}
+
+/// Until when the key is refused, if it is.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadFailures {
+    /// Which account, address or client.
+    pub key: String,
+    /// The limit it is held to.
+    pub limit: FailureLimit,
+}
+
+/// Counts a failure; answers until when the key is refused, if it is now.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecordFailure {
+    /// Which account, address or client.
+    pub key: String,
+    /// The limit it is held to.
+    pub limit: FailureLimit,
+}
+
+/// So many failures in so long, then nothing until the window ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureLimit {
+    /// How many.
+    pub most: u32,
+    /// In how long.
+    pub window: Seconds,
+}

@@ -1,0 +1,281 @@
+//! What we ask of the world. Everything that may happen once, or must be unique or fresh, is one
+//! verb of an object, carries the id of its request, and is answered alike when it is repeated.
+
+pub mod directory;
+pub mod feed;
+pub mod ledger;
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::jose::JoseError;
+use crate::model::{
+    Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
+    Username,
+};
+use crate::token::{Revocations, SessionHandle};
+use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
+use feed::{FeedObjectAnswer, FeedVerb};
+use ledger::{LedgerAnswer, LedgerVerb, Session};
+
+/// A store or an object did not answer. The request fails closed; nothing is half done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unavailable(pub &'static str);
+
+/// When and for which request something is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At {
+    /// The request; the same id and verb get the same answer.
+    pub request: RequestId,
+    /// The one instant of the request.
+    pub now: Moment,
+}
+
+/// A verb on its way to an object.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Call<V> {
+    /// When, and for which request.
+    pub at: At,
+    /// What to do.
+    pub verb: V,
+}
+
+/// Binds a verb's arguments to its answer and to the object that knows it.
+pub trait Verb: Sized {
+    /// All verbs of the object.
+    type Verbs;
+    /// All answers of the object.
+    type Answers;
+    /// This verb's answer.
+    type Answer;
+    /// Puts it among the object's verbs.
+    fn into_verb(self) -> Self::Verbs;
+    /// Takes its own answer out; `None` when the object answered something else.
+    fn from_answer(answer: Self::Answers) -> Option<Self::Answer>;
+}
+
+/// Declares the verbs of one object: an enum of arguments, an enum of answers, and the binding of
+/// each pair, so that an object that forgets a verb does not compile.
+macro_rules! verbs {
+    ($(#[$verbs_doc:meta])* $verbs:ident, $(#[$answers_doc:meta])* $answers:ident:
+     $($name:ident => $answer:ty),+ $(,)?) => {
+        $(#[$verbs_doc])*
+        #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[expect(missing_docs, reason = "each variant is documented at its argument type")]
+        pub enum $verbs { $($name(Box<$name>)),+ }
+
+        $(#[$answers_doc])*
+        #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[expect(missing_docs, reason = "each variant is documented at its answer type")]
+        pub enum $answers { $($name($answer)),+ }
+
+        $(impl $crate::ports::Verb for $name {
+            type Verbs = $verbs;
+            type Answers = $answers;
+            type Answer = $answer;
+
+            fn into_verb(self) -> $verbs {
+                $verbs::$name(Box::new(self))
+            }
+
+            fn from_answer(answer: $answers) -> Option<$answer> {
+                match answer {
+                    $answers::$name(answer) => Some(answer),
+                    _ => None,
+                }
+            }
+        })+
+    };
+}
+pub(crate) use verbs;
+
+/// The ledger's shards: what may happen once, and what must be fresh about a subject.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Ledger {
+    /// Carries a verb to a shard.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when it cannot be told whether the verb took effect; asking again with the
+    /// same request id is safe.
+    async fn call_ledger(
+        &self,
+        shard: Shard,
+        call: Call<LedgerVerb>,
+    ) -> Result<LedgerAnswer, Unavailable>;
+
+    /// Asks one shard one thing.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn ledger<V>(&self, shard: Shard, at: &At, verb: V) -> Result<V::Answer, Unavailable>
+    where
+        V: Verb<Verbs = LedgerVerb, Answers = LedgerAnswer>,
+    {
+        let call = Call { at: at.clone(), verb: verb.into_verb() };
+        let answer = self.call_ledger(shard, call).await?;
+        V::from_answer(answer).ok_or(Unavailable("ledger answered another verb"))
+    }
+}
+
+/// The directory: users, clients and keys, unique by constraint.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Directory {
+    /// Carries a verb to the directory.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn call_directory(
+        &self,
+        call: Call<DirectoryVerb>,
+    ) -> Result<DirectoryAnswer, Unavailable>;
+
+    /// Asks the directory one thing.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn directory<V>(&self, at: &At, verb: V) -> Result<V::Answer, Unavailable>
+    where
+        V: Verb<Verbs = DirectoryVerb, Answers = DirectoryAnswer>,
+    {
+        let call = Call { at: at.clone(), verb: verb.into_verb() };
+        let answer = self.call_directory(call).await?;
+        V::from_answer(answer).ok_or(Unavailable("directory answered another verb"))
+    }
+}
+
+/// The revocation feed.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Feed {
+    /// A copy that is no older than the published bound.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when the feed cannot be asked and the copy at hand is too old.
+    async fn revocations(&self, at: &At) -> Result<Rc<Revocations>, Unavailable>;
+
+    /// Carries a verb to the feed itself.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable>;
+}
+
+/// Clients, from the nearest copy that is not known to be old.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Clients {
+    /// The client of this id. A miss in a copy proves nothing; `None` is the directory's word.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable>;
+}
+
+/// Session rows, from the nearest copy that the feed has not named.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Sessions {
+    /// The row behind a handle; `None` when it has ended or the handle is of an earlier cookie.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn session(
+        &self,
+        handle: &SessionHandle,
+        at: &At,
+    ) -> Result<Option<Rc<Session>>, Unavailable>;
+}
+
+/// What is remembered of a code; never the code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeRecord {
+    /// 53 random bits: a number that JSON carries exactly.
+    pub pk: u64,
+    /// The grant that the code opens; the ledger is asked by it.
+    pub grant: GrantId,
+    /// Where.
+    pub shard: Shard,
+    /// Issued to.
+    pub client: ClientId,
+    /// By whom.
+    pub subject: Subject,
+    /// By whom, to read.
+    pub username: Username,
+    /// In which session.
+    pub session: SessionId,
+    /// For what.
+    pub scope: Scope,
+    /// Issued at.
+    pub issued_at: UnixTime,
+    /// Not redeemable from here on.
+    pub expires_at: UnixTime,
+}
+
+/// Records of codes, for people to list.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Codes {
+    /// Remembers a code for ten minutes.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; then the code must not be handed out.
+    async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable>;
+}
+
+/// Signing keys: the set in force, making one, and signing with one.
+#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+pub trait Keys {
+    /// The keys in force, made on first need.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable>;
+
+    /// The public keys, from anywhere at all: also while the directory is away.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when no copy can be found.
+    async fn public_keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable>;
+
+    /// Makes a key and wraps its private part.
+    ///
+    /// # Errors
+    /// [`JoseError`] when the platform cannot make one.
+    async fn generate(&self, algorithm: crate::jose::Algorithm) -> Result<StoredKey, JoseError>;
+
+    /// Signs with the private part of `key`.
+    ///
+    /// # Errors
+    /// [`JoseError`] when it cannot be unwrapped or used.
+    async fn sign(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError>;
+
+    /// Checks a signature.
+    ///
+    /// # Errors
+    /// [`JoseError`] when it is not right.
+    async fn verify(
+        &self,
+        key: &crate::jose::PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), JoseError>;
+}
+
+/// Randomness.
+pub trait Entropy {
+    /// Fills the buffer from a CSPRNG.
+    ///
+    /// # Errors
+    /// [`Unavailable`]; there is no weaker source to fall back to.
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable>;
+}
+
+/// Everything at once.
+pub trait Ports:
+    Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions
+{
+}
+
+impl<T> Ports for T where
+    T: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions
+{
+}

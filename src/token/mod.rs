@@ -1,0 +1,17 @@
+//! Token formats: what is sealed or signed, and the one way to open each.
+
+pub mod access;
+pub mod code;
+pub mod pending;
+pub mod refresh;
+pub mod revocations;
+pub mod seal;
+pub mod session;
+
+pub use access::{AccessToken, Generations};
+pub use code::AuthorizationCode;
+pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
+pub use refresh::RefreshToken;
+pub use revocations::{FeedAnswer, Revocation, Revocations};
+pub use seal::{Keyring, Kind, SealRefused, Sealable, Unsealed};
+pub use session::SessionHandle;

@@ -1,0 +1,97 @@
+//! A request that waits for a page. It is sealed into the page, so that any isolate can go on with
+//! it; bound to the browser that began it, so that a link to it is useless elsewhere (CVE-2026-7507).
+
+use serde::{Deserialize, Serialize};
+
+use super::seal::{Kind, Sealable};
+use crate::model::{ClientId, Scope, Seconds, UnixTime};
+
+/// A page left open for longer asks to begin again.
+pub const LIFETIME: Seconds = Seconds(15 * 60);
+
+/// What waits, for which browser, until when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Digest of the browser's binding cookie.
+    pub browser: String,
+    /// Begun at.
+    pub began_at: UnixTime,
+    /// Not continued from here on.
+    pub expires_at: UnixTime,
+    /// What it is.
+    pub intent: Intent,
+}
+
+impl Sealable for Pending {
+    const KIND: Kind = Kind::Pending;
+}
+
+/// What a page is there for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// An authorization request, whose client and redirect URI are proven.
+    Authorize(Box<AuthorizationRequest>),
+    /// Signing in for its own sake.
+    Login,
+    /// Signing out, and where to go then.
+    Logout(Departure),
+}
+
+/// An authorization request that passed every check that needs nobody's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    /// Who asks.
+    pub client: ClientId,
+    /// Where the answer goes; it is one of the client's.
+    pub redirect_uri: String,
+    /// `state`, byte for byte.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// What is asked for; within the client's.
+    pub scope: Scope,
+    /// For which resource.
+    pub audience: String,
+    /// RFC 7636, S256.
+    pub challenge: String,
+    /// OpenID Connect Core §3.1.2.1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    /// `prompt`, as far as it is still open.
+    #[serde(default)]
+    pub prompt: Prompt,
+    /// The oldest authentication that will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Seconds>,
+    /// Whom the client expects; shown, never trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    /// `sub` of a verified `id_token_hint`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_subject: Option<String>,
+}
+
+/// OpenID Connect Core §3.1.2.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Prompt {
+    /// No page may be shown.
+    #[serde(default)]
+    pub none: bool,
+    /// The person must prove who they are again.
+    #[serde(default)]
+    pub login: bool,
+    /// The person must be asked again.
+    #[serde(default)]
+    pub consent: bool,
+}
+
+/// Where a logout leads.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Departure {
+    /// A registered post-logout URI of the client that asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect_uri: Option<String>,
+    /// `state`, to be returned there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}

@@ -1,0 +1,204 @@
+//! A copy of the revocation feed, and the verdict it gives without asking anybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::access::AccessToken;
+use crate::model::{ClientId, GrantId, Moment, SessionId, Subject, TokenId};
+
+/// One line of the feed. What was minted below a generation, or is named, is dead.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Revocation {
+    /// Everything of this subject below the generation.
+    Subject(Subject, u64),
+    /// Everything issued to this client below the generation.
+    Client(ClientId, u64),
+    /// Everything that this role gave below the generation.
+    Role(String, u64),
+    /// Everything with this scope below the generation.
+    Scope(String, u64),
+    /// A grant and all its tokens.
+    Grant(GrantId),
+    /// A session and all that is bound to it.
+    Session(SessionId),
+    /// One access token.
+    Token(TokenId),
+    /// Not a death: cookies of this session below the generation no longer count.
+    Handle(SessionId, u64),
+    /// Not a death: copies of this client below the version are old.
+    ClientVersion(ClientId, u64),
+    /// Not a death: copies of the signing keys below the version are old.
+    KeysVersion(u64),
+}
+
+/// What the feed answers to "what is new since N?".
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedAnswer {
+    /// Which feed this is; a new one means that the old numbers mean nothing.
+    pub feed: String,
+    /// Everything sealed in an earlier epoch is dead.
+    pub epoch: u32,
+    /// The newest number.
+    pub head: u64,
+    /// Whether `entries` is all there is, not only what is new.
+    pub full: bool,
+    /// The entries.
+    pub entries: Vec<Revocation>,
+}
+
+/// A copy of the feed.
+#[derive(Debug, Clone, Default)]
+pub struct Revocations {
+    feed: String,
+    epoch: u32,
+    cursor: u64,
+    asked_at: Moment,
+    generations: BTreeMap<(u8, String), u64>,
+    named: BTreeSet<(u8, String)>,
+}
+
+const SUBJECT: u8 = b'u';
+const CLIENT: u8 = b'c';
+const ROLE: u8 = b'r';
+const SCOPE: u8 = b's';
+const GRANT: u8 = b'g';
+const SESSION: u8 = b'e';
+const TOKEN: u8 = b't';
+const HANDLE: u8 = b'h';
+const CLIENT_VERSION: u8 = b'v';
+const KEYS_VERSION: u8 = b'k';
+
+impl Revocations {
+    /// Takes an answer to a question that was sent at `asked_at`.
+    pub fn learn(&mut self, answer: FeedAnswer, asked_at: Moment) {
+        if answer.full || answer.feed != self.feed {
+            *self = Self::default();
+        }
+        // Two questions can be under way; the answer to the earlier one takes nothing back.
+        self.cursor = self.cursor.max(answer.head);
+        self.epoch = self.epoch.max(answer.epoch);
+        self.asked_at = self.asked_at.max(asked_at);
+        self.feed = answer.feed;
+        for entry in answer.entries {
+            self.add(entry);
+        }
+    }
+
+    /// The question to ask: which feed was read, up to where.
+    #[must_use]
+    pub fn position(&self) -> (&str, u64) {
+        (&self.feed, self.cursor)
+    }
+
+    /// The epoch to mint in.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// How old the copy is, in milliseconds, from when its question was sent.
+    #[must_use]
+    pub fn age(&self, now: Moment) -> u64 {
+        now.since(self.asked_at)
+    }
+
+    /// Whether something sealed in `epoch` is from before a restore.
+    #[must_use]
+    pub fn ends_epoch(&self, epoch: u32) -> bool {
+        epoch < self.epoch
+    }
+
+    /// Whether the token is dead.
+    #[must_use]
+    pub fn ends_token(&self, id: &TokenId, epoch: u32, token: &AccessToken) -> bool {
+        if self.ends_epoch(epoch) {
+            return true;
+        }
+        if self.named.is_empty() && self.generations.is_empty() {
+            return false;
+        }
+        let generations = &token.generations;
+        self.names(TOKEN, id.as_str())
+            || token.grant.as_ref().is_some_and(|grant| self.names(GRANT, grant.as_str()))
+            || token.session.as_ref().is_some_and(|session| self.names(SESSION, session.as_str()))
+            || self.raised(SUBJECT, &token.sub) > generations.subject
+            || self.raised(CLIENT, token.client.as_str()) > generations.client
+            || generations.roles.iter().any(|(role, minted)| self.raised(ROLE, role) > *minted)
+            || token.scope.iter().any(|scope| {
+                let minted = generations.scopes.get(scope).copied().unwrap_or_default();
+                self.raised(SCOPE, scope) > minted
+            })
+    }
+
+    /// Whether the cookie of this session and generation is dead.
+    #[must_use]
+    pub fn ends_session(&self, session: &SessionId, generation: u64) -> bool {
+        self.names(SESSION, session.as_str()) || self.raised(HANDLE, session.as_str()) > generation
+    }
+
+    /// Whether everything of the subject below `generation` is dead.
+    #[must_use]
+    pub fn ends_subject(&self, subject: &Subject, generation: u64) -> bool {
+        self.raised(SUBJECT, subject.as_str()) > generation
+    }
+
+    /// The oldest version of the client that is not known to be old.
+    #[must_use]
+    pub fn client_version(&self, client: &ClientId) -> u64 {
+        self.raised(CLIENT_VERSION, client.as_str())
+    }
+
+    /// The oldest version of the signing keys that is not known to be old.
+    #[must_use]
+    pub fn keys_version(&self) -> u64 {
+        self.raised(KEYS_VERSION, "")
+    }
+
+    /// The generation that what is minted now must carry for these scopes.
+    #[must_use]
+    pub fn scope_generations<'a>(
+        &self,
+        scopes: impl Iterator<Item = &'a str>,
+    ) -> BTreeMap<String, u64> {
+        scopes
+            .filter_map(|scope| match self.raised(SCOPE, scope) {
+                0 => None,
+                generation => Some((scope.to_owned(), generation)),
+            })
+            .collect()
+    }
+
+    fn add(&mut self, entry: Revocation) {
+        let (kind, name, generation) = match entry {
+            Revocation::Grant(id) => return self.name(GRANT, id.into()),
+            Revocation::Session(id) => return self.name(SESSION, id.into()),
+            Revocation::Token(id) => return self.name(TOKEN, id.into()),
+            Revocation::Subject(id, generation) => (SUBJECT, id.into(), generation),
+            Revocation::Client(id, generation) => (CLIENT, id.into(), generation),
+            Revocation::Role(role, generation) => (ROLE, role, generation),
+            Revocation::Scope(scope, generation) => (SCOPE, scope, generation),
+            Revocation::Handle(id, generation) => (HANDLE, id.into(), generation),
+            Revocation::ClientVersion(id, version) => (CLIENT_VERSION, id.into(), version),
+            Revocation::KeysVersion(version) => (KEYS_VERSION, String::new(), version),
+        };
+        let known = self.generations.entry((kind, name)).or_default();
+        *known = (*known).max(generation);
+    }
+
+    fn name(&mut self, kind: u8, name: String) {
+        self.named.insert((kind, name));
+    }
+
+    fn names(&self, kind: u8, name: &str) -> bool {
+        !self.named.is_empty() && self.named.contains(&(kind, name.to_owned()))
+    }
+
+    fn raised(&self, kind: u8, name: &str) -> u64 {
+        if self.generations.is_empty() {
+            return 0;
+        }
+        self.generations.get(&(kind, name.to_owned())).copied().unwrap_or_default()
+    }
+}
