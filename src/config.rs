@@ -1,0 +1,164 @@
+//! Every policy knob, its default and the reason for it. Parsed once; wrong ones refuse to serve.
+
+use crate::model::{Digest, Seconds, Secret};
+
+/// The management API's own audience is `{issuer}/api/v1`; no token has it by default.
+const API_PATH: &str = "/api/v1";
+
+/// What a deployment may set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `iss`: scheme, host and path, without a trailing slash. It never comes from a request
+    /// (CVE-2026-33495).
+    pub issuer: String,
+    /// Scheme and host of the issuer.
+    pub origin: String,
+    /// Whether cookies are `__Host-` and `Secure`: everywhere but on plain loopback.
+    pub secure_cookies: bool,
+    /// The bootstrap token, digested; without one, administration needs a token of a person.
+    pub bootstrap: Option<Digest>,
+    /// Whether anybody may register a client (RFC 7591). Off: a stranger's client can bear any
+    /// name (CVE-2026-9705).
+    pub danger_open_registration: bool,
+    /// How old a copy of the feed may be, in milliseconds. 5 s: the polls of an isolate stay under
+    /// one a second whatever its traffic, and a revocation is seen before a person has told anybody.
+    pub revocation_max_age: u64,
+    /// How long access tokens live unless the client says otherwise: RFC 9700 asks for short, seed
+    /// 000 for an hour.
+    pub access_token_lifetime: Seconds,
+}
+
+/// Why a deployment's settings cannot be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnfitSetting {
+    /// Which.
+    pub name: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+impl Config {
+    /// The defaults for an issuer.
+    ///
+    /// # Errors
+    /// [`UnfitSetting`] when the issuer is not an https URL (http on loopback) without query,
+    /// fragment and trailing slash (RFC 8414 §2).
+    pub fn new(issuer: &str) -> Result<Self, UnfitSetting> {
+        let unfit = UnfitSetting {
+            name: "ISSUER",
+            remedy: "set it to an https URL without query, fragment or trailing slash",
+        };
+        let (scheme, rest) = issuer.split_once("://").ok_or(unfit.clone())?;
+        let authority = rest.split('/').next().unwrap_or_default();
+        let host = match authority.rsplit_once(':') {
+            Some((host, port)) if port.parse::<u16>().is_ok() => host,
+            _ => authority,
+        };
+        let loopback = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
+        let secure = scheme == "https";
+        let clean = !host.is_empty()
+            && !issuer.ends_with('/')
+            && issuer.bytes().all(|byte| byte.is_ascii_graphic())
+            && !issuer.contains(['?', '#', '@', '\\', '"', '<', '>']);
+        if !clean || !(secure || (scheme == "http" && loopback)) {
+            return Err(unfit);
+        }
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            origin: format!("{scheme}://{authority}"),
+            secure_cookies: secure,
+            bootstrap: None,
+            danger_open_registration: false,
+            revocation_max_age: 5_000,
+            access_token_lifetime: Seconds(3600),
+        })
+    }
+
+    /// Takes the bootstrap token.
+    ///
+    /// # Errors
+    /// [`UnfitSetting`] when it is shorter than 32 characters.
+    pub fn with_bootstrap(mut self, token: &Secret) -> Result<Self, UnfitSetting> {
+        if token.expose().len() < 32 {
+            return Err(UnfitSetting {
+                name: "BOOTSTRAP_TOKEN",
+                remedy: "use at least 32 random characters",
+            });
+        }
+        self.bootstrap = Some(token.digest());
+        Ok(self)
+    }
+
+    /// Audience of the management API.
+    #[must_use]
+    pub fn api_audience(&self) -> String {
+        format!("{}{API_PATH}", self.issuer)
+    }
+
+    /// The absolute URL of one of our paths.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    /// The name of a cookie. `__Host-` keeps it to this host, over TLS, for every path; browsers
+    /// refuse that prefix over plain http.
+    #[must_use]
+    pub fn cookie_name(&self, name: &str) -> String {
+        if self.secure_cookies { format!("__Host-{name}") } else { name.to_owned() }
+    }
+
+    /// A `Set-Cookie` value. `Lax`, because the answer of another site's link must know the
+    /// session; forms are protected by their own value.
+    #[must_use]
+    pub fn set_cookie(&self, name: &str, value: &str, lifetime: Seconds) -> String {
+        let secure = if self.secure_cookies { "; Secure" } else { "" };
+        format!(
+            "{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+            self.cookie_name(name),
+            lifetime.0
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn md_1_an_issuer_is_https_or_loopback_and_has_no_extras() {
+        for good in ["https://id.example", "https://id.example/tenant", "http://127.0.0.1:8787"] {
+            assert!(Config::new(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://id.example",
+            "https://id.example/",
+            "https://id.example?x",
+            "https://id.example#x",
+            "https://user@id.example",
+            "https://",
+            "id.example",
+            "http://127.0.0.1.evil.example",
+            "",
+        ] {
+            assert!(Config::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn se_7_cookies_are_host_bound_and_secure_wherever_there_is_tls() {
+        let config = Config::new("https://id.example").unwrap();
+        let cookie = config.set_cookie("edgemint-session", "x", Seconds(1));
+        assert!(cookie.starts_with("__Host-edgemint-session=x; Path=/; HttpOnly; SameSite=Lax"));
+        assert!(cookie.ends_with("; Secure"));
+        let local = Config::new("http://127.0.0.1:1").unwrap();
+        assert!(!local.set_cookie("s", "x", Seconds(1)).contains("Secure"));
+    }
+
+    #[test]
+    fn a_short_bootstrap_token_is_refused() {
+        let config = Config::new("https://id.example").unwrap();
+        assert!(config.clone().with_bootstrap(&Secret::new("x".repeat(31))).is_err());
+        assert!(config.with_bootstrap(&Secret::new("x".repeat(32))).is_ok());
+    }
+}

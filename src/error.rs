@@ -1,0 +1,380 @@
+//! Why a request is refused (ours, logged) and what the peer learns of it. One mapping, no
+//! wildcard: a new reason does not compile until somebody decided what it says outside.
+
+use crate::jose::JoseError;
+use crate::ports::Unavailable;
+use crate::token::SealRefused;
+
+/// Why. Printed in snake case in logs and metrics; renaming one is a changelog line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// A known parameter came twice (OAuth 2.1 §3.1).
+    RepeatedParameter(&'static str),
+    /// A parameter that must be there is not.
+    MissingParameter(&'static str),
+    /// A parameter whose value does not fit its grammar or limit.
+    MalformedParameter(&'static str),
+    /// The body is not `application/x-www-form-urlencoded` (or JSON, where that is asked for).
+    WrongContentType,
+    /// The body or the URL is larger than anything we take.
+    TooLarge,
+    /// The body is not the JSON that was asked for.
+    MalformedBody(&'static str),
+    /// Two ways of client authentication at once, or two tokens.
+    SeveralCredentials,
+    /// No such client, or it is switched off.
+    UnknownClient,
+    /// The secret is not one of the client's.
+    WrongSecret,
+    /// Authenticated in another way than it is registered for.
+    OtherAuthenticationMethod,
+    /// A confidential client that did not authenticate.
+    NoClientAuthentication,
+    /// Not one of the client's redirect URIs.
+    UnregisteredRedirectUri,
+    /// The client may not use this grant.
+    GrantNotAllowed,
+    /// No such grant.
+    UnknownGrantType,
+    /// No such response type, or not one we answer.
+    UnknownResponseType,
+    /// Request objects are not supported.
+    RequestObject,
+    /// Request objects by reference are not supported.
+    RequestUri,
+    /// No `code_challenge`, or not by S256.
+    NoCodeChallenge,
+    /// More scope than the client, or the grant, has.
+    ScopeExceeded,
+    /// A resource the client may not name, or that was not agreed to.
+    UnknownResource,
+    /// The code's seal does not hold.
+    CodeUnknown(SealRefused),
+    /// The code is older than its minute, or from before a restore.
+    CodeExpired,
+    /// The code is another client's.
+    CodeForOtherClient,
+    /// The redirect URI is not the one of the request.
+    CodeForOtherRedirectUri,
+    /// The verifier does not fit the challenge.
+    VerifierMismatch,
+    /// The code was spent before.
+    CodeReplayed,
+    /// The code's subject or session has ended.
+    CodeEnded,
+    /// The refresh token's seal does not hold.
+    RefreshTokenUnknown(SealRefused),
+    /// The refresh token is another client's.
+    RefreshTokenForOtherClient,
+    /// A refresh token that was rotated out; its family is dead.
+    RefreshTokenReused,
+    /// The family has ended.
+    FamilyEnded,
+    /// The access token is not one of ours.
+    TokenUnknown,
+    /// The access token has expired.
+    TokenExpired,
+    /// The access token was revoked.
+    TokenRevoked,
+    /// The access token is for another resource.
+    TokenForOtherAudience,
+    /// Another client's token was to be revoked.
+    TokenForOtherClient,
+    /// No token at all.
+    NoToken,
+    /// The token lacks a scope.
+    InsufficientScope(&'static str),
+    /// `prompt=none`, and nobody is signed in.
+    LoginRequired,
+    /// `prompt=none`, and the person was not asked yet.
+    ConsentRequired,
+    /// The person said no.
+    Denied,
+    /// A page that has expired, or that is not ours.
+    PageExpired,
+    /// A page that was used before.
+    PageSpent,
+    /// A page that another browser began, or a form that another site posted.
+    PageFromElsewhere,
+    /// Unknown user, wrong password or disabled account; told apart by nobody outside.
+    WrongCredentials,
+    /// Too many failures; seconds to wait.
+    TooManyFailures(u64),
+    /// A username that is taken.
+    NameTaken,
+    /// There is an administrator already.
+    NotFirst,
+    /// A redirect URI that cannot be registered.
+    UnfitRedirectUri,
+    /// Client metadata that cannot be registered.
+    UnfitMetadata(&'static str),
+    /// A field of an API request.
+    UnfitField(&'static str, &'static str),
+    /// Something we depend on did not answer.
+    Unavailable(Unavailable),
+    /// A failure of ours.
+    Internal(&'static str),
+}
+
+/// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
+/// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the wire's")]
+pub enum ErrorCode {
+    AccessDenied,
+    ConsentRequired,
+    InsufficientScope,
+    InvalidClient,
+    InvalidClientMetadata,
+    InvalidGrant,
+    InvalidRedirectUri,
+    InvalidRequest,
+    InvalidScope,
+    InvalidTarget,
+    InvalidToken,
+    LoginRequired,
+    RequestNotSupported,
+    RequestUriNotSupported,
+    ServerError,
+    TemporarilyUnavailable,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    UnsupportedResponseType,
+}
+
+impl ErrorCode {
+    /// The code on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "access_denied",
+            Self::ConsentRequired => "consent_required",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidClientMetadata => "invalid_client_metadata",
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidRedirectUri => "invalid_redirect_uri",
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidScope => "invalid_scope",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidToken => "invalid_token",
+            Self::LoginRequired => "login_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+        }
+    }
+
+    /// The status of a direct answer.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::AccessDenied | Self::InsufficientScope => 403,
+            Self::ServerError => 500,
+            Self::TemporarilyUnavailable => 503,
+            Self::ConsentRequired
+            | Self::InvalidClientMetadata
+            | Self::InvalidGrant
+            | Self::InvalidRedirectUri
+            | Self::InvalidRequest
+            | Self::InvalidScope
+            | Self::InvalidTarget
+            | Self::LoginRequired
+            | Self::RequestNotSupported
+            | Self::RequestUriNotSupported
+            | Self::UnauthorizedClient
+            | Self::UnsupportedGrantType
+            | Self::UnsupportedResponseType => 400,
+        }
+    }
+}
+
+impl Reason {
+    /// What the peer learns.
+    #[must_use]
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::RepeatedParameter(_)
+            | Self::MissingParameter(_)
+            | Self::MalformedParameter(_)
+            | Self::WrongContentType
+            | Self::TooLarge
+            | Self::MalformedBody(_)
+            | Self::SeveralCredentials
+            | Self::UnregisteredRedirectUri
+            | Self::NoCodeChallenge
+            | Self::PageExpired
+            | Self::PageSpent
+            | Self::PageFromElsewhere
+            | Self::NameTaken
+            | Self::NotFirst
+            | Self::UnfitField(..)
+            | Self::TokenForOtherClient => ErrorCode::InvalidRequest,
+            Self::UnknownClient
+            | Self::WrongSecret
+            | Self::OtherAuthenticationMethod
+            | Self::NoClientAuthentication => ErrorCode::InvalidClient,
+            Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
+            Self::UnknownGrantType => ErrorCode::UnsupportedGrantType,
+            Self::UnknownResponseType => ErrorCode::UnsupportedResponseType,
+            Self::RequestObject => ErrorCode::RequestNotSupported,
+            Self::RequestUri => ErrorCode::RequestUriNotSupported,
+            Self::ScopeExceeded => ErrorCode::InvalidScope,
+            Self::UnknownResource => ErrorCode::InvalidTarget,
+            Self::CodeUnknown(_)
+            | Self::CodeExpired
+            | Self::CodeForOtherClient
+            | Self::CodeForOtherRedirectUri
+            | Self::VerifierMismatch
+            | Self::CodeReplayed
+            | Self::CodeEnded
+            | Self::RefreshTokenUnknown(_)
+            | Self::RefreshTokenForOtherClient
+            | Self::RefreshTokenReused
+            | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            Self::TokenUnknown
+            | Self::TokenExpired
+            | Self::TokenRevoked
+            | Self::TokenForOtherAudience
+            | Self::NoToken => ErrorCode::InvalidToken,
+            Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
+            Self::LoginRequired => ErrorCode::LoginRequired,
+            Self::ConsentRequired => ErrorCode::ConsentRequired,
+            Self::Denied | Self::WrongCredentials | Self::TooManyFailures(_) => {
+                ErrorCode::AccessDenied
+            }
+            Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
+            Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
+            Self::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
+            Self::Internal(_) => ErrorCode::ServerError,
+        }
+    }
+
+    /// The status of a direct answer, where it says more than the code does.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::TooLarge => 413,
+            Self::TooManyFailures(_) => 429,
+            Self::NameTaken | Self::NotFirst => 409,
+            _ => self.code().status(),
+        }
+    }
+
+    /// One sentence that helps an honest caller and tells an attacker nothing: fixed text, in the
+    /// characters that RFC 6749 §5.2 allows.
+    #[must_use]
+    pub fn description(&self) -> String {
+        match self {
+            Self::RepeatedParameter(name) => format!("{name} was sent more than once"),
+            Self::MissingParameter(name) => format!("{name} is missing"),
+            Self::MalformedParameter(name) => format!("{name} has a value that is not allowed"),
+            Self::UnfitField(name, rule) => format!("{name} {rule}"),
+            Self::UnfitMetadata(name) => format!("{name} has a value that cannot be registered"),
+            Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
+            Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
+            Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
+            other => other.fixed_description().to_owned(),
+        }
+    }
+
+    fn fixed_description(&self) -> &'static str {
+        match self.code() {
+            ErrorCode::AccessDenied => "the request was denied",
+            ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
+            ErrorCode::InsufficientScope => "the token lacks a scope",
+            ErrorCode::InvalidClient => "client authentication failed",
+            ErrorCode::InvalidClientMetadata => "the metadata cannot be registered",
+            ErrorCode::InvalidGrant => "the grant is invalid, expired, revoked or not yours",
+            ErrorCode::InvalidRedirectUri => "a redirect URI cannot be registered",
+            ErrorCode::InvalidScope => "more scope than this client may have",
+            ErrorCode::InvalidTarget => "this client may not name that resource",
+            ErrorCode::InvalidToken => "the token is invalid, expired, revoked or for others",
+            ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
+            ErrorCode::RequestNotSupported => "request objects are not supported",
+            ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
+            ErrorCode::ServerError => "something failed on our side",
+            ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
+            ErrorCode::UnauthorizedClient => "this client may not use that grant",
+            ErrorCode::UnsupportedGrantType => "no such grant type here",
+            ErrorCode::UnsupportedResponseType => "no such response type here",
+            ErrorCode::InvalidRequest => match self {
+                Self::WrongContentType => "the body has a content type that is not expected here",
+                Self::TooLarge => "the request is larger than anything expected here",
+                Self::SeveralCredentials => "credentials were sent in more than one way",
+                Self::UnregisteredRedirectUri => "the redirect URI is not registered",
+                Self::NoCodeChallenge => "code_challenge with code_challenge_method=S256 is needed",
+                Self::NameTaken => "the username is taken",
+                Self::NotFirst => "there is an account already",
+                Self::TokenForOtherClient => "the token was issued to another client",
+                _ => "the request is not valid here",
+            },
+        }
+    }
+
+    /// The label of logs and metrics: the variant in snake case, without its payload.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let debug = format!("{self:?}");
+        let name = debug.split(['(', ' ', '{']).next().unwrap_or_default();
+        let mut label = String::new();
+        for letter in name.chars() {
+            if letter.is_ascii_uppercase() && !label.is_empty() {
+                label.push('_');
+            }
+            label.push(letter.to_ascii_lowercase());
+        }
+        label
+    }
+}
+
+impl From<Unavailable> for Reason {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable(unavailable)
+    }
+}
+
+impl From<JoseError> for Reason {
+    fn from(_: JoseError) -> Self {
+        Self::Internal("signing failed")
+    }
+}
+
+/// For what we seal ourselves; what we open is mapped where it is opened.
+impl From<SealRefused> for Reason {
+    fn from(_: SealRefused) -> Self {
+        Self::Internal("sealing failed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_the_variant_in_snake_case() {
+        assert_eq!(Reason::MissingParameter("x").label(), "missing_parameter");
+        assert_eq!(Reason::CodeUnknown(SealRefused::Broken).label(), "code_unknown");
+    }
+
+    #[test]
+    fn az_7_descriptions_keep_to_the_allowed_characters() {
+        for reason in [
+            Reason::MissingParameter("code"),
+            Reason::UnfitField("username", "is too long"),
+            Reason::TooManyFailures(3),
+            Reason::NoCodeChallenge,
+            Reason::Internal("x"),
+            Reason::Denied,
+        ] {
+            let text = reason.description();
+            let allowed = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+            assert!(text.bytes().all(allowed), "{text}");
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Request and response as plain data.
+
+use std::fmt::Write as _;
+
+use crate::error::Reason;
+
+/// What a request says, as far as anything here looks at it.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Everything after `?`, raw.
+    pub query: String,
+    /// The body; empty when there is none.
+    pub body: String,
+    /// Whether the body was larger than the limit, so that it was not read.
+    pub oversized: bool,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `Cookie`.
+    pub cookie: Option<String>,
+    /// `Origin`.
+    pub origin: Option<String>,
+    /// `Sec-Fetch-Site`.
+    pub fetch_site: Option<String>,
+    /// The peer's address, from a source that can be trusted.
+    pub address: Option<String>,
+}
+
+impl Request {
+    /// Whether the method is POST.
+    #[must_use]
+    pub fn is_post(&self) -> bool {
+        self.method == "POST"
+    }
+
+    /// The body of a form post.
+    ///
+    /// # Errors
+    /// [`Reason::TooLarge`] or [`Reason::WrongContentType`].
+    pub fn form(&self) -> Result<&str, Reason> {
+        self.body_of("application/x-www-form-urlencoded")
+    }
+
+    /// The body of a JSON post.
+    ///
+    /// # Errors
+    /// As [`Request::form`].
+    pub fn json(&self) -> Result<&str, Reason> {
+        self.body_of("application/json")
+    }
+
+    /// The value of a cookie; the first of that name.
+    #[must_use]
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookie
+            .as_deref()?
+            .split(';')
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    fn body_of(&self, expected: &str) -> Result<&str, Reason> {
+        if self.oversized {
+            return Err(Reason::TooLarge);
+        }
+        let content_type = self.content_type.as_deref().unwrap_or_default();
+        let media = content_type.split(';').next().unwrap_or_default().trim();
+        if media.eq_ignore_ascii_case(expected) {
+            Ok(&self.body)
+        } else {
+            Err(Reason::WrongContentType)
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Names in lower case; `set-cookie` may repeat.
+    pub headers: Vec<(&'static str, String)>,
+    /// Body text.
+    pub body: String,
+    /// Why it is a refusal, for the log.
+    pub reason: Option<Reason>,
+}
+
+impl Response {
+    /// A JSON answer that nobody may keep.
+    #[must_use]
+    pub fn json(status: u16, body: String) -> Self {
+        Self {
+            status,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("cache-control", "no-store".to_owned()),
+            ],
+            body,
+            reason: None,
+        }
+    }
+
+    /// A JSON document that anybody may keep for so many seconds.
+    #[must_use]
+    pub fn document(body: String, seconds: u64) -> Self {
+        Self {
+            status: 200,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("cache-control", format!("public, max-age={seconds}")),
+            ],
+            body,
+            reason: None,
+        }
+    }
+
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: vec![("cache-control", "no-store".to_owned())],
+            body: String::new(),
+            reason: None,
+        }
+    }
+
+    /// 303: the next request is a GET, whatever this one was (RFC 9700 §4.12).
+    #[must_use]
+    pub fn see_other(location: String) -> Self {
+        Self::empty(303).with("location", location).with("referrer-policy", "no-referrer")
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Lets any origin read the answer. Never on an answer that a cookie has a say in.
+    #[must_use]
+    pub fn for_any_origin(self) -> Self {
+        self.with("access-control-allow-origin", "*")
+            .with("access-control-expose-headers", "www-authenticate, retry-after, x-request-id")
+    }
+
+    /// The RFC 6749 §5.2 answer to a refusal.
+    #[must_use]
+    pub fn refusal(reason: Reason) -> Self {
+        let body = serde_json::json!({
+            "error": reason.code().as_str(),
+            "error_description": reason.description(),
+        });
+        let mut response = Self::json(reason.status(), body.to_string());
+        if let Some(seconds) = retry_after(&reason) {
+            response = response.with("retry-after", seconds.to_string());
+        }
+        response.reason = Some(reason);
+        response
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The headers as one text: `name: value` lines.
+    #[must_use]
+    pub fn header_lines(&self) -> String {
+        let mut lines = String::new();
+        for (name, value) in &self.headers {
+            // A value never holds a line break: what comes from outside is encoded before.
+            let _ = writeln!(lines, "{name}: {value}");
+        }
+        lines
+    }
+}
+
+/// Seconds after which trying again makes sense, where it does.
+#[must_use]
+pub fn retry_after(reason: &Reason) -> Option<u64> {
+    match reason {
+        Reason::Unavailable(_) => Some(1),
+        Reason::TooManyFailures(seconds) => Some(*seconds),
+        _ => None,
+    }
+}
+
+/// Appends form-encoded parameters to a URI that may have a query already.
+#[must_use]
+pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        encoded.append_pair(name, value);
+    }
+    let separator = match uri.split_once('?') {
+        None => "?",
+        Some((_, "")) => "",
+        Some(_) => "&",
+    };
+    format!("{uri}{separator}{}", encoded.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn te_1_only_the_one_content_type_is_a_form() {
+        let with = |content_type: &str| Request {
+            content_type: Some(content_type.to_owned()),
+            ..Request::default()
+        };
+        assert!(with("application/x-www-form-urlencoded; charset=utf-8").form().is_ok());
+        assert!(with("APPLICATION/X-WWW-FORM-URLENCODED").form().is_ok());
+        for other in
+            ["", "text/plain", "application/json, application/x-www-form-urlencoded", ";"]
+        {
+            assert_eq!(with(other).form(), Err(Reason::WrongContentType), "{other}");
+        }
+    }
+
+    #[test]
+    fn parameters_join_a_query_that_is_there() {
+        assert_eq!(with_query("https://a/cb", &[("x", "1 2")]), "https://a/cb?x=1+2");
+        assert_eq!(with_query("https://a/cb?t=1", &[("x", "&")]), "https://a/cb?t=1&x=%26");
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let request = Request { cookie: Some("ab=1; b=2; c=a=b".to_owned()), ..Request::default() };
+        assert_eq!(request.cookie("b"), Some("2"));
+        assert_eq!(request.cookie("c"), Some("a=b"));
+        assert_eq!(request.cookie("d"), None);
+    }
+}
