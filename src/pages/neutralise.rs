@@ -47,7 +47,7 @@ fn deceives(c: char) -> bool {
 }
 
 /// Characters shown of a name that somebody else chose: two lines of the card, and no real name.
-const LONGEST: usize = 120;
+const LONGEST: usize = 80;
 
 #[cfg(test)]
 mod tests {

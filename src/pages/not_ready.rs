@@ -11,7 +11,7 @@ pub fn not_ready(command: &str) -> String {
     page(
         "Not ready yet",
         html! {
-            h1 { "Almost there" }
+            h1 { "Not ready yet" }
             p class="lede" { "This server is running, but nobody can sign in until its first administrator is made." }
             h2 { "If you run this server" }
             p { "Put the bootstrap token in " code { "BOOTSTRAP_TOKEN" } ", then run" }
