@@ -39,6 +39,8 @@ struct GrantRow {
     advanced_at: UnixTime,
     advanced_by: Option<RequestId>,
     retries: u32,
+    retried_by: Option<RequestId>,
+    killed_by: Option<RequestId>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,10 +49,11 @@ struct Spending {
     expires_at: UnixTime,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Failures {
     count: u32,
     window_ends: UnixTime,
+    by: Option<RequestId>,
 }
 
 /// The state of one shard.
@@ -109,7 +112,7 @@ impl LedgerState {
                 LedgerAnswer::ReadFailures(self.refused_until(&verb, at.now.unix()))
             }
             LedgerVerb::RecordFailure(verb) => {
-                LedgerAnswer::RecordFailure(self.record_failure(*verb, at.now.unix()))
+                LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
         }
     }
@@ -175,6 +178,8 @@ impl LedgerState {
             advanced_at: now,
             advanced_by: None,
             retries: 0,
+            retried_by: None,
+            killed_by: None,
         });
         Spent::First(Box::new(facts))
     }
@@ -182,6 +187,9 @@ impl LedgerState {
     fn advance_family(&mut self, verb: &AdvanceFamily, at: &At) -> Advanced {
         let now = at.now.unix();
         let Some(row) = self.grants.get(&verb.grant) else { return Advanced::Ended };
+        if row.killed_by.as_ref() == Some(&at.request) {
+            return Advanced::Reused;
+        }
         let bound = !row.offline;
         let live = row.refreshable
             && !row.dead
@@ -203,22 +211,27 @@ impl LedgerState {
         let Some(row) = self.grants.get_mut(&verb.grant) else { return Advanced::Ended };
         let retry = verb.generation < row.generation;
         if retry {
-            let repeated = row.advanced_by.as_ref() == Some(&at.request);
+            let repeated = [&row.advanced_by, &row.retried_by]
+                .into_iter()
+                .any(|by| by.as_ref() == Some(&at.request));
             let previous = verb.generation + 1 == row.generation;
             let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
             if !previous || !(repeated || in_time) {
                 row.dead = true;
+                row.killed_by = Some(at.request.clone());
                 self.publish(Revocation::Grant(verb.grant.clone()));
                 return Advanced::Reused;
             }
             if !repeated {
                 row.retries += 1;
+                row.retried_by = Some(at.request.clone());
             }
         } else {
             row.generation += 1;
             row.advanced_at = now;
             row.advanced_by = Some(at.request.clone());
             row.retries = 0;
+            row.retried_by = None;
         }
         Advanced::To(Box::new(Standing {
             generation: row.generation,
@@ -334,13 +347,17 @@ impl LedgerState {
             .map(|row| row.window_ends)
     }
 
-    fn record_failure(&mut self, verb: RecordFailure, now: UnixTime) -> Option<UnixTime> {
-        let fresh = Failures { count: 0, window_ends: now + verb.limit.window };
-        let row = self.failures.entry(verb.key.clone()).or_insert(fresh);
+    fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {
+        let now = at.now.unix();
+        let fresh = Failures { count: 0, window_ends: now + verb.limit.window, by: None };
+        let row = self.failures.entry(verb.key.clone()).or_insert_with(|| fresh.clone());
         if row.window_ends <= now {
             *row = fresh;
         }
-        row.count += 1;
+        if row.by.as_ref() != Some(&at.request) {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
         self.refused_until(&ReadFailures { key: verb.key, limit: verb.limit }, now)
     }
 
