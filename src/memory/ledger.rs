@@ -74,7 +74,10 @@ impl LedgerState {
     pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
         let at = call.at;
         match call.verb {
-            LedgerVerb::PutSubject(verb) => LedgerAnswer::PutSubject(self.put_subject(verb.facts)),
+            LedgerVerb::PutSubject(verb) => {
+                self.put_subject(verb.facts);
+                LedgerAnswer::PutSubject(())
+            }
             LedgerVerb::SpendCode(verb) => LedgerAnswer::SpendCode(self.spend_code(*verb, &at)),
             LedgerVerb::AdvanceFamily(verb) => {
                 LedgerAnswer::AdvanceFamily(self.advance_family(&verb, &at))
@@ -91,7 +94,8 @@ impl LedgerState {
                 LedgerAnswer::ReadSession(self.session(&verb.session, at.now.unix()))
             }
             LedgerVerb::EndSession(verb) => {
-                LedgerAnswer::EndSession(self.end_session(&verb.session))
+                self.end_session(&verb.session);
+                LedgerAnswer::EndSession(())
             }
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
@@ -105,7 +109,8 @@ impl LedgerState {
                 LedgerAnswer::RememberConsent(())
             }
             LedgerVerb::WithdrawConsent(verb) => {
-                LedgerAnswer::WithdrawConsent(self.withdraw_consent(verb.subject, verb.client))
+                self.withdraw_consent(verb.subject, verb.client);
+                LedgerAnswer::WithdrawConsent(())
             }
             LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
             LedgerVerb::ReadFailures(verb) => {
@@ -148,14 +153,13 @@ impl LedgerState {
     }
 
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
-        if let Some(row) = self.grants.get_mut(&verb.grant) {
-            if row.opened_by != at.request {
-                if !row.dead {
-                    row.dead = true;
-                    self.publish(Revocation::Grant(verb.grant));
-                }
-                return Spent::Again;
+        let known = self.grants.get_mut(&verb.grant);
+        if let Some(row) = known.filter(|row| row.opened_by != at.request) {
+            if !row.dead {
+                row.dead = true;
+                self.publish(Revocation::Grant(verb.grant));
             }
+            return Spent::Again;
         }
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
