@@ -29,7 +29,10 @@ impl DirectoryState {
     /// An empty directory that spreads subjects over so many shards.
     #[must_use]
     pub fn new(shards: u16) -> Self {
-        Self { shards: shards.max(1), ..Self::default() }
+        Self {
+            shards: shards.max(1),
+            ..Self::default()
+        }
     }
 
     /// Does one verb.
@@ -40,7 +43,9 @@ impl DirectoryState {
                 DirectoryAnswer::CreateAccount(self.create_account(*verb, &at))
             }
             DirectoryVerb::FindAccount(verb) => DirectoryAnswer::FindAccount(
-                self.accounts.get(&verb.username).map(|(account, _)| account.clone()),
+                self.accounts
+                    .get(&verb.username)
+                    .map(|(account, _)| account.clone()),
             ),
             DirectoryVerb::ChangeAccount(verb) => {
                 DirectoryAnswer::ChangeAccount(self.change_account(*verb))
@@ -97,8 +102,12 @@ impl DirectoryState {
             roles: BTreeMap::new(),
             profile: verb.profile,
         };
-        let account = Account { facts: facts.clone(), password_hash: verb.password_hash };
-        self.accounts.insert(verb.username, (account, at.request.clone()));
+        let account = Account {
+            facts: facts.clone(),
+            password_hash: verb.password_hash,
+        };
+        self.accounts
+            .insert(verb.username, (account, at.request.clone()));
         self.subjects_out.push(facts.clone());
         AccountCreated::Created(Box::new(facts))
     }
@@ -128,7 +137,8 @@ impl DirectoryState {
             Some((_, by)) if *by == at.request => ClientCreated::Created,
             Some(_) => ClientCreated::IdTaken,
             None => {
-                self.clients.insert(client.id.clone(), (client, at.request.clone()));
+                self.clients
+                    .insert(client.id.clone(), (client, at.request.clone()));
                 ClientCreated::Created
             }
         }
@@ -149,7 +159,8 @@ impl DirectoryState {
         if raised {
             self.publish(Revocation::Client(client.id.clone(), client.generation));
         }
-        self.clients.insert(client.id.clone(), (client, at.request.clone()));
+        self.clients
+            .insert(client.id.clone(), (client, at.request.clone()));
         ClientReplaced::Replaced
     }
 }
