@@ -34,6 +34,7 @@ const state = { phase: "starting", rotations: 0, revoked: false, log: [] };
 const actions = {
   signIn: () =>
     during("signIn", async () => {
+      await oidc.loadModule();
       location.assign(await oidc.authorizationRequest(await metadata()));
     }),
 

@@ -22,11 +22,13 @@ import { failure, refusal } from "./problems.js";
  * @typedef {{ claims: Record<string, any>, ms: number }} Verified
  */
 
-/** Fetches and starts the module. */
+/** Fetches and starts the module; once is enough. */
 export async function loadModule() {
+  if (core !== undefined) return;
   try {
-    core = await import("./pkg/index.js");
-    await core.init();
+    const module = await import("./pkg/index.js");
+    await module.init();
+    core = module;
   } catch {
     throw failure("no_module");
   }
