@@ -2,7 +2,11 @@
 #![warn(missing_docs)]
 
 pub mod api;
+#[cfg(feature = "browser")]
+pub mod browser;
 pub mod config;
+#[cfg(feature = "edge")]
+mod edge;
 pub mod error;
 pub mod http;
 pub mod jose;
@@ -13,3 +17,5 @@ pub mod pages;
 pub mod ports;
 pub mod server;
 pub mod token;
+#[cfg(any(feature = "edge", feature = "browser"))]
+pub mod web;
