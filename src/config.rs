@@ -105,7 +105,11 @@ impl Config {
     /// refuse that prefix over plain http.
     #[must_use]
     pub fn cookie_name(&self, name: &str) -> String {
-        if self.secure_cookies { format!("__Host-{name}") } else { name.to_owned() }
+        if self.secure_cookies {
+            format!("__Host-{name}")
+        } else {
+            name.to_owned()
+        }
     }
 
     /// A `Set-Cookie` value. `Lax`, because the answer of another site's link must know the
@@ -127,7 +131,11 @@ mod tests {
 
     #[test]
     fn md_1_an_issuer_is_https_or_loopback_and_has_no_extras() {
-        for good in ["https://id.example", "https://id.example/tenant", "http://127.0.0.1:8787"] {
+        for good in [
+            "https://id.example",
+            "https://id.example/tenant",
+            "http://127.0.0.1:8787",
+        ] {
             assert!(Config::new(good).is_ok(), "{good}");
         }
         for bad in [
@@ -158,7 +166,12 @@ mod tests {
     #[test]
     fn a_short_bootstrap_token_is_refused() {
         let config = Config::new("https://id.example").unwrap();
-        assert!(config.clone().with_bootstrap(&Secret::new("x".repeat(31))).is_err());
+        assert!(
+            config
+                .clone()
+                .with_bootstrap(&Secret::new("x".repeat(31)))
+                .is_err()
+        );
         assert!(config.with_bootstrap(&Secret::new("x".repeat(32))).is_ok());
     }
 }

@@ -359,7 +359,10 @@ mod tests {
     #[test]
     fn a_label_is_the_variant_in_snake_case() {
         assert_eq!(Reason::MissingParameter("x").label(), "missing_parameter");
-        assert_eq!(Reason::CodeUnknown(SealRefused::Broken).label(), "code_unknown");
+        assert_eq!(
+            Reason::CodeUnknown(SealRefused::Broken).label(),
+            "code_unknown"
+        );
     }
 
     #[test]

@@ -36,7 +36,10 @@ impl DirectoryState {
     /// An empty directory that spreads subjects over so many shards.
     #[must_use]
     pub fn new(shards: u16) -> Self {
-        Self { shards: shards.max(1), ..Self::default() }
+        Self {
+            shards: shards.max(1),
+            ..Self::default()
+        }
     }
 
     /// Does one verb.
@@ -47,7 +50,9 @@ impl DirectoryState {
                 DirectoryAnswer::CreateAccount(self.create_account(*verb, &at))
             }
             DirectoryVerb::FindAccount(verb) => DirectoryAnswer::FindAccount(
-                self.accounts.get(&verb.username).map(|row| row.account.clone()),
+                self.accounts
+                    .get(&verb.username)
+                    .map(|row| row.account.clone()),
             ),
             DirectoryVerb::ChangeAccount(verb) => {
                 DirectoryAnswer::ChangeAccount(self.change_account(*verb, &at))
@@ -104,16 +109,25 @@ impl DirectoryState {
             roles: BTreeMap::new(),
             profile: verb.profile,
         };
-        let account = Account { facts: facts.clone(), password_hash: verb.password_hash };
-        let row = AccountRow { account, created_by: at.request.clone(), changed_by: None };
+        let account = Account {
+            facts: facts.clone(),
+            password_hash: verb.password_hash,
+        };
+        let row = AccountRow {
+            account,
+            created_by: at.request.clone(),
+            changed_by: None,
+        };
         self.accounts.insert(verb.username, row);
         self.subjects_out.push(facts.clone());
         AccountCreated::Created(Box::new(facts))
     }
 
     fn change_account(&mut self, verb: ChangeAccount, at: &At) -> Option<SubjectFacts> {
-        let row =
-            self.accounts.values_mut().find(|row| row.account.facts.subject == verb.subject)?;
+        let row = self
+            .accounts
+            .values_mut()
+            .find(|row| row.account.facts.subject == verb.subject)?;
         let account = &mut row.account;
         if row.changed_by.as_ref() == Some(&at.request) {
             return Some(account.facts.clone());
@@ -139,7 +153,8 @@ impl DirectoryState {
             Some((_, by)) if *by == at.request => ClientCreated::Created,
             Some(_) => ClientCreated::IdTaken,
             None => {
-                self.clients.insert(client.id.clone(), (client, at.request.clone()));
+                self.clients
+                    .insert(client.id.clone(), (client, at.request.clone()));
                 ClientCreated::Created
             }
         }
@@ -160,7 +175,8 @@ impl DirectoryState {
         if raised {
             self.publish(Revocation::Client(client.id.clone(), client.generation));
         }
-        self.clients.insert(client.id.clone(), (client, at.request.clone()));
+        self.clients
+            .insert(client.id.clone(), (client, at.request.clone()));
         ClientReplaced::Replaced
     }
 }

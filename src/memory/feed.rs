@@ -38,9 +38,7 @@ impl FeedState {
     pub fn apply(&mut self, call: Call<FeedVerb>) -> FeedObjectAnswer {
         match call.verb {
             FeedVerb::Append(verb) => FeedObjectAnswer::Append(self.append(*verb, call.at.now)),
-            FeedVerb::Since(verb) => {
-                FeedObjectAnswer::Since(self.since(&verb.feed, verb.cursor))
-            }
+            FeedVerb::Since(verb) => FeedObjectAnswer::Since(self.since(&verb.feed, verb.cursor)),
             FeedVerb::RaiseEpoch(_) => {
                 if self.raised_by.as_ref() != Some(&call.at.request) {
                     self.epoch += 1;
@@ -67,7 +65,11 @@ impl FeedState {
     fn since(&self, feed: &str, cursor: u64) -> FeedAnswer {
         let full = feed != self.id || cursor < self.low || cursor > self.head;
         let after = if full { 0 } else { cursor };
-        let entries = self.entries.range(after + 1..).map(|(_, (entry, _))| entry.clone()).collect();
+        let entries = self
+            .entries
+            .range(after + 1..)
+            .map(|(_, (entry, _))| entry.clone())
+            .collect();
         FeedAnswer {
             feed: self.id.clone(),
             epoch: self.epoch,

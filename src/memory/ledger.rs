@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime};
+use crate::model::{
+    ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
+};
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, LedgerAnswer, LedgerVerb, Once, OpenSession, Opened,
-    RecordFailure, ReadFailures, RevokeGrant, Revoked, Session, SpendCode, SpendOnce, Spent,
-    Standing,
+    AdvanceFamily, Advanced, Authentication, GrantFacts, LedgerAnswer, LedgerVerb, Once,
+    OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, Revoked, Session,
+    SpendCode, SpendOnce, Spent, Standing,
 };
 use crate::ports::{At, Call};
 use crate::token::Revocation;
@@ -83,6 +85,9 @@ impl LedgerState {
                 LedgerAnswer::AdvanceFamily(self.advance_family(&verb, &at))
             }
             LedgerVerb::RevokeGrant(verb) => LedgerAnswer::RevokeGrant(self.revoke_grant(&verb)),
+            LedgerVerb::ReadGrant(verb) => {
+                LedgerAnswer::ReadGrant(self.read_grant(&verb, at.now.unix()))
+            }
             LedgerVerb::RevokeToken(verb) => {
                 self.publish(Revocation::Token(verb.token));
                 LedgerAnswer::RevokeToken(())
@@ -100,11 +105,14 @@ impl LedgerState {
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
             }
-            LedgerVerb::ReadConsent(verb) => LedgerAnswer::ReadConsent(
-                self.consents.get(&(verb.subject, verb.client)).cloned(),
-            ),
+            LedgerVerb::ReadConsent(verb) => {
+                LedgerAnswer::ReadConsent(self.consents.get(&(verb.subject, verb.client)).cloned())
+            }
             LedgerVerb::RememberConsent(verb) => {
-                let known = self.consents.entry((verb.subject, verb.client)).or_default();
+                let known = self
+                    .consents
+                    .entry((verb.subject, verb.client))
+                    .or_default();
                 *known = known.union(&verb.scope);
                 LedgerAnswer::RememberConsent(())
             }
@@ -164,7 +172,9 @@ impl LedgerState {
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
         let facts = self.standing(&verb.subject, verb.generation).cloned();
-        let (Some(facts), Some(_)) = (facts, session) else { return Spent::Never };
+        let (Some(facts), Some(_)) = (facts, session) else {
+            return Spent::Never;
+        };
         self.grants.entry(verb.grant).or_insert(GrantRow {
             subject: verb.subject,
             subject_generation: verb.generation,
@@ -190,7 +200,9 @@ impl LedgerState {
 
     fn advance_family(&mut self, verb: &AdvanceFamily, at: &At) -> Advanced {
         let now = at.now.unix();
-        let Some(row) = self.grants.get(&verb.grant) else { return Advanced::Ended };
+        let Some(row) = self.grants.get(&verb.grant) else {
+            return Advanced::Ended;
+        };
         if row.killed_by.as_ref() == Some(&at.request) {
             return Advanced::Reused;
         }
@@ -203,16 +215,24 @@ impl LedgerState {
             && verb.generation <= row.generation
             && (!bound || self.session(&row.session, now).is_some());
         let facts = self.standing(&row.subject, row.subject_generation).cloned();
-        let Some(facts) = facts.filter(|_| live) else { return Advanced::Ended };
+        let Some(facts) = facts.filter(|_| live) else {
+            return Advanced::Ended;
+        };
         let scope = match &verb.scope {
             Some(asked) if !asked.is_subset(&row.scope) => return Advanced::ScopeExceeded,
             Some(asked) => asked.clone(),
             None => row.scope.clone(),
         };
-        if verb.audience.as_ref().is_some_and(|asked| *asked != row.audience) {
+        if verb
+            .audience
+            .as_ref()
+            .is_some_and(|asked| *asked != row.audience)
+        {
             return Advanced::OtherAudience;
         }
-        let Some(row) = self.grants.get_mut(&verb.grant) else { return Advanced::Ended };
+        let Some(row) = self.grants.get_mut(&verb.grant) else {
+            return Advanced::Ended;
+        };
         let retry = verb.generation < row.generation;
         if retry {
             let repeated = [&row.advanced_by, &row.retried_by]
@@ -250,7 +270,10 @@ impl LedgerState {
     }
 
     fn revoke_grant(&mut self, verb: &RevokeGrant) -> Revoked {
-        let Some(row) = self.grants.get_mut(&verb.grant).filter(|row| row.client == verb.client)
+        let Some(row) = self
+            .grants
+            .get_mut(&verb.grant)
+            .filter(|row| row.client == verb.client)
         else {
             return Revoked::Unknown;
         };
@@ -261,14 +284,37 @@ impl LedgerState {
         Revoked::Done
     }
 
+    fn read_grant(&self, verb: &ReadGrant, now: UnixTime) -> Option<GrantFacts> {
+        let row = self.grants.get(&verb.grant)?;
+        let expires_at = row.expires_at.min(row.advanced_at + verb.idle);
+        let session_ended = !row.offline && self.session(&row.session, now).is_none();
+        if row.dead || session_ended || expires_at <= now {
+            return None;
+        }
+        Some(GrantFacts {
+            grant: verb.grant.clone(),
+            subject: self.standing(&row.subject, row.subject_generation)?.clone(),
+            client: row.client.clone(),
+            granted: row.scope.clone(),
+            refresh_generation: row.refreshable.then_some(row.generation),
+            refreshed_at: row.advanced_at,
+            expires_at,
+        })
+    }
+
     fn open_session(&mut self, verb: OpenSession, at: &At) -> Opened {
         let now = at.now.unix();
-        let Some(facts) = self.subjects.get(&verb.subject).filter(|facts| facts.active).cloned()
+        let Some(facts) = self
+            .subjects
+            .get(&verb.subject)
+            .filter(|facts| facts.active)
+            .cloned()
         else {
             return Opened::Refused;
         };
         let renewed = verb.renew.filter(|id| {
-            self.session(id, now).is_some_and(|session| session.subject.subject == facts.subject)
+            self.session(id, now)
+                .is_some_and(|session| session.subject.subject == facts.subject)
         });
         let id = renewed.clone().unwrap_or(verb.session);
         let before = self.sessions.get(&id);
@@ -310,7 +356,11 @@ impl LedgerState {
         if self.sessions.remove(id).is_none() {
             return;
         }
-        for row in self.grants.values_mut().filter(|row| row.session == *id && !row.offline) {
+        for row in self
+            .grants
+            .values_mut()
+            .filter(|row| row.session == *id && !row.offline)
+        {
             row.dead = true;
         }
         // The session's own entry ends the tokens of the grants bound to it.
@@ -332,8 +382,14 @@ impl LedgerState {
     }
 
     fn spend_once(&mut self, verb: SpendOnce, at: &At) -> Once {
-        let spending = Spending { by: at.request.clone(), expires_at: verb.expires_at };
-        let known = self.spent.get(&verb.key).filter(|known| at.now.unix() < known.expires_at);
+        let spending = Spending {
+            by: at.request.clone(),
+            expires_at: verb.expires_at,
+        };
+        let known = self
+            .spent
+            .get(&verb.key)
+            .filter(|known| at.now.unix() < known.expires_at);
         match known {
             Some(known) if known.by == at.request => Once::First,
             Some(_) => Once::Again,
@@ -353,8 +409,15 @@ impl LedgerState {
 
     fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {
         let now = at.now.unix();
-        let fresh = Failures { count: 0, window_ends: now + verb.limit.window, by: None };
-        let row = self.failures.entry(verb.key.clone()).or_insert_with(|| fresh.clone());
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key.clone())
+            .or_insert_with(|| fresh.clone());
         if row.window_ends <= now {
             *row = fresh;
         }
@@ -362,7 +425,13 @@ impl LedgerState {
             row.count += 1;
             row.by = Some(at.request.clone());
         }
-        self.refused_until(&ReadFailures { key: verb.key, limit: verb.limit }, now)
+        self.refused_until(
+            &ReadFailures {
+                key: verb.key,
+                limit: verb.limit,
+            },
+            now,
+        )
     }
 
     /// Forgets what has expired.

@@ -16,6 +16,7 @@ verbs! {
     SpendCode => Spent,
     AdvanceFamily => Advanced,
     RevokeGrant => Revoked,
+    ReadGrant => Option<GrantFacts>,
     RevokeToken => (),
     OpenSession => Opened,
     ReadSession => Option<Session>,
@@ -160,6 +161,34 @@ pub enum Revoked {
     Done,
     /// There is no such grant of this client.
     Unknown,
+}
+
+/// The facts of a grant that has not ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadGrant {
+    /// Which.
+    pub grant: GrantId,
+    /// How long its family may lie idle.
+    pub idle: Seconds,
+}
+
+/// A grant that has not ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrantFacts {
+    /// Which.
+    pub grant: GrantId,
+    /// Whose, now.
+    pub subject: SubjectFacts,
+    /// To whom.
+    pub client: ClientId,
+    /// What was agreed to.
+    pub granted: Scope,
+    /// The newest generation of its family, if it has one.
+    pub refresh_generation: Option<u64>,
+    /// When the family was last advanced, or opened.
+    pub refreshed_at: UnixTime,
+    /// When it ends if nobody uses it.
+    pub expires_at: UnixTime,
 }
 
 /// Ends one access token.
