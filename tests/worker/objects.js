@@ -1,5 +1,6 @@
 // @ts-check
 /** The Durable Objects in workerd, with nothing in front of them. */
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
@@ -20,7 +21,7 @@ const ENTRY = `
  */
 export async function startObjects({ persist, entry = ENTRY, core, bindings = {} } = {}) {
   const text = (/** @type {string} */ path) => readFileSync(`${root}${path}`, "utf8");
-  const object = (/** @type {string} */ className) => ({ className, useSQLite: true });
+  const sqlite = (/** @type {string} */ className) => ({ className, useSQLite: true });
   const miniflare = new Miniflare({
     compatibilityDate: "2026-04-01",
     modulesRoot: root,
@@ -33,35 +34,67 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
       { type: "CompiledWasm", path: `${root}build/edge/edgemint_bg.wasm` },
     ],
     durableObjects: {
-      LEDGER: object("Ledger"),
-      DIRECTORY: object("Directory"),
-      FEED: object("Feed"),
+      LEDGER: sqlite("Ledger"),
+      DIRECTORY: sqlite("Directory"),
+      FEED: sqlite("Feed"),
     },
     kvNamespaces: ["KV"],
     bindings,
     ...(persist === undefined ? {} : { defaultPersistRoot: persist }),
   });
   await miniflare.ready;
-  /** @type {Record<string, any>} */
-  const stubs = {};
+  /** @type {Map<string, Promise<any>>} */
+  const stubs = new Map();
 
   /** @param {string} name `directory`, `feed` or `shard-N` */
-  async function object_(name) {
+  function stub(name) {
+    const known = stubs.get(name);
+    if (known) {
+      return known;
+    }
     const binding = name.startsWith("shard-") ? "LEDGER" : name.toUpperCase();
-    const namespace = await miniflare.getDurableObjectNamespace(binding);
-    return namespace.get(namespace.idFromName(name));
+    const made = miniflare
+      .getDurableObjectNamespace(binding)
+      .then((namespace) => namespace.get(namespace.idFromName(name)));
+    stubs.set(name, made);
+    return made;
   }
 
   return {
     miniflare,
+    object: stub,
     /**
      * @param {string} name
      * @param {object} call
      */
     async call(name, call) {
-      stubs[name] ??= await object_(name);
-      return JSON.parse(await stubs[name].call(JSON.stringify(call)));
+      return JSON.parse(await (await stub(name)).call(JSON.stringify(call)));
+    },
+    /** Kills workerd where it stands. */
+    async crash() {
+      const running = children(process.pid, "workerd");
+      if (running.length === 0) {
+        throw new Error("there is no workerd to kill");
+      }
+      for (const pid of running) {
+        process.kill(pid, "SIGKILL");
+      }
+      await miniflare.dispose();
     },
     stop: () => miniflare.dispose(),
   };
+}
+
+/**
+ * @param {number} parent
+ * @param {string} name
+ */
+function children(parent, name) {
+  const { stdout } = spawnSync("ps", ["-o", "pid=,comm=", "--ppid", String(parent)]);
+  return stdout
+    .toString()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, command]) => command === name)
+    .map(([pid]) => Number(pid));
 }
