@@ -564,6 +564,8 @@ fn a_private_key_signs_only_under_its_own_name() {
     assert_eq!(signer.public_key(&key), Ok(public));
     let verdict = signer.insert("b", Algorithm::EdDsa, &pkcs8);
     assert_eq!(verdict, Err(JoseError::KeyInvalid));
+    let pkcs8 = generate_pkcs8(Algorithm::EdDsa).unwrap();
+    assert!(signer.insert("c", Algorithm::EdDsa, &pkcs8).is_ok());
     let verdict = generate_pkcs8(Algorithm::Rs256);
     assert_eq!(verdict, Err(JoseError::KeyUnsupported));
 }
