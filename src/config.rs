@@ -17,6 +17,8 @@ pub struct Config {
     pub secure_cookies: bool,
     /// The bootstrap token, digested; without one, administration needs a token of a person.
     pub bootstrap: Option<Digest>,
+    /// The secret of a local run, digested: lets `npm start` make the first administrator.
+    pub local_run: Option<Digest>,
     /// Whether anybody may register a client (RFC 7591). Off: a stranger's client can bear any
     /// name (CVE-2026-9705).
     pub danger_open_registration: bool,
@@ -68,6 +70,7 @@ impl Config {
             origin: format!("{scheme}://{authority}"),
             secure_cookies: secure,
             bootstrap: None,
+            local_run: None,
             danger_open_registration: false,
             revocation_max_age: 5_000,
             access_token_lifetime: Seconds(3600),
@@ -99,6 +102,13 @@ impl Config {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// One of our paths as a page of ours links it.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        let base = self.issuer.strip_prefix(&self.origin).unwrap_or_default();
+        format!("{base}{path}")
     }
 
     /// The name of a cookie. `__Host-` keeps it to this host, over TLS, for every path; browsers

@@ -83,7 +83,7 @@ pub enum Reason {
     /// No token at all.
     NoToken,
     /// The token lacks a scope.
-    InsufficientScope(&'static str),
+    InsufficientScope(String),
     /// `prompt=none`, and nobody is signed in.
     LoginRequired,
     /// `prompt=none`, and the person was not asked yet.

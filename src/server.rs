@@ -81,6 +81,17 @@ impl Endpoint {
     }
 }
 
+impl Endpoint {
+    /// The word, for logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL
+            .into_iter()
+            .find(|(_, known)| *known == self)
+            .map_or("unknown", |(word, _)| word)
+    }
+}
+
 impl<P: Ports> Server<P> {
     /// Answers a request. It never fails: every refusal is an answer of the endpoint's own kind.
     pub async fn answer(&self, endpoint: Endpoint, request: &Request, at: &At) -> Response {

@@ -40,7 +40,7 @@ pub async fn administrator<P: Ports>(
         return Err(Reason::TokenForOtherAudience);
     }
     if !token.scope.contains(ADMIN) {
-        return Err(Reason::InsufficientScope(ADMIN));
+        return Err(Reason::InsufficientScope(ADMIN.to_owned()));
     }
     Ok(Administrator {
         name: token.username.to_string(),

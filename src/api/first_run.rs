@@ -11,6 +11,7 @@ use crate::model::{
     AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, Profile, RedirectUri,
     Scope,
 };
+use crate::oauth::bearer;
 use crate::ports::directory::CreateClient;
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -33,7 +34,15 @@ async fn first_run<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Result<String, Reason> {
-    actor::administrator(server, request, at).await?;
+    let presented = bearer::presented(request)?;
+    if !server
+        .config
+        .local_run
+        .as_ref()
+        .is_some_and(|local| local.matches(&presented))
+    {
+        actor::administrator(server, request, at).await?;
+    }
     let members = body(request, &["username", "password"])?;
     let required = |field| Reason::UnfitField(field, "is required");
     let username = member(&members, "username")?.ok_or(required("username"))?;

@@ -113,7 +113,7 @@ mod tests {
                 .unwrap()
                 .contains("error=\"invalid_token\"")
         );
-        let little = refusal(Reason::InsufficientScope("openid"));
+        let little = refusal(Reason::InsufficientScope("openid".to_owned()));
         assert_eq!(little.status, 403);
         let challenge = little.header("www-authenticate").unwrap();
         assert!(challenge.contains("error=\"insufficient_scope\", scope=\"openid\""));

@@ -36,6 +36,22 @@ impl AuthenticatedClient {
     }
 }
 
+/// The client that a service binding names: the deployment's own configuration vouches for it.
+///
+/// # Errors
+/// [`Reason::UnknownClient`] or [`Reason::Unavailable`].
+pub async fn bound<P: Ports>(
+    server: &Server<P>,
+    id: &ClientId,
+    at: &At,
+) -> Result<AuthenticatedClient, Reason> {
+    let client = server.ports.client(id, at).await?;
+    client
+        .filter(|client| client.enabled)
+        .map(AuthenticatedClient)
+        .ok_or(Reason::UnknownClient)
+}
+
 struct Presented<'a> {
     id: ClientId,
     method: AuthenticationMethod,

@@ -69,7 +69,7 @@ async fn show<P: Ports>(
         offline: authorization.scope.contains(OFFLINE_ACCESS),
         remembered: authorize::is_remembered(&client, &authorization.redirect_uri),
         switch_account: None,
-        action: "/consent",
+        action: &server.config.path("/consent"),
         request: sealed,
         csrf: &csrf,
     };

@@ -112,11 +112,23 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
     let caller = Caller::authenticate(server, request, &params, at).await?;
-    let text = params.required("token")?;
-    if let Some(body) = access(server, &caller, text, at).await? {
+    introspect(server, &caller, params.required("token")?, at).await
+}
+
+/// What the caller may learn about the token, as JSON.
+///
+/// # Errors
+/// [`Reason::Unavailable`]; that is not the same as inactive.
+pub async fn introspect<P: Ports>(
+    server: &Server<P>,
+    caller: &Caller,
+    text: &str,
+    at: &At,
+) -> Result<String, Reason> {
+    if let Some(body) = access(server, caller, text, at).await? {
         return Ok(body);
     }
-    if let Some(body) = refresh(server, &caller, text, at).await? {
+    if let Some(body) = refresh(server, caller, text, at).await? {
         return Ok(body);
     }
     Ok(INACTIVE.to_owned())

@@ -80,7 +80,7 @@ async fn show_account<P: Ports>(
         let account = Account {
             username: session.subject.username.as_str(),
             applications: &[],
-            action: "/logout",
+            action: &server.config.path("/logout"),
             csrf: "",
         };
         let page = page::html(200, pages::account(&account), None);
@@ -127,7 +127,7 @@ impl Form<'_> {
         let login = Login {
             client_name: client.as_ref().map(|client| client.name.as_str()),
             redirect_host: leads_to.map(display_host),
-            action: "/login",
+            action: &server.config.path("/login"),
             request: Some(self.sealed),
             csrf: &csrf,
             username: self.username.or(hint).unwrap_or_default(),

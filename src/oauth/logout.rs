@@ -75,10 +75,10 @@ async fn show<P: Ports>(
     let logout = Logout {
         username: session.subject.username.as_str(),
         client_name: client.as_ref().map(|client| client.name.as_str()),
-        action: "/logout",
+        action: &server.config.path("/logout"),
         request: Some(sealed.expose()),
         csrf: &csrf,
-        stay: "/login",
+        stay: &server.config.path("/login"),
     };
     let page = page::html(200, pages::logout(&logout), leads_to.as_deref());
     Ok(browser.remember(server, page))

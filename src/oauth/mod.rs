@@ -19,6 +19,7 @@ pub mod password;
 pub mod pkce;
 pub mod register;
 pub mod revoke;
+pub mod rpc;
 pub mod session;
 pub mod signing;
 pub mod token;

@@ -32,8 +32,20 @@ async fn revoke<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Res
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
     let client = client_authentication::authenticate(server, request, &params, at).await?;
-    let text = params.required("token")?;
-    if refresh_token(server, client.client(), text, at).await? {
+    end(server, client.client(), params.required("token")?, at).await
+}
+
+/// Ends a token of this client, whichever it is.
+///
+/// # Errors
+/// [`Reason::TokenForOtherClient`] or [`Reason::Unavailable`].
+pub async fn end<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    text: &str,
+    at: &At,
+) -> Result<(), Reason> {
+    if refresh_token(server, client, text, at).await? {
         return Ok(());
     }
     let opened = match access_token::open(server, text, at).await {
@@ -42,7 +54,7 @@ async fn revoke<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Res
         Err(Reason::TokenUnknown) => return Ok(()),
         Err(other) => return Err(other),
     };
-    if opened.token.client != client.client().id {
+    if opened.token.client != client.id {
         return Err(Reason::TokenForOtherClient);
     }
     if opened.token.expires_at <= at.now.unix() {

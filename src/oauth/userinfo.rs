@@ -34,7 +34,7 @@ async fn read<P: Ports>(
     let live = bearer::authenticate(server, request, at).await?;
     let token = live.token();
     if !token.scope.contains("openid") {
-        return Err(Reason::InsufficientScope("openid"));
+        return Err(Reason::InsufficientScope("openid".to_owned()));
     }
     let subject = Subject::parse(&token.sub).map_err(|_| Reason::TokenUnknown)?;
     let facts = server

@@ -76,31 +76,6 @@ pub(super) fn apply(
     }
 }
 
-/// Whether the answer acknowledges an end, and so must wait until the feed has heard of it. That
-/// the end was decided earlier, by another call, makes no difference.
-pub(super) fn settles(answer: &LedgerAnswer) -> bool {
-    match answer {
-        LedgerAnswer::PutSubject(())
-        | LedgerAnswer::RevokeGrant(_)
-        | LedgerAnswer::RevokeToken(())
-        | LedgerAnswer::OpenSession(_)
-        | LedgerAnswer::EndSession(())
-        | LedgerAnswer::WithdrawConsent(()) => true,
-        LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
-        LedgerAnswer::AdvanceFamily(advanced) => {
-            matches!(advanced, Advanced::Reused | Advanced::Ended)
-        }
-        LedgerAnswer::ReadSession(_)
-        | LedgerAnswer::ReadGrant(_)
-        | LedgerAnswer::ReadSubject(_)
-        | LedgerAnswer::ReadConsent(_)
-        | LedgerAnswer::RememberConsent(())
-        | LedgerAnswer::SpendOnce(_)
-        | LedgerAnswer::ReadFailures(_)
-        | LedgerAnswer::RecordFailure(_) => false,
-    }
-}
-
 /// Forgets what had expired by `until`; answers whether there is more.
 pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
     let mut more = false;

@@ -19,6 +19,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::model::{Moment, Seconds, UnixTime};
+use crate::ports::ledger::tells_an_end;
 use crate::ports::{Call, Unavailable};
 use sql::{Fault, Sql};
 
@@ -62,7 +63,7 @@ pub fn ledger_open(sql: &Sql) -> Result<(), JsValue> {
 #[wasm_bindgen]
 pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
     let answer = ledger::apply(sql, Moment(now), read_call(call)?)?;
-    Ok(outcome(sql, &answer, ledger::settles(&answer), false)?)
+    Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
 }
 
 /// Forgets what has expired; answers whether there is more.
