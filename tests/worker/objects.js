@@ -1,7 +1,8 @@
 // @ts-check
 /** The Durable Objects in workerd, with nothing in front of them. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Miniflare } from "miniflare";
 
@@ -30,7 +31,7 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
       { type: "ESModule", path: `${root}src/objects.js` },
       { type: "ESModule", path: `${root}src/core.js`, contents: core ?? text("src/core.js") },
       { type: "ESModule", path: `${root}src/real-core.js`, contents: text("src/core.js") },
-      { type: "ESModule", path: `${root}build/edge/edgemint.js` },
+      ...scripts(`${root}build/edge`),
       { type: "CompiledWasm", path: `${root}build/edge/edgemint_bg.wasm` },
     ],
     durableObjects: {
@@ -83,6 +84,16 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
     },
     stop: () => miniflare.dispose(),
   };
+}
+
+/**
+ * @param {string} directory
+ * @returns {{ type: "ESModule", path: string }[]} the glue of the core, and its snippets
+ */
+function scripts(directory) {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => ({ type: "ESModule", path: join(directory, name) }));
 }
 
 /**
