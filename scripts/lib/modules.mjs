@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { nativeCargo, wasmToolchain } from "./rust.js";
-import { attempt, Refusal, root, run, step } from "./steps.js";
+import { nativeCargo, wasmToolchain } from "./rust.mjs";
+import { attempt, Refusal, root, run, step } from "./steps.mjs";
 
 const STAMPS = join(root, ".cache/built.json");
 // Never --all-features: an older workerd refuses the import encoding that then gets used.
@@ -28,7 +28,7 @@ const WASM_FEATURES = [
  */
 export async function build(modules = ["edge", "browser"]) {
   const stamps = readStamps();
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.js"]);
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"]);
   const stale = modules.filter((module) => stamps[module] !== inputs || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
     await buildModule(module);
@@ -120,7 +120,7 @@ function files(path) {
   }
   return entries
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .filter((entry) => !entry.name.endsWith(".js") && entry.name !== "package")
+    .filter((entry) => !entry.name.endsWith(".mjs") && entry.name !== "package")
     .flatMap((entry) => (entry.isDirectory() ? files(join(path, entry.name)) : [join(path, entry.name)]));
 }
 

@@ -2,8 +2,8 @@
 // @ts-check
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { aptInstall, aptOffers } from "./apt.js";
-import { Refusal, attempt, root, run, step } from "./steps.js";
+import { aptInstall, aptOffers } from "./apt.mjs";
+import { Refusal, attempt, root, run, step } from "./steps.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 const REMEMBERED = join(root, ".cache/rust.json");
