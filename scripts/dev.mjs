@@ -2,7 +2,7 @@
 // @ts-check
 import { watch } from "node:fs";
 import { join } from "node:path";
-import { serveLocally, untilStopped } from "./lib/local.mjs";
+import { serveLocally } from "./lib/local.mjs";
 import { build } from "./lib/modules.mjs";
 import { Refusal, root, step } from "./lib/steps.mjs";
 
@@ -26,14 +26,8 @@ export default async function main() {
       console.error(error instanceof Refusal ? `edgemint: ${error.message}` : error);
     }
   };
-  const watchers = [
-    watch(join(root, "src"), { recursive: true }, changed),
-    watch(join(root, "Cargo.toml"), changed),
-    watch(join(root, "wrangler.toml"), changed),
-  ];
+  watch(join(root, "src"), { recursive: true }, changed);
+  watch(join(root, "Cargo.toml"), changed);
+  watch(join(root, "wrangler.toml"), changed);
   console.log("watching src, Cargo.toml and wrangler.toml");
-  untilStopped(async () => {
-    watchers.forEach((watcher) => watcher.close());
-    await server.stop();
-  });
 }

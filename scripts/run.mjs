@@ -17,6 +17,8 @@ try {
   await packages();
   const current = Number(process.versions.node.split(".")[0]);
   if (current >= 24) {
+    process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+    process.channel?.unref();
     const { default: main } = await import(`./${command}.mjs`);
     await main(args);
   } else {

@@ -10,7 +10,7 @@ const DEFAULT_PORT = 8787;
 // Short enough to type, long enough never to be guessed.
 const MIN_BOOTSTRAP_TOKEN = 32;
 
-/** Sets up, builds, serves, and says where. @returns {Promise<import("../server.mjs").Server>} */
+/** Sets up, builds, serves until it is told to stop, and says where. @returns {Promise<import("../server.mjs").Server>} */
 export async function serveLocally() {
   const { PORT, STATE_DIR, ADMIN_USERNAME, ADMIN_PASSWORD } = process.env;
   const port = portNumber(PORT);
@@ -24,6 +24,7 @@ export async function serveLocally() {
   const server = await step("worker", () =>
     startServer({ port, persist: join(state, "storage"), bindings: { ROOT_SECRETS: rootSecrets(state), ...bindings } }),
   );
+  untilStopped(() => server.stop());
   const administrator = {
     username: ADMIN_USERNAME || "admin",
     password: ADMIN_PASSWORD || randomBytes(15).toString("base64url"),
@@ -39,8 +40,8 @@ export async function serveLocally() {
   return server;
 }
 
-/** Ends cleanly when asked to, and when a parent that stood in for us is gone. @param {() => Promise<void>} stop */
-export function untilStopped(stop) {
+/** Ends cleanly when asked to. @param {() => Promise<void>} stop */
+function untilStopped(stop) {
   let stopping = false;
   const end = async () => {
     if (stopping) return;
@@ -48,8 +49,11 @@ export function untilStopped(stop) {
     await stop().catch((error) => console.error(error));
     process.exit(0);
   };
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, end);
-  process.on("disconnect", end);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    // Miniflare's own handler exits at once, as if stopping were a failure.
+    process.removeAllListeners(signal);
+    process.on(signal, end);
+  }
 }
 
 /** @param {string | undefined} text */

@@ -35,5 +35,7 @@ fn generate(input: &str, directory: &str, name: &str, reset_state: bool) -> Resu
         .out_name(name)
         .typescript(true)
         .reset_state_function(reset_state);
-    bindgen.generate(directory).map_err(|error| format!("{error:?}"))
+    bindgen
+        .generate(directory)
+        .map_err(|error| format!("{error:?}"))
 }
