@@ -17,6 +17,8 @@ pub struct Config {
     pub secure_cookies: bool,
     /// The bootstrap token, digested; without one, administration needs a token of a person.
     pub bootstrap: Option<Digest>,
+    /// The secret of a local run, digested: lets `npm start` make the first administrator.
+    pub local_run: Option<Digest>,
     /// Whether anybody may register a client (RFC 7591). Off: a stranger's client can bear any
     /// name (CVE-2026-9705).
     pub danger_open_registration: bool,
@@ -68,6 +70,7 @@ impl Config {
             origin: format!("{scheme}://{authority}"),
             secure_cookies: secure,
             bootstrap: None,
+            local_run: None,
             danger_open_registration: false,
             revocation_max_age: 5_000,
             access_token_lifetime: Seconds(3600),
@@ -101,11 +104,22 @@ impl Config {
         format!("{}{path}", self.issuer)
     }
 
+    /// One of our paths as a page of ours links it.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        let base = self.issuer.strip_prefix(&self.origin).unwrap_or_default();
+        format!("{base}{path}")
+    }
+
     /// The name of a cookie. `__Host-` keeps it to this host, over TLS, for every path; browsers
     /// refuse that prefix over plain http.
     #[must_use]
     pub fn cookie_name(&self, name: &str) -> String {
-        if self.secure_cookies { format!("__Host-{name}") } else { name.to_owned() }
+        if self.secure_cookies {
+            format!("__Host-{name}")
+        } else {
+            name.to_owned()
+        }
     }
 
     /// A `Set-Cookie` value. `Lax`, because the answer of another site's link must know the
@@ -127,7 +141,11 @@ mod tests {
 
     #[test]
     fn md_1_an_issuer_is_https_or_loopback_and_has_no_extras() {
-        for good in ["https://id.example", "https://id.example/tenant", "http://127.0.0.1:8787"] {
+        for good in [
+            "https://id.example",
+            "https://id.example/tenant",
+            "http://127.0.0.1:8787",
+        ] {
             assert!(Config::new(good).is_ok(), "{good}");
         }
         for bad in [
@@ -158,7 +176,12 @@ mod tests {
     #[test]
     fn a_short_bootstrap_token_is_refused() {
         let config = Config::new("https://id.example").unwrap();
-        assert!(config.clone().with_bootstrap(&Secret::new("x".repeat(31))).is_err());
+        assert!(
+            config
+                .clone()
+                .with_bootstrap(&Secret::new("x".repeat(31)))
+                .is_err()
+        );
         assert!(config.with_bootstrap(&Secret::new("x".repeat(32))).is_ok());
     }
 }

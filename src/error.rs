@@ -83,7 +83,7 @@ pub enum Reason {
     /// No token at all.
     NoToken,
     /// The token lacks a scope.
-    InsufficientScope(&'static str),
+    InsufficientScope(String),
     /// `prompt=none`, and nobody is signed in.
     LoginRequired,
     /// `prompt=none`, and the person was not asked yet.
@@ -359,7 +359,10 @@ mod tests {
     #[test]
     fn a_label_is_the_variant_in_snake_case() {
         assert_eq!(Reason::MissingParameter("x").label(), "missing_parameter");
-        assert_eq!(Reason::CodeUnknown(SealRefused::Broken).label(), "code_unknown");
+        assert_eq!(
+            Reason::CodeUnknown(SealRefused::Broken).label(),
+            "code_unknown"
+        );
     }
 
     #[test]

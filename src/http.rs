@@ -98,6 +98,7 @@ impl Response {
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("cache-control", "no-store".to_owned()),
+                ("x-content-type-options", "nosniff".to_owned()),
             ],
             body,
             reason: None,
@@ -132,7 +133,9 @@ impl Response {
     /// 303: the next request is a GET, whatever this one was (RFC 9700 §4.12).
     #[must_use]
     pub fn see_other(location: String) -> Self {
-        Self::empty(303).with("location", location).with("referrer-policy", "no-referrer")
+        Self::empty(303)
+            .with("location", location)
+            .with("referrer-policy", "no-referrer")
     }
 
     /// Adds a header.
@@ -142,11 +145,20 @@ impl Response {
         self
     }
 
+    /// Replaces the body.
+    #[must_use]
+    pub fn with_body(mut self, body: String) -> Self {
+        self.body = body;
+        self
+    }
+
     /// Lets any origin read the answer. Never on an answer that a cookie has a say in.
     #[must_use]
     pub fn for_any_origin(self) -> Self {
-        self.with("access-control-allow-origin", "*")
-            .with("access-control-expose-headers", "www-authenticate, retry-after, x-request-id")
+        self.with("access-control-allow-origin", "*").with(
+            "access-control-expose-headers",
+            "www-authenticate, retry-after, x-request-id",
+        )
     }
 
     /// The RFC 6749 §5.2 answer to a refusal.
@@ -167,7 +179,10 @@ impl Response {
     /// The value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(found, _)| *found == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The headers as one text: `name: value` lines.
@@ -217,24 +232,40 @@ mod tests {
             content_type: Some(content_type.to_owned()),
             ..Request::default()
         };
-        assert!(with("application/x-www-form-urlencoded; charset=utf-8").form().is_ok());
+        assert!(
+            with("application/x-www-form-urlencoded; charset=utf-8")
+                .form()
+                .is_ok()
+        );
         assert!(with("APPLICATION/X-WWW-FORM-URLENCODED").form().is_ok());
-        for other in
-            ["", "text/plain", "application/json, application/x-www-form-urlencoded", ";"]
-        {
+        for other in [
+            "",
+            "text/plain",
+            "application/json, application/x-www-form-urlencoded",
+            ";",
+        ] {
             assert_eq!(with(other).form(), Err(Reason::WrongContentType), "{other}");
         }
     }
 
     #[test]
     fn parameters_join_a_query_that_is_there() {
-        assert_eq!(with_query("https://a/cb", &[("x", "1 2")]), "https://a/cb?x=1+2");
-        assert_eq!(with_query("https://a/cb?t=1", &[("x", "&")]), "https://a/cb?t=1&x=%26");
+        assert_eq!(
+            with_query("https://a/cb", &[("x", "1 2")]),
+            "https://a/cb?x=1+2"
+        );
+        assert_eq!(
+            with_query("https://a/cb?t=1", &[("x", "&")]),
+            "https://a/cb?t=1&x=%26"
+        );
     }
 
     #[test]
     fn a_cookie_is_found_by_its_whole_name() {
-        let request = Request { cookie: Some("ab=1; b=2; c=a=b".to_owned()), ..Request::default() };
+        let request = Request {
+            cookie: Some("ab=1; b=2; c=a=b".to_owned()),
+            ..Request::default()
+        };
         assert_eq!(request.cookie("b"), Some("2"));
         assert_eq!(request.cookie("c"), Some("a=b"));
         assert_eq!(request.cookie("d"), None);

@@ -1,5 +1,21 @@
 //! Edgemint mints, checks and revokes OAuth 2.1 and OpenID Connect tokens at the network edge.
 #![warn(missing_docs)]
 
+pub mod api;
+#[cfg(feature = "browser")]
+pub mod browser;
+pub mod config;
+#[cfg(feature = "edge")]
+mod edge;
+pub mod error;
+pub mod http;
 pub mod jose;
+pub mod memory;
+pub mod model;
+pub mod oauth;
 pub mod pages;
+pub mod ports;
+pub mod server;
+pub mod token;
+#[cfg(any(feature = "edge", feature = "browser"))]
+pub mod web;

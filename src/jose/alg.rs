@@ -2,11 +2,14 @@
 //!
 //! No other file enumerates their names: metadata, parsing and both backends read this one.
 
+use serde::{Deserialize, Serialize};
+
 use super::JoseError;
 
 /// A signature algorithm we sign and verify with. HMAC is not among them: a verifier of ours never
 /// holds what could forge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Algorithm {
     /// Ed25519.
     EdDsa,
@@ -80,6 +83,20 @@ impl Algorithm {
             Self::EdDsa => HalfHash::Sha512,
             Self::Es256 | Self::Rs256 => HalfHash::Sha256,
         }
+    }
+}
+
+impl TryFrom<String> for Algorithm {
+    type Error = JoseError;
+
+    fn try_from(name: String) -> Result<Self, JoseError> {
+        Self::parse(&name)
+    }
+}
+
+impl From<Algorithm> for &'static str {
+    fn from(algorithm: Algorithm) -> Self {
+        algorithm.name()
     }
 }
 

@@ -1,6 +1,7 @@
 //! JSON without its ambiguities (RFC 8259 §4, RFC 8725 §3.7): two parsers never read one text
 //! differently, because a repeated member name is refused at every level.
 
+use core::cell::Cell;
 use core::fmt;
 
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -16,12 +17,17 @@ const DEPTH_LIMIT: usize = 32;
 /// RFC 8259 refuses: a byte-order mark, lone surrogates, bytes after the value, numbers that no
 /// double holds.
 pub fn parse_strict_json(text: &[u8]) -> Result<Value, JoseError> {
+    let reason = Cell::new(JoseError::JsonInvalid);
+    let strict = Strict {
+        depth: DEPTH_LIMIT,
+        reason: &reason,
+    };
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = Strict { depth: DEPTH_LIMIT }
-        .deserialize(&mut deserializer)
-        .map_err(reason)?;
-    deserializer.end().map_err(reason)?;
-    Ok(value)
+    let value = strict.deserialize(&mut deserializer);
+    match value.and_then(|value| deserializer.end().map(|()| value)) {
+        Ok(value) => Ok(value),
+        Err(_) => Err(reason.get()),
+    }
 }
 
 /// Parses one JSON object as [`parse_strict_json`] does; any other value is [`JoseError::JsonInvalid`].
@@ -32,39 +38,28 @@ pub fn parse_strict_object(text: &[u8]) -> Result<Map<String, Value>, JoseError>
     }
 }
 
-/// serde carries only texts through its errors, so our two reasons travel as markers.
-fn reason(error: serde_json::Error) -> JoseError {
-    if !error.is_data() {
-        return JoseError::JsonInvalid;
-    }
-    let text = error.to_string();
-    if text.starts_with(DUPLICATE) {
-        JoseError::JsonDuplicateMember
-    } else if text.starts_with(TOO_DEEP) {
-        JoseError::JsonTooDeep
-    } else {
-        JoseError::JsonInvalid
-    }
-}
-
-const DUPLICATE: &str = "edgemint: duplicate member";
-const TOO_DEEP: &str = "edgemint: too deep";
-
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    /// serde's errors carry only text, so ours waits here.
+    reason: &'a Cell<JoseError>,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         match self.depth.checked_sub(1) {
-            Some(depth) => Ok(Self { depth }),
-            None => Err(E::custom(TOO_DEEP)),
+            Some(depth) => Ok(Self { depth, ..self }),
+            None => Err(self.refuse(JoseError::JsonTooDeep)),
         }
+    }
+
+    fn refuse<E: de::Error>(self, reason: JoseError) -> E {
+        self.reason.set(reason);
+        E::custom("")
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -72,7 +67,7 @@ impl<'de> DeserializeSeed<'de> for Strict {
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,7 +116,7 @@ impl<'de> Visitor<'de> for Strict {
         let mut members = Map::new();
         while let Some(name) = entries.next_key::<String>()? {
             if members.contains_key(&name) {
-                return Err(de::Error::custom(DUPLICATE));
+                return Err(self.refuse(JoseError::JsonDuplicateMember));
             }
             let value = entries.next_value_seed(inner)?;
             members.insert(name, value);

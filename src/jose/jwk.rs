@@ -103,11 +103,15 @@ impl PublicKey {
 
     /// The JWK, as published: `kty`, the numbers, `use`, `alg` and `kid`.
     pub fn to_members(&self) -> Map<String, Value> {
-        let mut jwk = self.required_members();
-        jwk.insert("alg".into(), self.algorithm.name().into());
-        jwk.insert("use".into(), "sig".into());
+        let mut jwk = Map::new();
+        let mut put = |name: &str, text: &str| jwk.insert(name.into(), text.into());
+        for (name, text) in self.required_members() {
+            put(name, &text);
+        }
+        put("alg", self.algorithm.name());
+        put("use", "sig");
         if let Some(kid) = &self.kid {
-            jwk.insert("kid".into(), kid.as_str().into());
+            put("kid", kid);
         }
         jwk
     }
@@ -115,8 +119,16 @@ impl PublicKey {
     /// The text whose SHA-256 is the thumbprint: the required members in the order of their names,
     /// without whitespace (RFC 7638 §3.2). Itself a valid JWK, and equal for equal keys only.
     pub fn thumbprint_input(&self) -> String {
-        // Its texts are names from our table and base64url: nothing to escape.
-        Value::Object(self.required_members()).to_string()
+        let mut text = String::new();
+        for (name, value) in self.required_members() {
+            text.push(if text.is_empty() { '{' } else { ',' });
+            // Names from our table and base64url: nothing to escape.
+            for part in ["\"", name, "\":\"", &value, "\""] {
+                text.push_str(part);
+            }
+        }
+        text.push('}');
+        text
     }
 
     /// The same key under another name.
@@ -155,20 +167,16 @@ impl PublicKey {
         }
     }
 
-    /// In the order of their names, whichever way the map keeps them.
-    fn required_members(&self) -> Map<String, Value> {
+    /// In the order of their names.
+    fn required_members(&self) -> Vec<(&'static str, String)> {
         let kty = ("kty", self.algorithm.kty().to_owned());
         let crv = || ("crv", self.algorithm.crv().unwrap_or_default().to_owned());
         let number = |name, bytes: &[u8]| (name, base64url::encode(bytes));
-        let members = match &self.material {
+        match &self.material {
             KeyMaterial::Ed25519(key) => vec![crv(), kty, number("x", key)],
             KeyMaterial::P256 { x, y } => vec![crv(), kty, number("x", x), number("y", y)],
             KeyMaterial::Rsa { n, e } => vec![number("e", e), kty, number("n", n)],
-        };
-        let members = members.into_iter();
-        members
-            .map(|(name, text)| (name.to_owned(), Value::String(text)))
-            .collect()
+        }
     }
 }
 

@@ -95,12 +95,22 @@ impl Policy {
         verifier: &impl Verifier,
         now: u64,
     ) -> Result<Claims, JoseError> {
+        self.check(&self.authenticate(compact, keys, verifier).await?, now)
+    }
+
+    /// The first half of [`Self::verify`]: the signature, by the key of `keys` that the token names.
+    pub async fn authenticate(
+        &self,
+        compact: &str,
+        keys: &KeySet,
+        verifier: &impl Verifier,
+    ) -> Result<VerifiedJws, JoseError> {
         let token = UnverifiedJws::parse(compact)?;
         if !self.algorithms.contains(&token.algorithm()) {
             return Err(JoseError::AlgorithmUnsupported);
         }
         let key = keys.select_for(&token)?;
-        self.check(&token.verify(key, verifier).await?, now)
+        token.verify(key, verifier).await
     }
 
     /// Checks the claims of a verified token. `now` is in seconds since 1970.
@@ -290,11 +300,6 @@ impl Claims {
     /// All claims.
     pub fn members(&self) -> &Map<String, Value> {
         &self.members
-    }
-
-    /// All claims, given away.
-    pub fn into_members(self) -> Map<String, Value> {
-        self.members
     }
 }
 

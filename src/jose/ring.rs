@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use ring::rand::SystemRandom;
+use ring::digest;
+use ring::rand::{self, SystemRandom};
 use ring::signature::{self, KeyPair as _};
-use ring::{digest, pkcs8};
 
 use super::{
     Algorithm, HalfHash, JoseError, KeyMaterial, PublicKey, Signer, SigningKeyRef, Verifier,
@@ -104,18 +104,18 @@ impl Signer for RingSigner {
     }
 }
 
-/// A new private key in PKCS#8. ring makes no RSA keys: [`JoseError::KeyUnsupported`].
+/// A new private key in PKCS#8, in the form that WebCrypto imports too: Ed25519 without its public
+/// half (RFC 8410 §7). ring makes no RSA keys: [`JoseError::KeyUnsupported`].
 pub fn generate_pkcs8(algorithm: Algorithm) -> Result<Vec<u8>, JoseError> {
     let random = SystemRandom::new();
-    let document: Result<pkcs8::Document, _> = match algorithm {
-        Algorithm::EdDsa => signature::Ed25519KeyPair::generate_pkcs8(&random),
-        Algorithm::Es256 => signature::EcdsaKeyPair::generate_pkcs8(ES256_SIGNING, &random),
+    let document = match algorithm {
+        Algorithm::EdDsa => rand::generate::<[u8; 32]>(&random)
+            .map(|seed| [&ED25519_PKCS8_HEAD[..], &seed.expose()].concat()),
+        Algorithm::Es256 => signature::EcdsaKeyPair::generate_pkcs8(ES256_SIGNING, &random)
+            .map(|document| document.as_ref().to_vec()),
         Algorithm::Rs256 => return Err(JoseError::KeyUnsupported),
     };
-    match document {
-        Ok(document) => Ok(document.as_ref().to_vec()),
-        Err(_) => Err(JoseError::BackendUnavailable),
-    }
+    document.map_err(|_| JoseError::BackendUnavailable)
 }
 
 impl PublicKey {
@@ -204,3 +204,8 @@ impl Default for Random {
 
 static ES256_SIGNING: &signature::EcdsaSigningAlgorithm =
     &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+
+/// `OneAsymmetricKey`, version 1, Ed25519, a seed of 32 octets follows.
+const ED25519_PKCS8_HEAD: [u8; 16] = [
+    0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
+];

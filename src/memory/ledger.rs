@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime};
+use crate::model::{
+    ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
+};
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, LedgerAnswer, LedgerVerb, Once, OpenSession, Opened,
-    RecordFailure, ReadFailures, RevokeGrant, Revoked, Session, SpendCode, SpendOnce, Spent,
-    Standing,
+    AdvanceFamily, Advanced, Authentication, GrantFacts, LedgerAnswer, LedgerVerb, Once,
+    OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, Revoked, Session,
+    SpendCode, SpendOnce, Spent, Standing,
 };
 use crate::ports::{At, Call};
 use crate::token::Revocation;
@@ -39,6 +41,8 @@ struct GrantRow {
     advanced_at: UnixTime,
     advanced_by: Option<RequestId>,
     retries: u32,
+    retried_by: Option<RequestId>,
+    killed_by: Option<RequestId>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,10 +51,11 @@ struct Spending {
     expires_at: UnixTime,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Failures {
     count: u32,
     window_ends: UnixTime,
+    by: Option<RequestId>,
 }
 
 /// The state of one shard.
@@ -71,12 +76,18 @@ impl LedgerState {
     pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
         let at = call.at;
         match call.verb {
-            LedgerVerb::PutSubject(verb) => LedgerAnswer::PutSubject(self.put_subject(verb.facts)),
+            LedgerVerb::PutSubject(verb) => {
+                self.put_subject(verb.facts);
+                LedgerAnswer::PutSubject(())
+            }
             LedgerVerb::SpendCode(verb) => LedgerAnswer::SpendCode(self.spend_code(*verb, &at)),
             LedgerVerb::AdvanceFamily(verb) => {
                 LedgerAnswer::AdvanceFamily(self.advance_family(&verb, &at))
             }
             LedgerVerb::RevokeGrant(verb) => LedgerAnswer::RevokeGrant(self.revoke_grant(&verb)),
+            LedgerVerb::ReadGrant(verb) => {
+                LedgerAnswer::ReadGrant(self.read_grant(&verb, at.now.unix()))
+            }
             LedgerVerb::RevokeToken(verb) => {
                 self.publish(Revocation::Token(verb.token));
                 LedgerAnswer::RevokeToken(())
@@ -88,28 +99,33 @@ impl LedgerState {
                 LedgerAnswer::ReadSession(self.session(&verb.session, at.now.unix()))
             }
             LedgerVerb::EndSession(verb) => {
-                LedgerAnswer::EndSession(self.end_session(&verb.session))
+                self.end_session(&verb.session);
+                LedgerAnswer::EndSession(())
             }
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
             }
-            LedgerVerb::ReadConsent(verb) => LedgerAnswer::ReadConsent(
-                self.consents.get(&(verb.subject, verb.client)).cloned(),
-            ),
+            LedgerVerb::ReadConsent(verb) => {
+                LedgerAnswer::ReadConsent(self.consents.get(&(verb.subject, verb.client)).cloned())
+            }
             LedgerVerb::RememberConsent(verb) => {
-                let known = self.consents.entry((verb.subject, verb.client)).or_default();
+                let known = self
+                    .consents
+                    .entry((verb.subject, verb.client))
+                    .or_default();
                 *known = known.union(&verb.scope);
                 LedgerAnswer::RememberConsent(())
             }
             LedgerVerb::WithdrawConsent(verb) => {
-                LedgerAnswer::WithdrawConsent(self.withdraw_consent(verb.subject, verb.client))
+                self.withdraw_consent(verb.subject, verb.client);
+                LedgerAnswer::WithdrawConsent(())
             }
             LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
             LedgerVerb::ReadFailures(verb) => {
                 LedgerAnswer::ReadFailures(self.refused_until(&verb, at.now.unix()))
             }
             LedgerVerb::RecordFailure(verb) => {
-                LedgerAnswer::RecordFailure(self.record_failure(*verb, at.now.unix()))
+                LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
         }
     }
@@ -145,19 +161,20 @@ impl LedgerState {
     }
 
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
-        if let Some(row) = self.grants.get_mut(&verb.grant) {
-            if row.opened_by != at.request {
-                if !row.dead {
-                    row.dead = true;
-                    self.publish(Revocation::Grant(verb.grant));
-                }
-                return Spent::Again;
+        let known = self.grants.get_mut(&verb.grant);
+        if let Some(row) = known.filter(|row| row.opened_by != at.request) {
+            if !row.dead {
+                row.dead = true;
+                self.publish(Revocation::Grant(verb.grant));
             }
+            return Spent::Again;
         }
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
         let facts = self.standing(&verb.subject, verb.generation).cloned();
-        let (Some(facts), Some(_)) = (facts, session) else { return Spent::Never };
+        let (Some(facts), Some(_)) = (facts, session) else {
+            return Spent::Never;
+        };
         self.grants.entry(verb.grant).or_insert(GrantRow {
             subject: verb.subject,
             subject_generation: verb.generation,
@@ -175,13 +192,20 @@ impl LedgerState {
             advanced_at: now,
             advanced_by: None,
             retries: 0,
+            retried_by: None,
+            killed_by: None,
         });
         Spent::First(Box::new(facts))
     }
 
     fn advance_family(&mut self, verb: &AdvanceFamily, at: &At) -> Advanced {
         let now = at.now.unix();
-        let Some(row) = self.grants.get(&verb.grant) else { return Advanced::Ended };
+        let Some(row) = self.grants.get(&verb.grant) else {
+            return Advanced::Ended;
+        };
+        if row.killed_by.as_ref() == Some(&at.request) {
+            return Advanced::Reused;
+        }
         let bound = !row.offline;
         let live = row.refreshable
             && !row.dead
@@ -191,34 +215,47 @@ impl LedgerState {
             && verb.generation <= row.generation
             && (!bound || self.session(&row.session, now).is_some());
         let facts = self.standing(&row.subject, row.subject_generation).cloned();
-        let Some(facts) = facts.filter(|_| live) else { return Advanced::Ended };
+        let Some(facts) = facts.filter(|_| live) else {
+            return Advanced::Ended;
+        };
         let scope = match &verb.scope {
             Some(asked) if !asked.is_subset(&row.scope) => return Advanced::ScopeExceeded,
             Some(asked) => asked.clone(),
             None => row.scope.clone(),
         };
-        if verb.audience.as_ref().is_some_and(|asked| *asked != row.audience) {
+        if verb
+            .audience
+            .as_ref()
+            .is_some_and(|asked| *asked != row.audience)
+        {
             return Advanced::OtherAudience;
         }
-        let Some(row) = self.grants.get_mut(&verb.grant) else { return Advanced::Ended };
+        let Some(row) = self.grants.get_mut(&verb.grant) else {
+            return Advanced::Ended;
+        };
         let retry = verb.generation < row.generation;
         if retry {
-            let repeated = row.advanced_by.as_ref() == Some(&at.request);
+            let repeated = [&row.advanced_by, &row.retried_by]
+                .into_iter()
+                .any(|by| by.as_ref() == Some(&at.request));
             let previous = verb.generation + 1 == row.generation;
             let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
             if !previous || !(repeated || in_time) {
                 row.dead = true;
+                row.killed_by = Some(at.request.clone());
                 self.publish(Revocation::Grant(verb.grant.clone()));
                 return Advanced::Reused;
             }
             if !repeated {
                 row.retries += 1;
+                row.retried_by = Some(at.request.clone());
             }
         } else {
             row.generation += 1;
             row.advanced_at = now;
             row.advanced_by = Some(at.request.clone());
             row.retries = 0;
+            row.retried_by = None;
         }
         Advanced::To(Box::new(Standing {
             generation: row.generation,
@@ -233,7 +270,10 @@ impl LedgerState {
     }
 
     fn revoke_grant(&mut self, verb: &RevokeGrant) -> Revoked {
-        let Some(row) = self.grants.get_mut(&verb.grant).filter(|row| row.client == verb.client)
+        let Some(row) = self
+            .grants
+            .get_mut(&verb.grant)
+            .filter(|row| row.client == verb.client)
         else {
             return Revoked::Unknown;
         };
@@ -244,14 +284,37 @@ impl LedgerState {
         Revoked::Done
     }
 
+    fn read_grant(&self, verb: &ReadGrant, now: UnixTime) -> Option<GrantFacts> {
+        let row = self.grants.get(&verb.grant)?;
+        let expires_at = row.expires_at.min(row.advanced_at + verb.idle);
+        let session_ended = !row.offline && self.session(&row.session, now).is_none();
+        if row.dead || session_ended || expires_at <= now {
+            return None;
+        }
+        Some(GrantFacts {
+            grant: verb.grant.clone(),
+            subject: self.standing(&row.subject, row.subject_generation)?.clone(),
+            client: row.client.clone(),
+            granted: row.scope.clone(),
+            refresh_generation: row.refreshable.then_some(row.generation),
+            refreshed_at: row.advanced_at,
+            expires_at,
+        })
+    }
+
     fn open_session(&mut self, verb: OpenSession, at: &At) -> Opened {
         let now = at.now.unix();
-        let Some(facts) = self.subjects.get(&verb.subject).filter(|facts| facts.active).cloned()
+        let Some(facts) = self
+            .subjects
+            .get(&verb.subject)
+            .filter(|facts| facts.active)
+            .cloned()
         else {
             return Opened::Refused;
         };
         let renewed = verb.renew.filter(|id| {
-            self.session(id, now).is_some_and(|session| session.subject.subject == facts.subject)
+            self.session(id, now)
+                .is_some_and(|session| session.subject.subject == facts.subject)
         });
         let id = renewed.clone().unwrap_or(verb.session);
         let before = self.sessions.get(&id);
@@ -293,7 +356,11 @@ impl LedgerState {
         if self.sessions.remove(id).is_none() {
             return;
         }
-        for row in self.grants.values_mut().filter(|row| row.session == *id && !row.offline) {
+        for row in self
+            .grants
+            .values_mut()
+            .filter(|row| row.session == *id && !row.offline)
+        {
             row.dead = true;
         }
         // The session's own entry ends the tokens of the grants bound to it.
@@ -315,8 +382,14 @@ impl LedgerState {
     }
 
     fn spend_once(&mut self, verb: SpendOnce, at: &At) -> Once {
-        let spending = Spending { by: at.request.clone(), expires_at: verb.expires_at };
-        let known = self.spent.get(&verb.key).filter(|known| at.now.unix() < known.expires_at);
+        let spending = Spending {
+            by: at.request.clone(),
+            expires_at: verb.expires_at,
+        };
+        let known = self
+            .spent
+            .get(&verb.key)
+            .filter(|known| at.now.unix() < known.expires_at);
         match known {
             Some(known) if known.by == at.request => Once::First,
             Some(_) => Once::Again,
@@ -334,14 +407,31 @@ impl LedgerState {
             .map(|row| row.window_ends)
     }
 
-    fn record_failure(&mut self, verb: RecordFailure, now: UnixTime) -> Option<UnixTime> {
-        let fresh = Failures { count: 0, window_ends: now + verb.limit.window };
-        let row = self.failures.entry(verb.key.clone()).or_insert(fresh);
+    fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {
+        let now = at.now.unix();
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key.clone())
+            .or_insert_with(|| fresh.clone());
         if row.window_ends <= now {
             *row = fresh;
         }
-        row.count += 1;
-        self.refused_until(&ReadFailures { key: verb.key, limit: verb.limit }, now)
+        if row.by.as_ref() != Some(&at.request) {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
+        self.refused_until(
+            &ReadFailures {
+                key: verb.key,
+                limit: verb.limit,
+            },
+            now,
+        )
     }
 
     /// Forgets what has expired.

@@ -27,8 +27,11 @@ impl Profile {
     /// First and last names as one.
     #[must_use]
     pub fn name(&self) -> Option<String> {
-        let parts: Vec<&str> =
-            [&self.given_name, &self.family_name].into_iter().flatten().map(String::as_str).collect();
+        let parts: Vec<&str> = [&self.given_name, &self.family_name]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         (!parts.is_empty()).then(|| parts.join(" "))
     }
 }

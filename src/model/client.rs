@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClientId, Digest, RedirectUri, Scope, Secret, Seconds};
+use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret};
 use crate::jose::Algorithm;
 
 /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
@@ -52,7 +52,11 @@ pub enum GrantType {
 
 impl GrantType {
     /// Every grant, in the order in which metadata lists them.
-    pub const ALL: [Self; 3] = [Self::AuthorizationCode, Self::RefreshToken, Self::ClientCredentials];
+    pub const ALL: [Self; 3] = [
+        Self::AuthorizationCode,
+        Self::RefreshToken,
+        Self::ClientCredentials,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -83,7 +87,7 @@ pub enum AccessTokenFormat {
 }
 
 /// A registered client, as the directory publishes it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Client {
     /// RFC 6749 §2.2.
     pub id: ClientId,
@@ -164,13 +168,17 @@ impl Client {
     /// matched shows.
     #[must_use]
     pub fn check_secret(&self, secret: &Secret) -> bool {
-        self.secrets.iter().fold(false, |found, digest| digest.matches(secret) | found)
+        self.secrets
+            .iter()
+            .fold(false, |found, digest| digest.matches(secret) | found)
     }
 
     /// The audience of a token for which no resource was requested.
     #[must_use]
     pub fn default_audience(&self) -> &str {
-        self.default_resource.as_deref().unwrap_or_else(|| self.id.as_str())
+        self.default_resource
+            .as_deref()
+            .unwrap_or_else(|| self.id.as_str())
     }
 
     /// Whether it may learn about tokens of this client and audience (RFC 7662 §4).

@@ -9,13 +9,28 @@ use serde::{Deserialize, Serialize};
 const LONGEST: usize = 2000;
 
 /// Schemes that run code or read local things wherever a URI is opened.
-const DANGEROUS: [&str; 8] =
-    ["javascript", "data", "vbscript", "file", "blob", "about", "filesystem", "view-source"];
+const DANGEROUS: [&str; 8] = [
+    "javascript",
+    "data",
+    "vbscript",
+    "file",
+    "blob",
+    "about",
+    "filesystem",
+    "view-source",
+];
 
 /// Members of an authorization answer; a registered URI that already holds one could be made to
 /// look like an answer (CVE-2026-9689, CVE-2026-18209).
 const ANSWER_MEMBERS: [&str; 9] = [
-    "code", "state", "iss", "error", "response", "access_token", "id_token", "token_type",
+    "code",
+    "state",
+    "iss",
+    "error",
+    "response",
+    "access_token",
+    "id_token",
+    "token_type",
     "expires_in",
 ];
 
@@ -129,7 +144,9 @@ fn is_loopback(host: &str) -> bool {
 fn ambiguous(path: &str) -> Result<(), UnfitUri> {
     let lower = path.to_ascii_lowercase();
     let encoded = ["%2e", "%2f", "%5c", "%25", "%00", "%0a", "%0d", "%09"];
-    let dotted = path.split(['/', ';']).any(|segment| segment == "." || segment == "..");
+    let dotted = path
+        .split(['/', ';'])
+        .any(|segment| segment == "." || segment == "..");
     if dotted || encoded.iter().any(|bad| lower.contains(bad)) {
         return Err(UnfitUri::AmbiguousPath);
     }
@@ -140,7 +157,9 @@ fn ambiguous(path: &str) -> Result<(), UnfitUri> {
 /// `localhost` is not among them: it may resolve elsewhere (RFC 8252 §8.3).
 fn loopback_parts(uri: &str) -> Option<(&'static str, &str)> {
     for host in ["127.0.0.1", "[::1]"] {
-        let rest = uri.strip_prefix("http://").and_then(|rest| rest.strip_prefix(host));
+        let rest = uri
+            .strip_prefix("http://")
+            .and_then(|rest| rest.strip_prefix(host));
         let Some(rest) = rest else { continue };
         let Some(port) = rest.strip_prefix(':') else {
             return after_port(rest).map(|tail| (host, tail));
@@ -148,7 +167,11 @@ fn loopback_parts(uri: &str) -> Option<(&'static str, &str)> {
         let digits = port.bytes().take_while(u8::is_ascii_digit).count();
         let (number, tail) = port.split_at_checked(digits)?;
         let canonical = !number.starts_with('0') && number.parse::<u16>().is_ok();
-        return if canonical { after_port(tail).map(|tail| (host, tail)) } else { None };
+        return if canonical {
+            after_port(tail).map(|tail| (host, tail))
+        } else {
+            None
+        };
     }
     None
 }
@@ -227,12 +250,18 @@ mod tests {
 
     #[test]
     fn ru_3_a_fragment_is_refused_at_registration() {
-        assert_eq!(RedirectUri::register("https://a.example/#x"), Err(UnfitUri::Fragment));
+        assert_eq!(
+            RedirectUri::register("https://a.example/#x"),
+            Err(UnfitUri::Fragment)
+        );
     }
 
     #[test]
     fn ru_4_http_is_for_loopback_only() {
-        assert_eq!(RedirectUri::register("http://a.example/cb"), Err(UnfitUri::InsecureHttp));
+        assert_eq!(
+            RedirectUri::register("http://a.example/cb"),
+            Err(UnfitUri::InsecureHttp)
+        );
         assert_eq!(
             RedirectUri::register("http://localhost.evil.example/"),
             Err(UnfitUri::InsecureHttp)
@@ -298,7 +327,10 @@ mod tests {
 
     #[test]
     fn the_host_is_what_a_person_should_read() {
-        assert_eq!(display_host("https://app.example:8443/cb?x"), "app.example:8443");
+        assert_eq!(
+            display_host("https://app.example:8443/cb?x"),
+            "app.example:8443"
+        );
         assert_eq!(display_host("com.example.app:/cb"), "com.example.app");
     }
 }

@@ -144,7 +144,9 @@ mod tests {
 
     #[test]
     fn other_characters_and_doubled_spaces_are_refused() {
-        for text in [" ", "a  b", " a", "a ", "a\tb", "a\"b", "a\\b", "é", "a\u{0}"] {
+        for text in [
+            " ", "a  b", " a", "a ", "a\tb", "a\"b", "a\\b", "é", "a\u{0}",
+        ] {
             assert_eq!(Scope::parse(text), Err(MalformedScope), "{text:?}");
         }
     }

@@ -29,6 +29,22 @@ verbs! {
     AddKeys => KeySet,
 }
 
+/// Whether a verb may put something into the feed.
+#[must_use]
+pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
+    match verb {
+        DirectoryVerb::ChangeAccount(_)
+        | DirectoryVerb::ReplaceClient(_)
+        | DirectoryVerb::AddKeys(_) => true,
+        DirectoryVerb::CreateAccount(_)
+        | DirectoryVerb::FindAccount(_)
+        | DirectoryVerb::HasAccounts(_)
+        | DirectoryVerb::CreateClient(_)
+        | DirectoryVerb::FindClient(_)
+        | DirectoryVerb::ReadKeys(_) => false,
+    }
+}
+
 /// A person with a password.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {
@@ -187,7 +203,9 @@ impl KeySet {
 
     /// The keys that the JWKS shows now.
     pub fn published(&self, now: UnixTime) -> impl Iterator<Item = &StoredKey> {
-        self.keys.iter().filter(move |key| key.published_until.is_none_or(|end| now < end))
+        self.keys
+            .iter()
+            .filter(move |key| key.published_until.is_none_or(|end| now < end))
     }
 
     /// Adds keys as [`AddKeys`] says; answers whether anything changed.
@@ -197,20 +215,32 @@ impl KeySet {
             if self.keys.iter().any(|known| known.kid == key.kid) {
                 continue;
             }
-            let first = !self.keys.iter().any(|known| known.algorithm == key.algorithm);
+            let first = !self
+                .keys
+                .iter()
+                .any(|known| known.algorithm == key.algorithm);
             if !first && !added.rotate {
                 continue;
             }
             // The first has no cache to wait for: nobody has read a JWKS without it.
             let signs_from = if first { now } else { now + JWKS_CACHE };
             let retires = signs_from + LONGEST_SIGNED;
-            for old in self.keys.iter_mut().filter(|old| old.algorithm == key.algorithm) {
+            for old in self
+                .keys
+                .iter_mut()
+                .filter(|old| old.algorithm == key.algorithm)
+            {
                 old.published_until.get_or_insert(retires);
             }
-            self.keys.push(StoredKey { signs_from, published_until: None, ..key.clone() });
+            self.keys.push(StoredKey {
+                signs_from,
+                published_until: None,
+                ..key.clone()
+            });
             changed = true;
         }
-        self.keys.retain(|key| key.published_until.is_none_or(|end| now < end));
+        self.keys
+            .retain(|key| key.published_until.is_none_or(|end| now < end));
         self.version += u64::from(changed);
         changed
     }

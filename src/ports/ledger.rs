@@ -16,6 +16,7 @@ verbs! {
     SpendCode => Spent,
     AdvanceFamily => Advanced,
     RevokeGrant => Revoked,
+    ReadGrant => Option<GrantFacts>,
     RevokeToken => (),
     OpenSession => Opened,
     ReadSession => Option<Session>,
@@ -27,6 +28,32 @@ verbs! {
     SpendOnce => Once,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
+}
+
+/// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
+/// of the feed may lack it.
+#[must_use]
+pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
+    match answer {
+        LedgerAnswer::PutSubject(())
+        | LedgerAnswer::RevokeGrant(_)
+        | LedgerAnswer::RevokeToken(())
+        | LedgerAnswer::OpenSession(_)
+        | LedgerAnswer::EndSession(())
+        | LedgerAnswer::WithdrawConsent(()) => true,
+        LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
+        LedgerAnswer::AdvanceFamily(advanced) => {
+            matches!(advanced, Advanced::Reused | Advanced::Ended)
+        }
+        LedgerAnswer::ReadGrant(_)
+        | LedgerAnswer::ReadSession(_)
+        | LedgerAnswer::ReadSubject(_)
+        | LedgerAnswer::ReadConsent(_)
+        | LedgerAnswer::RememberConsent(())
+        | LedgerAnswer::SpendOnce(_)
+        | LedgerAnswer::ReadFailures(_)
+        | LedgerAnswer::RecordFailure(_) => false,
+    }
 }
 
 /// The directory publishes a subject. An older version never replaces a newer one; a raised
@@ -160,6 +187,34 @@ pub enum Revoked {
     Done,
     /// There is no such grant of this client.
     Unknown,
+}
+
+/// The facts of a grant that has not ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadGrant {
+    /// Which.
+    pub grant: GrantId,
+    /// How long its family may lie idle.
+    pub idle: Seconds,
+}
+
+/// A grant that has not ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrantFacts {
+    /// Which.
+    pub grant: GrantId,
+    /// Whose, now.
+    pub subject: SubjectFacts,
+    /// To whom.
+    pub client: ClientId,
+    /// What was agreed to.
+    pub granted: Scope,
+    /// The newest generation of its family, if it has one.
+    pub refresh_generation: Option<u64>,
+    /// When the family was last advanced, or opened.
+    pub refreshed_at: UnixTime,
+    /// When it ends if nobody uses it.
+    pub expires_at: UnixTime,
 }
 
 /// Ends one access token.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jose::JoseError;
+use crate::jose::{Algorithm, JoseError, Verifier};
 use crate::model::{
     Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
     Username,
@@ -93,7 +93,10 @@ macro_rules! verbs {
 pub(crate) use verbs;
 
 /// The ledger's shards: what may happen once, and what must be fresh about a subject.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
 pub trait Ledger {
     /// Carries a verb to a shard.
     ///
@@ -114,14 +117,20 @@ pub trait Ledger {
     where
         V: Verb<Verbs = LedgerVerb, Answers = LedgerAnswer>,
     {
-        let call = Call { at: at.clone(), verb: verb.into_verb() };
+        let call = Call {
+            at: at.clone(),
+            verb: verb.into_verb(),
+        };
         let answer = self.call_ledger(shard, call).await?;
         V::from_answer(answer).ok_or(Unavailable("ledger answered another verb"))
     }
 }
 
 /// The directory: users, clients and keys, unique by constraint.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
 pub trait Directory {
     /// Carries a verb to the directory.
     ///
@@ -140,14 +149,20 @@ pub trait Directory {
     where
         V: Verb<Verbs = DirectoryVerb, Answers = DirectoryAnswer>,
     {
-        let call = Call { at: at.clone(), verb: verb.into_verb() };
+        let call = Call {
+            at: at.clone(),
+            verb: verb.into_verb(),
+        };
         let answer = self.call_directory(call).await?;
         V::from_answer(answer).ok_or(Unavailable("directory answered another verb"))
     }
 }
 
 /// The revocation feed.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
 pub trait Feed {
     /// A copy that is no older than the published bound.
     ///
@@ -163,7 +178,10 @@ pub trait Feed {
 }
 
 /// Clients, from the nearest copy that is not known to be old.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
 pub trait Clients {
     /// The client of this id. A miss in a copy proves nothing; `None` is the directory's word.
     ///
@@ -173,7 +191,10 @@ pub trait Clients {
 }
 
 /// Session rows, from the nearest copy that the feed has not named.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
 pub trait Sessions {
     /// The row behind a handle; `None` when it has ended or the handle is of an earlier cookie.
     ///
@@ -212,7 +233,10 @@ pub struct CodeRecord {
 }
 
 /// Records of codes, for people to list.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
 pub trait Codes {
     /// Remembers a code for ten minutes.
     ///
@@ -222,8 +246,11 @@ pub trait Codes {
 }
 
 /// Signing keys: the set in force, making one, and signing with one.
-#[expect(async_fn_in_trait, reason = "one thread per isolate: the futures are never Send")]
-pub trait Keys {
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
+pub trait Keys: Verifier {
     /// The keys in force, made on first need.
     ///
     /// # Errors
@@ -240,24 +267,13 @@ pub trait Keys {
     ///
     /// # Errors
     /// [`JoseError`] when the platform cannot make one.
-    async fn generate(&self, algorithm: crate::jose::Algorithm) -> Result<StoredKey, JoseError>;
+    async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError>;
 
     /// Signs with the private part of `key`.
     ///
     /// # Errors
     /// [`JoseError`] when it cannot be unwrapped or used.
-    async fn sign(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError>;
-
-    /// Checks a signature.
-    ///
-    /// # Errors
-    /// [`JoseError`] when it is not right.
-    async fn verify(
-        &self,
-        key: &crate::jose::PublicKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), JoseError>;
+    async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError>;
 }
 
 /// Randomness.
@@ -270,12 +286,6 @@ pub trait Entropy {
 }
 
 /// Everything at once.
-pub trait Ports:
-    Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions
-{
-}
+pub trait Ports: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions {}
 
-impl<T> Ports for T where
-    T: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions
-{
-}
+impl<T> Ports for T where T: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions {}

@@ -24,6 +24,8 @@ pub struct AuthorizationCode {
     pub shard: Shard,
     /// The subject's generation then.
     pub generation: u64,
+    /// The client's generation then.
+    pub client_generation: u64,
     /// In which session.
     pub session: SessionId,
     /// What was agreed to.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Sealable};
-use crate::model::{ClientId, Scope, Seconds, UnixTime};
+use crate::model::{ClientId, Scope, Seconds, Subject, UnixTime};
 
 /// A page left open for longer asks to begin again.
 pub const LIFETIME: Seconds = Seconds(15 * 60);
@@ -32,6 +32,8 @@ impl Sealable for Pending {
 pub enum Intent {
     /// An authorization request, whose client and redirect URI are proven.
     Authorize(Box<AuthorizationRequest>),
+    /// An authorization request that this person is asked to agree to, exactly as shown.
+    Consent(Box<AuthorizationRequest>, Subject),
     /// Signing in for its own sake.
     Login,
     /// Signing out, and where to go then.

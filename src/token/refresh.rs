@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Keyring, Kind, SealRefused, Sealable};
-use crate::model::{ClientId, GrantId, Secret, Seconds, Shard};
+use crate::model::{ClientId, GrantId, Seconds, Secret, Shard};
 
 /// A family that nobody used for this long has ended: two weeks span a holiday.
 pub const IDLE: Seconds = Seconds(14 * 24 * 3600);
@@ -33,6 +33,9 @@ pub struct RefreshToken {
     /// Only this client.
     #[serde(rename = "c")]
     pub client: ClientId,
+    /// The client's generation when the grant was opened; a higher one ends the family.
+    #[serde(rename = "k", default)]
+    pub client_generation: u64,
 }
 
 impl Sealable for RefreshToken {
@@ -46,6 +49,10 @@ impl RefreshToken {
     /// [`SealRefused::Broken`] if it cannot be sealed.
     pub fn mint(&self, keyring: &Keyring, epoch: u32) -> Result<Secret, SealRefused> {
         let name = format!("{} {} {}", self.grant, self.generation, self.client);
-        keyring.seal(self, epoch, keyring.derived_id(Kind::Refresh, epoch, &name)?)
+        keyring.seal(
+            self,
+            epoch,
+            keyring.derived_id(Kind::Refresh, epoch, &name)?,
+        )
     }
 }

@@ -121,11 +121,20 @@ impl Revocations {
         }
         let generations = &token.generations;
         self.names(TOKEN, id.as_str())
-            || token.grant.as_ref().is_some_and(|grant| self.names(GRANT, grant.as_str()))
-            || token.session.as_ref().is_some_and(|session| self.names(SESSION, session.as_str()))
+            || token
+                .grant
+                .as_ref()
+                .is_some_and(|grant| self.names(GRANT, grant.as_str()))
+            || token
+                .session
+                .as_ref()
+                .is_some_and(|session| self.names(SESSION, session.as_str()))
             || self.raised(SUBJECT, &token.sub) > generations.subject
             || self.raised(CLIENT, token.client.as_str()) > generations.client
-            || generations.roles.iter().any(|(role, minted)| self.raised(ROLE, role) > *minted)
+            || generations
+                .roles
+                .iter()
+                .any(|(role, minted)| self.raised(ROLE, role) > *minted)
             || token.scope.iter().any(|scope| {
                 let minted = generations.scopes.get(scope).copied().unwrap_or_default();
                 self.raised(SCOPE, scope) > minted
@@ -199,6 +208,9 @@ impl Revocations {
         if self.generations.is_empty() {
             return 0;
         }
-        self.generations.get(&(kind, name.to_owned())).copied().unwrap_or_default()
+        self.generations
+            .get(&(kind, name.to_owned()))
+            .copied()
+            .unwrap_or_default()
     }
 }

@@ -53,8 +53,14 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] =
-        [Self::Access, Self::Code, Self::Refresh, Self::Session, Self::Pending, Self::SigningKey];
+    pub const ALL: [Self; 6] = [
+        Self::Access,
+        Self::Code,
+        Self::Refresh,
+        Self::Session,
+        Self::Pending,
+        Self::SigningKey,
+    ];
 
     /// What the sealed text begins with.
     #[must_use]
@@ -176,16 +182,27 @@ impl Keyring {
             }
             let bytes = root.expose().as_bytes();
             let mut id = [0; ROOT_ID];
-            let name = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, bytes), b"edgemint/1 root");
+            let name = hmac::sign(
+                &hmac::Key::new(hmac::HMAC_SHA256, bytes),
+                b"edgemint/1 root",
+            );
             id.copy_from_slice(name.as_ref().get(..ROOT_ID).ok_or(UnfitRoots)?);
             let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, LABEL);
-            read.push(Root { id, prk: salt.extract(bytes) });
+            read.push(Root {
+                id,
+                prk: salt.extract(bytes),
+            });
         }
         if read.is_empty() {
             return Err(UnfitRoots);
         }
         let newest = read.remove(0);
-        Ok(Self { issuer: issuer.to_owned(), newest, older: read, derived: RefCell::default() })
+        Ok(Self {
+            issuer: issuer.to_owned(),
+            newest,
+            older: read,
+            derived: RefCell::default(),
+        })
     }
 
     /// Seals under the newest root. `id` must be fresh randomness, or derived so that the same id
@@ -218,14 +235,20 @@ impl Keyring {
     /// # Errors
     /// Why the text is not a `T` that this deployment sealed.
     pub fn unseal<T: Sealable>(&self, text: &str) -> Result<Unsealed<T>, SealRefused> {
-        let body = text.strip_prefix(T::KIND.prefix()).ok_or(SealRefused::OtherKind)?;
+        let body = text
+            .strip_prefix(T::KIND.prefix())
+            .ok_or(SealRefused::OtherKind)?;
         if body.len() > LONGEST {
             return Err(SealRefused::Malformed);
         }
         let mut bytes = base64url::decode(body).map_err(|_| SealRefused::Malformed)?;
         let clear = header_length(T::KIND);
-        let (head, rest) = bytes.split_at_mut_checked(clear).ok_or(SealRefused::Malformed)?;
-        let (id, sealed) = rest.split_at_mut_checked(ID).ok_or(SealRefused::Malformed)?;
+        let (head, rest) = bytes
+            .split_at_mut_checked(clear)
+            .ok_or(SealRefused::Malformed)?;
+        let (id, sealed) = rest
+            .split_at_mut_checked(ID)
+            .ok_or(SealRefused::Malformed)?;
         let read = Header::read(T::KIND, head).ok_or(SealRefused::Malformed)?;
         let root = std::iter::once(&self.newest)
             .chain(&self.older)
@@ -241,7 +264,11 @@ impl Keyring {
             return Err(SealRefused::Broken);
         }
         let id = TokenId::parse(&base64url::encode(id)).map_err(|_| SealRefused::Malformed)?;
-        Ok(Unsealed { value, id, epoch: read.epoch })
+        Ok(Unsealed {
+            value,
+            id,
+            epoch: read.epoch,
+        })
     }
 
     /// An id that is always the same for `name`, so that what is sealed under it can be made again.
@@ -252,7 +279,9 @@ impl Keyring {
         let key = self.kind_key(&self.newest, kind, epoch, Default::default())?;
         let digest = hmac::sign(&key, format!("id {name}").as_bytes());
         let mut id = [0; ID];
-        id.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+        id.iter_mut()
+            .zip(digest.as_ref())
+            .for_each(|(to, from)| *to = *from);
         Ok(id)
     }
 
@@ -262,7 +291,9 @@ impl Keyring {
     /// [`SealRefused::Broken`] if the key cannot be derived.
     pub fn authenticate(&self, purpose: &str, message: &str) -> Result<String, SealRefused> {
         let key = self.kind_key(&self.newest, Kind::Pending, 0, resource_tag(purpose))?;
-        Ok(base64url::encode(hmac::sign(&key, message.as_bytes()).as_ref()))
+        Ok(base64url::encode(
+            hmac::sign(&key, message.as_bytes()).as_ref(),
+        ))
     }
 
     fn associated(&self, head: &[u8]) -> Vec<u8> {
@@ -298,7 +329,10 @@ impl Keyring {
             return Ok(key.clone());
         }
         let info = [LABEL, &[kind.byte()], &epoch.to_be_bytes(), &tag];
-        let okm = root.prk.expand(&info, hmac::HMAC_SHA256).map_err(|_| SealRefused::Broken)?;
+        let okm = root
+            .prk
+            .expand(&info, hmac::HMAC_SHA256)
+            .map_err(|_| SealRefused::Broken)?;
         let key = hmac::Key::from(okm);
         let mut derived = self.derived.borrow_mut();
         if derived.len() >= MOST_KEYS {
@@ -326,17 +360,16 @@ impl Header {
         Some(Self {
             root: root.try_into().ok()?,
             epoch: u32::from_be_bytes(epoch.try_into().ok()?),
-            resource: if rest.is_empty() { Default::default() } else { rest.try_into().ok()? },
+            resource: if rest.is_empty() {
+                Default::default()
+            } else {
+                rest.try_into().ok()?
+            },
         })
     }
 }
 
-fn header(
-    kind: Kind,
-    root: [u8; ROOT_ID],
-    epoch: u32,
-    resource: [u8; RESOURCE_TAG],
-) -> Vec<u8> {
+fn header(kind: Kind, root: [u8; ROOT_ID], epoch: u32, resource: [u8; RESOURCE_TAG]) -> Vec<u8> {
     let mut bytes = vec![VERSION, kind.byte()];
     bytes.extend_from_slice(&root);
     bytes.extend_from_slice(&epoch.to_be_bytes());
@@ -347,13 +380,21 @@ fn header(
 }
 
 fn header_length(kind: Kind) -> usize {
-    2 + ROOT_ID + 4 + if kind.is_for_resource() { RESOURCE_TAG } else { 0 }
+    2 + ROOT_ID
+        + 4
+        + if kind.is_for_resource() {
+            RESOURCE_TAG
+        } else {
+            0
+        }
 }
 
 fn resource_tag(resource: &str) -> [u8; RESOURCE_TAG] {
     let digest = ring::digest::digest(&ring::digest::SHA256, resource.as_bytes());
     let mut tag = [0; RESOURCE_TAG];
-    tag.iter_mut().zip(digest.as_ref()).for_each(|(to, from)| *to = *from);
+    tag.iter_mut()
+        .zip(digest.as_ref())
+        .for_each(|(to, from)| *to = *from);
     tag
 }
 
@@ -395,11 +436,17 @@ mod tests {
     }
 
     fn note(resource: &str) -> Note {
-        Note { aud: resource.to_owned() }
+        Note {
+            aud: resource.to_owned(),
+        }
     }
 
     fn sealed(keyring: &Keyring) -> String {
-        keyring.seal(&note("https://api.example"), 7, [9; ID]).unwrap().expose().to_owned()
+        keyring
+            .seal(&note("https://api.example"), 7, [9; ID])
+            .unwrap()
+            .expose()
+            .to_owned()
     }
 
     #[test]
@@ -429,7 +476,10 @@ mod tests {
         let keyring = keyring(ISSUER, &[NEW]);
         let text = sealed(&keyring);
         for length in 0..text.len() {
-            assert!(keyring.unseal::<Note>(text.get(..length).unwrap()).is_err(), "{length}");
+            assert!(
+                keyring.unseal::<Note>(text.get(..length).unwrap()).is_err(),
+                "{length}"
+            );
         }
         for tail in ["A", "AA", "AAA", "AAAA", "=", ".", " "] {
             assert!(keyring.unseal::<Note>(&format!("{text}{tail}")).is_err());
@@ -440,7 +490,10 @@ mod tests {
     fn one_kind_is_never_opened_as_another() {
         let keyring = keyring(ISSUER, &[NEW]);
         let text = sealed(&keyring);
-        assert_eq!(keyring.unseal::<Other>(&text).unwrap_err(), SealRefused::OtherKind);
+        assert_eq!(
+            keyring.unseal::<Other>(&text).unwrap_err(),
+            SealRefused::OtherKind
+        );
         let renamed = text.replacen("ema_", "emc_", 1);
         assert!(keyring.unseal::<Other>(&renamed).is_err());
         // Not even when the header is rewritten to say so.
@@ -448,7 +501,10 @@ mod tests {
         bytes[1] = b'c';
         bytes.drain(10..26);
         let rewritten = format!("emc_{}", base64url::encode(&bytes));
-        assert_eq!(keyring.unseal::<Other>(&rewritten).unwrap_err(), SealRefused::Broken);
+        assert_eq!(
+            keyring.unseal::<Other>(&rewritten).unwrap_err(),
+            SealRefused::Broken
+        );
     }
 
     #[test]
@@ -469,16 +525,24 @@ mod tests {
         let with = |change: &dyn Fn(&mut Vec<u8>)| {
             let mut bytes = body.clone();
             change(&mut bytes);
-            keyring.unseal::<Note>(&format!("ema_{}", base64url::encode(&bytes))).unwrap_err()
+            keyring
+                .unseal::<Note>(&format!("ema_{}", base64url::encode(&bytes)))
+                .unwrap_err()
         };
         let old = self::keyring(ISSUER, &[OLD]);
-        assert_eq!(with(&|bytes| bytes[2..6].copy_from_slice(&old.newest.id)), SealRefused::Broken);
+        assert_eq!(
+            with(&|bytes| bytes[2..6].copy_from_slice(&old.newest.id)),
+            SealRefused::Broken
+        );
         assert_eq!(
             with(&|bytes| bytes[6..10].copy_from_slice(&8_u32.to_be_bytes())),
             SealRefused::Broken
         );
         let other = resource_tag("https://other.example");
-        assert_eq!(with(&|bytes| bytes[10..26].copy_from_slice(&other)), SealRefused::Broken);
+        assert_eq!(
+            with(&|bytes| bytes[10..26].copy_from_slice(&other)),
+            SealRefused::Broken
+        );
         assert_eq!(with(&|bytes| bytes[0] = 2), SealRefused::Malformed);
     }
 
@@ -486,7 +550,10 @@ mod tests {
     fn another_issuers_seal_is_refused() {
         let text = sealed(&keyring(ISSUER, &[NEW]));
         let other = keyring("https://issuer.example/other", &[NEW]);
-        assert_eq!(other.unseal::<Note>(&text).unwrap_err(), SealRefused::Broken);
+        assert_eq!(
+            other.unseal::<Note>(&text).unwrap_err(),
+            SealRefused::Broken
+        );
     }
 
     #[test]
@@ -495,14 +562,23 @@ mod tests {
         let after = keyring(ISSUER, &[NEW, OLD]);
         let done = keyring(ISSUER, &[NEW]);
         assert!(after.unseal::<Note>(&sealed(&before)).is_ok());
-        assert_eq!(before.unseal::<Note>(&sealed(&after)).unwrap_err(), SealRefused::UnknownRoot);
-        assert_eq!(done.unseal::<Note>(&sealed(&before)).unwrap_err(), SealRefused::UnknownRoot);
+        assert_eq!(
+            before.unseal::<Note>(&sealed(&after)).unwrap_err(),
+            SealRefused::UnknownRoot
+        );
+        assert_eq!(
+            done.unseal::<Note>(&sealed(&before)).unwrap_err(),
+            SealRefused::UnknownRoot
+        );
     }
 
     #[test]
     fn short_or_missing_roots_are_refused() {
         assert_eq!(Keyring::new(ISSUER, &[]).err(), Some(UnfitRoots));
-        assert_eq!(Keyring::new(ISSUER, &[Secret::new("short")]).err(), Some(UnfitRoots));
+        assert_eq!(
+            Keyring::new(ISSUER, &[Secret::new("short")]).err(),
+            Some(UnfitRoots)
+        );
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! `POST /api/v1/accounts/`: seed 000's new account, by field name or camelCase alias.
+
+use serde_json::{Map, Value, json};
+
+use super::{actor, problem};
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::jose::parse_strict_object;
+use crate::model::{Profile, Scope, Secret, Subject, SubjectFacts, Username};
+use crate::oauth::password;
+use crate::ports::directory::{AccountCreated, CreateAccount};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+/// Longest first or last names (seed 000's column).
+const LONGEST_NAME: usize = 255;
+
+/// Reserved for services.
+const SERVICE_PREFIX: &str = "bot-";
+
+/// Creates an account.
+pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    match create(server, request, at).await {
+        Ok(facts) => {
+            let location = server
+                .config
+                .url(&format!("/api/v1/accounts/{}", facts.subject));
+            Response::json(201, view(&facts).to_string()).with("location", location)
+        }
+        Err(reason) => problem::refusal(reason),
+    }
+}
+
+async fn create<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<SubjectFacts, Reason> {
+    actor::administrator(server, request, at).await?;
+    let new = NewAccount::read(request)?;
+    create_account(server, new, false, at).await
+}
+
+/// What an account is made of.
+pub struct NewAccount {
+    /// The login name.
+    pub username: Username,
+    /// The chosen password.
+    pub password: Secret,
+    /// Scopes held directly.
+    pub scope: Scope,
+    /// Claims.
+    pub profile: Profile,
+}
+
+impl NewAccount {
+    fn read(request: &Request) -> Result<Self, Reason> {
+        let body = body(
+            request,
+            &[
+                "first_name",
+                "firstName",
+                "last_name",
+                "lastName",
+                "username",
+                "password",
+                "scopes",
+                "roles",
+            ],
+        )?;
+        let first = alias(&body, "first_name", "firstName")?.ok_or(required("first_name"))?;
+        let last = alias(&body, "last_name", "lastName")?.ok_or(required("last_name"))?;
+        let username = member(&body, "username")?.ok_or(required("username"))?;
+        let password = member(&body, "password")?.ok_or(required("password"))?;
+        let scope = member(&body, "scopes")?.unwrap_or_default();
+        match body.get("roles") {
+            None => {}
+            Some(Value::Array(roles)) if roles.is_empty() => {}
+            Some(_) => {
+                return Err(Reason::UnfitField(
+                    "roles",
+                    "names a role that does not exist",
+                ));
+            }
+        }
+        Ok(Self {
+            username: chosen_username(username)?,
+            password: chosen_password(password)?,
+            scope: Scope::parse(scope)
+                .map_err(|_| Reason::UnfitField("scopes", "is not a scope string"))?,
+            profile: Profile {
+                given_name: Some(person_name("first_name", first)?),
+                family_name: Some(person_name("last_name", last)?),
+                email: None,
+                updated_at: 0,
+            },
+        })
+    }
+}
+
+/// A username that somebody chose.
+///
+/// # Errors
+/// [`Reason::UnfitField`].
+pub fn chosen_username(text: &str) -> Result<Username, Reason> {
+    let rule = "has to be 1 to 64 lower-case letters, digits or -_.@+";
+    let username = Username::parse(text).map_err(|_| Reason::UnfitField("username", rule))?;
+    if text.starts_with(SERVICE_PREFIX) {
+        return Err(Reason::UnfitField("username", "must not begin with bot-"));
+    }
+    Ok(username)
+}
+
+/// A password that somebody chose.
+///
+/// # Errors
+/// [`Reason::UnfitField`].
+pub fn chosen_password(text: &str) -> Result<Secret, Reason> {
+    if text.len() > password::LONGEST || text.chars().count() < password::SHORTEST {
+        return Err(Reason::UnfitField(
+            "password",
+            "has to be 8 to 128 characters long",
+        ));
+    }
+    Ok(Secret::new(text))
+}
+
+fn person_name(field: &'static str, text: &str) -> Result<String, Reason> {
+    if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
+        return Err(Reason::UnfitField(
+            field,
+            "has to be 1 to 255 characters long",
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// Creates an account; the first of all, if `first_only`.
+///
+/// # Errors
+/// [`Reason::NameTaken`], [`Reason::NotFirst`] or [`Reason::Unavailable`].
+pub async fn create_account<P: Ports>(
+    server: &Server<P>,
+    new: NewAccount,
+    first_only: bool,
+    at: &At,
+) -> Result<SubjectFacts, Reason> {
+    let subject = Subject::parse(&format!("u_{}", server.fresh_text(16)?))
+        .map_err(|_| Reason::Internal("a random text is no subject"))?;
+    let create = CreateAccount {
+        subject,
+        username: new.username,
+        password_hash: password::hash(server, &new.password)?,
+        scope: new.scope,
+        profile: Profile {
+            updated_at: at.now.unix().0,
+            ..new.profile
+        },
+        first_only,
+    };
+    match server.ports.directory(at, create).await? {
+        AccountCreated::Created(facts) => Ok(*facts),
+        AccountCreated::NameTaken => Err(Reason::NameTaken),
+        AccountCreated::NotFirst => Err(Reason::NotFirst),
+    }
+}
+
+/// Reads a JSON object with these members and no others.
+///
+/// # Errors
+/// [`Reason::MalformedBody`].
+pub fn body(request: &Request, known: &[&str]) -> Result<Map<String, Value>, Reason> {
+    let members = parse_strict_object(request.json()?.as_bytes())
+        .map_err(|_| Reason::MalformedBody("one JSON object without repeated members"))?;
+    if members.keys().all(|name| known.contains(&name.as_str())) {
+        Ok(members)
+    } else {
+        Err(Reason::MalformedBody(
+            "there is a member that is not known here",
+        ))
+    }
+}
+
+/// A text member.
+///
+/// # Errors
+/// [`Reason::UnfitField`] when it is not text.
+pub fn member<'a>(
+    body: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, Reason> {
+    match body.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Reason::UnfitField(name, "has to be text")),
+    }
+}
+
+fn alias<'a>(
+    body: &'a Map<String, Value>,
+    name: &'static str,
+    alias: &'static str,
+) -> Result<Option<&'a str>, Reason> {
+    match (member(body, name)?, member(body, alias)?) {
+        (Some(_), Some(_)) => Err(Reason::UnfitField(name, "is there in both spellings")),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+fn required(field: &'static str) -> Reason {
+    Reason::UnfitField(field, "is required")
+}
+
+/// Seed 000's UserAccount. Its `id` is our subject.
+fn view(facts: &SubjectFacts) -> Value {
+    json!({
+        "id": facts.subject,
+        "first_name": facts.profile.given_name,
+        "last_name": facts.profile.family_name,
+        "username": facts.username,
+        "is_active": facts.active,
+        "scopes": facts.scope.iter().collect::<Vec<_>>(),
+        "roles": facts.roles.keys().collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,48 @@
+//! `POST /api/v1/keys/rotate`: a successor for every signing key, published before its first use.
+
+use serde_json::json;
+
+use super::{actor, problem};
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::jose::Algorithm;
+use crate::ports::directory::{AddKeys, KeySet};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+/// Rotates; answers with the public facts of every key.
+pub async fn rotate<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    match add(server, request, at).await {
+        Ok(keys) => Response::json(200, view(&keys)),
+        Err(reason) => problem::refusal(reason),
+    }
+}
+
+async fn add<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<KeySet, Reason> {
+    actor::administrator(server, request, at).await?;
+    server.ports.keys(at).await?;
+    let mut keys = Vec::new();
+    for algorithm in Algorithm::ALL {
+        keys.push(server.ports.generate(algorithm).await?);
+    }
+    Ok(server
+        .ports
+        .directory(at, AddKeys { keys, rotate: true })
+        .await?)
+}
+
+fn view(keys: &KeySet) -> String {
+    let keys: Vec<_> = keys
+        .keys
+        .iter()
+        .map(|key| {
+            json!({
+                "kid": key.kid,
+                "algorithm": key.algorithm,
+                "signs_from": key.signs_from,
+                "published_until": key.published_until,
+            })
+        })
+        .collect();
+    json!({ "keys": keys }).to_string()
+}

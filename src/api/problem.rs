@@ -1,0 +1,62 @@
+//! The one error shape of the API: RFC 9457 with seed 001's `errors` and seed 004's field lists.
+
+use serde_json::{Map, Value, json};
+
+use crate::error::Reason;
+use crate::http::{Response, retry_after};
+use crate::oauth::bearer;
+
+/// Members of the shape itself; a field of such a name appears in `errors` only.
+const OWN_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "code", "errors"];
+
+/// The answer to a refused API request.
+#[must_use]
+pub fn refusal(reason: Reason) -> Response {
+    let status = reason.status();
+    let mut body = Map::new();
+    body.insert("type".to_owned(), json!("about:blank"));
+    body.insert("title".to_owned(), json!(title(status)));
+    body.insert("status".to_owned(), json!(status));
+    body.insert("detail".to_owned(), json!(reason.description()));
+    body.insert("code".to_owned(), json!(reason.label()));
+    if let Reason::UnfitField(field, rule) = &reason {
+        let error = json!({ "loc": ["body", field], "msg": rule, "type": "value_error" });
+        body.insert("errors".to_owned(), json!([error]));
+        if !OWN_MEMBERS.contains(field) {
+            body.insert((*field).to_owned(), json!([rule]));
+        }
+        body.insert("non_field_errors".to_owned(), json!([]));
+    }
+    let challenge = bearer::refusal(reason.clone());
+    let mut response = Response::json(status, Value::Object(body).to_string());
+    if let Some((_, value)) = response
+        .headers
+        .iter_mut()
+        .find(|(name, _)| *name == "content-type")
+    {
+        *value = "application/problem+json".to_owned();
+    }
+    if let Some(value) = challenge.header("www-authenticate") {
+        response = response.with("www-authenticate", value);
+    }
+    if let Some(seconds) = retry_after(&reason) {
+        response = response.with("retry-after", seconds.to_string());
+    }
+    response.reason = Some(reason);
+    response
+}
+
+fn title(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        409 => "Conflict",
+        413 => "Content Too Large",
+        422 => "Unprocessable Content",
+        429 => "Too Many Requests",
+        503 => "Service Unavailable",
+        _ => "Internal Server Error",
+    }
+}

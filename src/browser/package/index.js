@@ -1,0 +1,15 @@
+// @ts-check
+// Browsers: the module is fetched from beside this file, on the first call.
+import init from "./edgemint.js";
+import { callsAfter, once } from "./calls.js";
+
+const load = once(() => init({ module_or_path: new URL("./edgemint_bg.wasm", import.meta.url) }));
+
+export const {
+  pkcePair,
+  authorizationRequest,
+  authorizationResponse,
+  verifyIdToken,
+  verifyJwt,
+  decodeUnverified,
+} = callsAfter(load);

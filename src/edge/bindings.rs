@@ -1,0 +1,482 @@
+//! The ports over KV, Durable Objects and WebCrypto. What is kept in an isolate is a copy with a
+//! bound; what decides is always asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use worker::Env;
+
+use super::object::read_answer;
+use crate::config::Config;
+use crate::jose::{
+    Algorithm, JoseError, PublicKey, Signer as _, SigningKeyRef, Verifier, base64url,
+};
+use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
+use crate::ports::directory::{
+    self, AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
+};
+use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
+use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Session};
+use crate::ports::{
+    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
+    Unavailable,
+};
+use crate::token::{Keyring, Kind, Revocations, Sealable, SessionHandle, seal};
+use crate::web::{WebSigner, WebVerifier, generate};
+
+/// Seconds a code's record is kept: the outer bound of RFC 6749 §4.1.2.
+const CODE_RECORD_LIFETIME: u64 = 600;
+/// Copies kept of each kind; a forgotten one is read again.
+const MOST_COPIES: usize = 1_000;
+/// Milliseconds after which a copy is read again whatever the feed says.
+const OLDEST_COPY: u64 = 3_600_000;
+/// Milliseconds after which a refresh that never came back is given up.
+const REFRESH_GIVEN_UP: u64 = 10_000;
+
+#[wasm_bindgen]
+extern "C" {
+    /// A stub of one of `objects.js`'s classes.
+    type Object;
+
+    #[wasm_bindgen(method, catch)]
+    async fn call(this: &Object, call: &str) -> Result<JsValue, JsValue>;
+}
+
+/// A copy, and when it was read.
+struct Copy<T> {
+    value: Rc<T>,
+    read_at: Moment,
+}
+
+/// A capped set of copies.
+struct Copies<K, T>(RefCell<BTreeMap<K, Copy<T>>>);
+
+impl<K: Ord + Clone, T> Copies<K, T> {
+    fn new() -> Self {
+        Self(RefCell::new(BTreeMap::new()))
+    }
+
+    fn get(&self, key: &K, now: Moment) -> Option<Rc<T>> {
+        let copies = self.0.borrow();
+        let copy = copies
+            .get(key)
+            .filter(|copy| now.since(copy.read_at) < OLDEST_COPY)?;
+        Some(Rc::clone(&copy.value))
+    }
+
+    fn keep(&self, key: K, value: &Rc<T>, now: Moment) {
+        let mut copies = self.0.borrow_mut();
+        if copies.len() >= MOST_COPIES {
+            copies.clear();
+        }
+        copies.insert(
+            key,
+            Copy {
+                value: Rc::clone(value),
+                read_at: now,
+            },
+        );
+    }
+}
+
+/// The world, as this isolate sees it.
+pub(super) struct Bindings {
+    env: Env,
+    keyring: Rc<Keyring>,
+    revocation_max_age: u64,
+    feed: RefCell<Option<Rc<Revocations>>>,
+    /// Whether this isolate was told of an end that its copy may not have.
+    feed_is_behind: Cell<bool>,
+    refreshing_since: Cell<Option<Moment>>,
+    clients: Copies<ClientId, Client>,
+    sessions: Copies<(SessionId, u64), Session>,
+    keys: Copies<(), KeySet>,
+    public: Copies<(), KeySet>,
+}
+
+impl Bindings {
+    pub(super) fn new(env: Env, keyring: Rc<Keyring>, config: &Config) -> Self {
+        Self {
+            env,
+            keyring,
+            revocation_max_age: config.revocation_max_age,
+            feed: RefCell::new(None),
+            feed_is_behind: Cell::new(false),
+            refreshing_since: Cell::new(None),
+            clients: Copies::new(),
+            sessions: Copies::new(),
+            keys: Copies::new(),
+            public: Copies::new(),
+        }
+    }
+
+    /// Whether the copy of the feed is half its age, and nobody is renewing it.
+    pub(super) fn wants_refresh(&self, at: &At) -> bool {
+        let half = self.revocation_max_age / 2;
+        let old = self
+            .feed
+            .borrow()
+            .as_ref()
+            .is_some_and(|copy| copy.age(at.now) >= half);
+        let under_way = self
+            .refreshing_since
+            .get()
+            .is_some_and(|since| at.now.since(since) < REFRESH_GIVEN_UP);
+        let wants = old && !under_way && self.revocation_max_age > 0;
+        if wants {
+            self.refreshing_since.set(Some(at.now));
+        }
+        wants
+    }
+
+    /// Renews the copy of the feed. A failure leaves the old copy, which still has its bound.
+    pub(super) async fn refresh(&self, at: &At) {
+        let _ = self.ask_feed(at).await;
+        self.refreshing_since.set(None);
+    }
+
+    async fn ask_feed(&self, at: &At) -> Result<Rc<Revocations>, Unavailable> {
+        let (feed, cursor) = match self.feed.borrow().as_ref() {
+            Some(copy) => (copy.position().0.to_owned(), copy.position().1),
+            None => (String::new(), 0),
+        };
+        let since = FeedVerb::Since(Box::new(Since { feed, cursor }));
+        let answer = self
+            .call_feed(Call {
+                at: at.clone(),
+                verb: since,
+            })
+            .await?;
+        let FeedObjectAnswer::Since(answer) = answer else {
+            return Err(Unavailable("the feed answered another verb"));
+        };
+        // Another request may have learned something meanwhile: add to what is there now.
+        let mut kept = self.feed.borrow_mut();
+        let mut copy = kept.as_deref().cloned().unwrap_or_default();
+        copy.learn(answer, at.now);
+        let copy = Rc::new(copy);
+        *kept = Some(Rc::clone(&copy));
+        Ok(copy)
+    }
+
+    /// Calls an object. An answer that was lost on the way is asked for again, once, under the
+    /// same request id, so that it is the same answer; an overloaded object is left alone.
+    async fn call<V: Serialize, A: DeserializeOwned>(
+        &self,
+        binding: &'static str,
+        name: &str,
+        call: &Call<V>,
+    ) -> Result<A, Unavailable> {
+        let text =
+            serde_json::to_string(call).map_err(|_| Unavailable("a call does not serialise"))?;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let failed = match self.object(binding, name)?.call(&text).await {
+                Ok(answer) => {
+                    let answer = answer.as_string();
+                    let answer = answer.ok_or(Unavailable("an object answered no text"))?;
+                    return read_answer(&answer);
+                }
+                Err(failed) => failed,
+            };
+            let says = |name: &str| {
+                js_sys::Reflect::get(&failed, &JsValue::from_str(name))
+                    .is_ok_and(|value| value.is_truthy())
+            };
+            if tries > 1 || !says("retryable") || says("overloaded") {
+                return Err(Unavailable(binding));
+            }
+        }
+    }
+
+    /// A stub, made anew for every call: a stub that failed stays broken, and none may be shared
+    /// between requests.
+    fn object(&self, binding: &'static str, name: &str) -> Result<Object, Unavailable> {
+        let stub = self
+            .env
+            .durable_object(binding)
+            .and_then(|objects| objects.get_by_name(name));
+        stub.map(|stub| stub.into_rpc::<Object>())
+            .map_err(|_| Unavailable(binding))
+    }
+
+    async fn read_kv<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        let text = self.env.kv("KV").ok()?.get(key).text().await.ok()??;
+        // A record that does not parse is as good as none: who published it is asked.
+        serde_json::from_str(&text).ok()
+    }
+}
+
+impl Ledger for Bindings {
+    async fn call_ledger(
+        &self,
+        shard: Shard,
+        call: Call<LedgerVerb>,
+    ) -> Result<LedgerAnswer, Unavailable> {
+        let name = format!("shard-{}", shard.0);
+        let answer = self.call("LEDGER", &name, &call).await?;
+        if ledger::tells_an_end(&answer) {
+            self.feed_is_behind.set(true);
+        }
+        Ok(answer)
+    }
+}
+
+impl Directory for Bindings {
+    async fn call_directory(
+        &self,
+        call: Call<DirectoryVerb>,
+    ) -> Result<DirectoryAnswer, Unavailable> {
+        let changes = directory::changes_what_is_published(&call.verb);
+        let answer = self.call("DIRECTORY", "directory", &call).await?;
+        if changes {
+            self.feed_is_behind.set(true);
+        }
+        Ok(answer)
+    }
+}
+
+impl Feed for Bindings {
+    async fn revocations(&self, at: &At) -> Result<Rc<Revocations>, Unavailable> {
+        let copy = self.feed.borrow().clone();
+        match copy {
+            Some(copy)
+                if copy.age(at.now) < self.revocation_max_age && !self.feed_is_behind.get() =>
+            {
+                Ok(copy)
+            }
+            _ => self.ask_feed(at).await,
+        }
+    }
+
+    async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable> {
+        self.call("FEED", "feed", &call).await
+    }
+}
+
+impl Clients for Bindings {
+    async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable> {
+        // Without the feed nothing tells an old copy from a new one; then only the directory does.
+        let newest = self
+            .revocations(at)
+            .await
+            .ok()
+            .map(|feed| feed.client_version(id));
+        if let Some(newest) = newest {
+            let kept = self
+                .clients
+                .get(id, at.now)
+                .filter(|client| client.version >= newest);
+            if let Some(client) = kept {
+                return Ok(Some(client));
+            }
+            let published: Option<Client> = self.read_kv(&format!("client:{id}")).await;
+            let current = published.filter(|client| client.version >= newest && client.id == *id);
+            if let Some(client) = current.map(Rc::new) {
+                self.clients.keep(id.clone(), &client, at.now);
+                return Ok(Some(client));
+            }
+        }
+        let found = self
+            .directory(at, FindClient { id: id.clone() })
+            .await?
+            .map(Rc::new);
+        if let Some(client) = &found {
+            self.clients.keep(id.clone(), client, at.now);
+        }
+        Ok(found)
+    }
+}
+
+impl Sessions for Bindings {
+    async fn session(
+        &self,
+        handle: &SessionHandle,
+        at: &At,
+    ) -> Result<Option<Rc<Session>>, Unavailable> {
+        let key = (handle.session.clone(), handle.generation);
+        let feed = self.revocations(at).await?;
+        if feed.ends_session(&handle.session, handle.generation) {
+            return Ok(None);
+        }
+        let kept = self
+            .sessions
+            .get(&key, at.now)
+            .filter(|kept| !feed.ends_subject(&kept.subject.subject, kept.subject.generation));
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let read = ReadSession {
+            session: handle.session.clone(),
+        };
+        let row = self.ledger(handle.shard, at, read).await?;
+        let row = row
+            .filter(|row| row.generation == handle.generation)
+            .map(Rc::new);
+        if let Some(row) = &row {
+            self.sessions.keep(key, row, at.now);
+        }
+        Ok(row)
+    }
+}
+
+impl Codes for Bindings {
+    async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable> {
+        #[derive(Serialize)]
+        struct Metadata<'a> {
+            client: &'a str,
+            username: &'a str,
+            expires: UnixTime,
+        }
+        let away = |_| Unavailable("KV");
+        let text = serde_json::to_string(record)
+            .map_err(|_| Unavailable("a record does not serialise"))?;
+        let metadata = Metadata {
+            client: record.client.as_str(),
+            username: record.username.as_str(),
+            expires: record.expires_at,
+        };
+        let kv = self.env.kv("KV").map_err(|_| Unavailable("KV"))?;
+        kv.put(&format!("code:{}", record.pk), text)
+            .map_err(away)?
+            .metadata(metadata)
+            .map_err(away)?
+            .expiration_ttl(CODE_RECORD_LIFETIME)
+            .execute()
+            .await
+            .map_err(away)
+    }
+}
+
+/// The private part of a signing key. It is wrapped in epoch 0: a restore does not end keys.
+#[derive(Serialize, Deserialize)]
+struct PrivateKey {
+    pkcs8: String,
+}
+
+impl Sealable for PrivateKey {
+    const KIND: Kind = Kind::SigningKey;
+}
+
+impl Keys for Bindings {
+    async fn keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
+        let newest = self.revocations(at).await?.keys_version();
+        if let Some(kept) = self
+            .keys
+            .get(&(), at.now)
+            .filter(|kept| kept.version >= newest)
+        {
+            return Ok(kept);
+        }
+        let mut read = self.directory(at, ReadKeys {}).await?;
+        let lacks = |algorithm| !read.keys.iter().any(|key| key.algorithm == algorithm);
+        let missing: Vec<Algorithm> = Algorithm::ALL
+            .into_iter()
+            .filter(|algorithm| lacks(*algorithm))
+            .collect();
+        if !missing.is_empty() {
+            let mut keys = Vec::new();
+            for algorithm in missing {
+                let made = self.generate(algorithm).await;
+                keys.push(made.map_err(|_| Unavailable("WebCrypto made no key"))?);
+            }
+            // Isolates may race; the directory keeps the first of each algorithm and tells all.
+            read = self
+                .directory(
+                    at,
+                    AddKeys {
+                        keys,
+                        rotate: false,
+                    },
+                )
+                .await?;
+        }
+        let read = Rc::new(read);
+        self.keys.keep((), &read, at.now);
+        Ok(read)
+    }
+
+    async fn public_keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
+        // Public keys are told even while the feed is away: an old set is better than none.
+        let newest = self
+            .revocations(at)
+            .await
+            .map(|feed| feed.keys_version())
+            .unwrap_or_default();
+        let kept = self
+            .keys
+            .get(&(), at.now)
+            .or_else(|| self.public.get(&(), at.now));
+        if let Some(kept) = kept.filter(|kept| kept.version >= newest && !kept.keys.is_empty()) {
+            return Ok(kept);
+        }
+        let published: Option<KeySet> = self.read_kv("keys:public").await;
+        let current = published.filter(|keys| keys.version >= newest && !keys.keys.is_empty());
+        if let Some(keys) = current.map(Rc::new) {
+            self.public.keep((), &keys, at.now);
+            return Ok(keys);
+        }
+        self.keys(at).await
+    }
+
+    async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError> {
+        let (pkcs8, public) = generate(algorithm).await?;
+        let kid = public.thumbprint();
+        let mut id = [0; seal::ID];
+        getrandom::fill(&mut id).map_err(|_| JoseError::BackendUnavailable)?;
+        let private = PrivateKey {
+            pkcs8: base64url::encode(pkcs8),
+        };
+        let wrapped = self
+            .keyring
+            .seal(&private, 0, id)
+            .map_err(|_| JoseError::BackendUnavailable)?;
+        let members = public.with_kid(kid.clone()).to_members();
+        Ok(StoredKey {
+            kid,
+            algorithm,
+            public: serde_json::Value::Object(members).to_string(),
+            wrapped: wrapped.expose().to_owned(),
+            signs_from: UnixTime(0),
+            published_until: None,
+        })
+    }
+
+    async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {
+        let name = SigningKeyRef {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+        };
+        if !WebSigner.holds(&name) {
+            let private = self.keyring.unseal::<PrivateKey>(&key.wrapped);
+            let private = private.map_err(|_| JoseError::KeyUnknown)?.into_value();
+            WebSigner
+                .import(name.clone(), &base64url::decode(private.pkcs8)?)
+                .await?;
+        }
+        WebSigner.sign(&name, message).await
+    }
+}
+
+impl Verifier for Bindings {
+    async fn verify(
+        &self,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), JoseError> {
+        WebVerifier.verify(key, message, signature).await
+    }
+}
+
+impl Entropy for Bindings {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        getrandom::fill(buffer).map_err(|_| Unavailable("no randomness"))
+    }
+}

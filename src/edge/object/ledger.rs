@@ -1,0 +1,547 @@
+//! One shard of the ledger in SQLite. What a verb promises is written at its arguments, in
+//! `ports::ledger`.
+
+use serde::{Deserialize, Serialize};
+
+use super::sql::{Fault, Flag, Json, Sql};
+use super::{migrations, outbox};
+use crate::model::{
+    ClientId, GrantId, Moment, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
+};
+use crate::ports::ledger::{
+    AdvanceFamily, Advanced, Authentication, FailureLimit, GrantFacts, LedgerAnswer, LedgerVerb,
+    Once, OpenSession, Opened, ReadConsent, ReadGrant, RecordFailure, RememberConsent, RevokeGrant,
+    Revoked, Session, SpendCode, SpendOnce, Spent, Standing, WithdrawConsent,
+};
+use crate::ports::{At, Call};
+use crate::token::Revocation;
+
+/// Rows that one sweep takes from a table: a fraction of a second's work.
+const MOST_SWEPT: u32 = 2000;
+
+/// Makes the tables.
+pub(super) fn open(sql: &Sql) -> Result<(), Fault> {
+    migrations::migrate(sql, migrations::LEDGER)
+}
+
+/// Does one verb. `clock` is the object's own and numbers the outbox; whatever is compared with
+/// a time is compared with the call's.
+pub(super) fn apply(
+    sql: &Sql,
+    clock: Moment,
+    call: Call<LedgerVerb>,
+) -> Result<LedgerAnswer, Fault> {
+    let at = call.at;
+    let now = at.now.unix();
+    let shard = Shard { sql, clock };
+    match call.verb {
+        LedgerVerb::PutSubject(verb) => {
+            shard.put_subject(&verb.facts).map(LedgerAnswer::PutSubject)
+        }
+        LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, &at).map(LedgerAnswer::SpendCode),
+        LedgerVerb::AdvanceFamily(verb) => shard
+            .advance_family(&verb, &at)
+            .map(LedgerAnswer::AdvanceFamily),
+        LedgerVerb::RevokeGrant(verb) => shard.revoke_grant(&verb).map(LedgerAnswer::RevokeGrant),
+        LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
+        LedgerVerb::RevokeToken(verb) => shard
+            .revoke(&[Revocation::Token(verb.token)])
+            .map(LedgerAnswer::RevokeToken),
+        LedgerVerb::OpenSession(verb) => shard
+            .open_session(*verb, &at)
+            .map(LedgerAnswer::OpenSession),
+        LedgerVerb::ReadSession(verb) => shard
+            .session(&verb.session, now)
+            .map(LedgerAnswer::ReadSession),
+        LedgerVerb::EndSession(verb) => shard
+            .end_session(&verb.session)
+            .map(LedgerAnswer::EndSession),
+        LedgerVerb::ReadSubject(verb) => {
+            shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
+        }
+        LedgerVerb::ReadConsent(verb) => shard.consent(&verb).map(LedgerAnswer::ReadConsent),
+        LedgerVerb::RememberConsent(verb) => shard
+            .remember_consent(*verb)
+            .map(LedgerAnswer::RememberConsent),
+        LedgerVerb::WithdrawConsent(verb) => shard
+            .withdraw_consent(&verb)
+            .map(LedgerAnswer::WithdrawConsent),
+        LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, &at).map(LedgerAnswer::SpendOnce),
+        LedgerVerb::ReadFailures(verb) => shard
+            .refused_until(&verb.key, verb.limit, now)
+            .map(LedgerAnswer::ReadFailures),
+        LedgerVerb::RecordFailure(verb) => shard
+            .record_failure(&verb, &at)
+            .map(LedgerAnswer::RecordFailure),
+    }
+}
+
+/// Forgets what had expired by `until`; answers whether there is more.
+pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
+    let mut more = false;
+    for (table, key, expiry) in [
+        ("sessions", "session", "expires_at"),
+        ("grants", "grant_id", "expires_at"),
+        ("spent", "key", "expires_at"),
+        ("failures", "key", "window_ends"),
+    ] {
+        let expired = format!("SELECT {key} FROM {table} WHERE {expiry} <= ?1 LIMIT ?2");
+        let swept = sql.write(
+            &format!("DELETE FROM {table} WHERE {key} IN ({expired})"),
+            (until, MOST_SWEPT),
+        )?;
+        more |= swept
+            && sql
+                .row::<serde_json::Value>(&expired, (until, 1))?
+                .is_some();
+    }
+    Ok(more)
+}
+
+/// What was agreed to, which nothing selects by.
+#[derive(Serialize, Deserialize)]
+struct Terms {
+    scope: Scope,
+    audience: String,
+    authentication: Authentication,
+}
+
+#[derive(Deserialize)]
+struct GrantRow {
+    client: ClientId,
+    session: SessionId,
+    offline: Flag,
+    refreshable: Flag,
+    terms: Json<Terms>,
+    expires_at: UnixTime,
+    dead: Flag,
+    killed_by: Option<RequestId>,
+    generation: u64,
+    advanced_at: UnixTime,
+    advanced_by: Option<RequestId>,
+    retries: u32,
+    retried_by: Option<RequestId>,
+    /// The subject, if it is active and still of the grant's generation.
+    facts: Option<Json<SubjectFacts>>,
+}
+
+#[derive(Deserialize)]
+struct FactsRow {
+    facts: Json<SubjectFacts>,
+}
+
+/// The shard, in one transaction.
+struct Shard<'a> {
+    sql: &'a Sql,
+    clock: Moment,
+}
+
+impl Shard<'_> {
+    fn revoke(&self, entries: &[Revocation]) -> Result<(), Fault> {
+        outbox::revoke(self.sql, self.clock, entries)
+    }
+
+    fn subject(&self, subject: &Subject) -> Result<Option<SubjectFacts>, Fault> {
+        let row: Option<FactsRow> = self
+            .sql
+            .row("SELECT facts FROM subjects WHERE subject = ?", (subject,))?;
+        Ok(row.map(|row| row.facts.0))
+    }
+
+    /// The subject, if it is active and still of this generation.
+    fn standing(&self, subject: &Subject, generation: u64) -> Result<Option<SubjectFacts>, Fault> {
+        let facts = self.subject(subject)?;
+        Ok(facts.filter(|facts| facts.active && facts.generation == generation))
+    }
+
+    fn put_subject(&self, facts: &SubjectFacts) -> Result<(), Fault> {
+        let before = self.subject(&facts.subject)?;
+        let newer = self.sql.write(
+            "INSERT INTO subjects (subject, version, generation, active, facts)
+             VALUES (?, ?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET version = excluded.version,
+                generation = excluded.generation, active = excluded.active,
+                facts = excluded.facts
+             WHERE version < excluded.version",
+            (
+                &facts.subject,
+                facts.version,
+                facts.generation,
+                Flag(facts.active),
+                Json(facts),
+            ),
+        )?;
+        if newer && before.is_some_and(|before| before.generation < facts.generation) {
+            self.revoke(&[Revocation::Subject(facts.subject.clone(), facts.generation)])?;
+        }
+        Ok(())
+    }
+
+    fn spend_code(&self, verb: &SpendCode, at: &At) -> Result<Spent, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            opened_by: RequestId,
+        }
+        let now = at.now.unix();
+        let session = self.session(&verb.session, now)?;
+        let facts = self
+            .standing(&verb.subject, verb.generation)?
+            .filter(|_| session.is_some());
+        if facts.is_some() {
+            let terms = Terms {
+                scope: verb.scope.clone(),
+                audience: verb.audience.clone(),
+                authentication: verb.authentication.clone(),
+            };
+            self.sql.write(
+                "INSERT INTO grants (grant_id, subject, subject_generation, client, session,
+                    offline, refreshable, terms, expires_at, opened_by, advanced_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT DO NOTHING",
+                (
+                    &verb.grant,
+                    &verb.subject,
+                    verb.generation,
+                    &verb.client,
+                    &verb.session,
+                    Flag(verb.offline),
+                    Flag(verb.refreshable),
+                    Json(terms),
+                    verb.expires_at,
+                    &at.request,
+                    now,
+                ),
+            )?;
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT opened_by FROM grants WHERE grant_id = ?",
+            (&verb.grant,),
+        )?;
+        match (row, facts) {
+            (Some(row), _) if row.opened_by != at.request => {
+                self.kill(&verb.grant, None)?;
+                Ok(Spent::Again)
+            }
+            (_, Some(facts)) => Ok(Spent::First(Box::new(facts))),
+            (_, None) => Ok(Spent::Never),
+        }
+    }
+
+    /// Ends a grant, and says so unless it had ended before.
+    fn kill(&self, grant: &GrantId, by: Option<&RequestId>) -> Result<(), Fault> {
+        let lived = self.sql.write(
+            "UPDATE grants SET dead = 1, killed_by = ? WHERE grant_id = ? AND dead = 0",
+            (by, grant),
+        )?;
+        if lived {
+            self.revoke(&[Revocation::Grant(grant.clone())])
+        } else {
+            Ok(())
+        }
+    }
+
+    fn grant(&self, grant: &GrantId) -> Result<Option<GrantRow>, Fault> {
+        self.sql.row(
+            "SELECT g.client, g.session, g.offline, g.refreshable, g.terms, g.expires_at, g.dead,
+                g.killed_by, g.generation, g.advanced_at, g.advanced_by, g.retries, g.retried_by,
+                u.facts
+             FROM grants AS g LEFT JOIN subjects AS u ON u.subject = g.subject
+                AND u.active = 1 AND u.generation = g.subject_generation
+             WHERE g.grant_id = ?",
+            (grant,),
+        )
+    }
+
+    fn advance_family(&self, verb: &AdvanceFamily, at: &At) -> Result<Advanced, Fault> {
+        let now = at.now.unix();
+        let Some(row) = self.grant(&verb.grant)? else {
+            return Ok(Advanced::Ended);
+        };
+        if row.killed_by.as_ref() == Some(&at.request) {
+            return Ok(Advanced::Reused);
+        }
+        let bound = !row.offline.0;
+        let live = row.refreshable.0
+            && !row.dead.0
+            && row.client == verb.client
+            && now < row.expires_at
+            && now < row.advanced_at + verb.idle
+            && verb.generation <= row.generation
+            && (!bound || self.session(&row.session, now)?.is_some());
+        let Some(facts) = row.facts.filter(|_| live) else {
+            return Ok(Advanced::Ended);
+        };
+        let terms = row.terms.0;
+        let scope = match &verb.scope {
+            Some(asked) if !asked.is_subset(&terms.scope) => return Ok(Advanced::ScopeExceeded),
+            Some(asked) => asked.clone(),
+            None => terms.scope.clone(),
+        };
+        if verb
+            .audience
+            .as_ref()
+            .is_some_and(|asked| *asked != terms.audience)
+        {
+            return Ok(Advanced::OtherAudience);
+        }
+        let retry = verb.generation < row.generation;
+        let repeated = [&row.advanced_by, &row.retried_by]
+            .into_iter()
+            .any(|by| by.as_ref() == Some(&at.request));
+        if retry {
+            let previous = verb.generation + 1 == row.generation;
+            let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
+            if !previous || !(repeated || in_time) {
+                self.kill(&verb.grant, Some(&at.request))?;
+                return Ok(Advanced::Reused);
+            }
+            if !repeated {
+                self.sql.write(
+                    "UPDATE grants SET retries = retries + 1, retried_by = ? WHERE grant_id = ?",
+                    (&at.request, &verb.grant),
+                )?;
+            }
+        } else {
+            self.sql.write(
+                "UPDATE grants SET generation = generation + 1, advanced_at = ?, advanced_by = ?,
+                    retries = 0, retried_by = NULL
+                 WHERE grant_id = ?",
+                (now, &at.request, &verb.grant),
+            )?;
+        }
+        Ok(Advanced::To(Box::new(Standing {
+            generation: row.generation + u64::from(!retry),
+            retry,
+            scope,
+            granted: terms.scope,
+            audience: terms.audience,
+            session: bound.then_some(row.session),
+            authentication: terms.authentication,
+            subject: facts.0,
+        })))
+    }
+
+    fn revoke_grant(&self, verb: &RevokeGrant) -> Result<Revoked, Fault> {
+        let known: Option<serde_json::Value> = self.sql.row(
+            "SELECT 1 FROM grants WHERE grant_id = ? AND client = ?",
+            (&verb.grant, &verb.client),
+        )?;
+        if known.is_none() {
+            return Ok(Revoked::Unknown);
+        }
+        self.kill(&verb.grant, None)?;
+        Ok(Revoked::Done)
+    }
+
+    fn read_grant(&self, verb: Box<ReadGrant>, now: UnixTime) -> Result<Option<GrantFacts>, Fault> {
+        let Some(row) = self.grant(&verb.grant)? else {
+            return Ok(None);
+        };
+        let expires_at = row.expires_at.min(row.advanced_at + verb.idle);
+        let session_ended = !row.offline.0 && self.session(&row.session, now)?.is_none();
+        let live = !row.dead.0 && !session_ended && now < expires_at;
+        Ok(row.facts.filter(|_| live).map(|facts| GrantFacts {
+            grant: verb.grant,
+            subject: facts.0,
+            client: row.client,
+            granted: row.terms.0.scope,
+            refresh_generation: row.refreshable.0.then_some(row.generation),
+            refreshed_at: row.advanced_at,
+            expires_at,
+        }))
+    }
+
+    fn open_session(&self, verb: OpenSession, at: &At) -> Result<Opened, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            generation: u64,
+            request: RequestId,
+        }
+        let now = at.now.unix();
+        let facts = self.subject(&verb.subject)?.filter(|facts| facts.active);
+        let Some(facts) = facts else {
+            return Ok(Opened::Refused);
+        };
+        let renewed = match verb.renew {
+            Some(id) => self
+                .session(&id, now)?
+                .filter(|session| session.subject.subject == facts.subject)
+                .map(|_| id),
+            None => None,
+        };
+        let renews = renewed.is_some();
+        let id = renewed.unwrap_or(verb.session);
+        let before: Option<Row> = self.sql.row(
+            "SELECT generation, request FROM sessions WHERE session = ?",
+            (&id,),
+        )?;
+        let repeated = before.as_ref().is_some_and(|row| row.request == at.request);
+        let generation = before.map_or(0, |row| row.generation + u64::from(!repeated));
+        self.sql.write(
+            "INSERT OR REPLACE INTO sessions (session, subject, subject_generation, generation,
+                authentication, expires_at, request)
+             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                &id,
+                &verb.subject,
+                facts.generation,
+                generation,
+                Json(&verb.authentication),
+                verb.expires_at,
+                &at.request,
+            ),
+        )?;
+        if renews && !repeated {
+            self.revoke(&[Revocation::Handle(id.clone(), generation)])?;
+        }
+        Ok(match self.session(&id, now)? {
+            Some(session) => Opened::Session(Box::new(session)),
+            None => Opened::Refused,
+        })
+    }
+
+    fn session(&self, id: &SessionId, now: UnixTime) -> Result<Option<Session>, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            generation: u64,
+            authentication: Json<Authentication>,
+            expires_at: UnixTime,
+            facts: Json<SubjectFacts>,
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT s.generation, s.authentication, s.expires_at, u.facts
+             FROM sessions AS s JOIN subjects AS u ON u.subject = s.subject
+                AND u.active = 1 AND u.generation = s.subject_generation
+             WHERE s.session = ? AND s.expires_at > ?",
+            (id, now),
+        )?;
+        Ok(row.map(|row| Session {
+            id: id.clone(),
+            generation: row.generation,
+            authentication: row.authentication.0,
+            expires_at: row.expires_at,
+            subject: row.facts.0,
+        }))
+    }
+
+    fn end_session(&self, id: &SessionId) -> Result<(), Fault> {
+        if !self
+            .sql
+            .write("DELETE FROM sessions WHERE session = ?", (id,))?
+        {
+            return Ok(());
+        }
+        self.sql.write(
+            "UPDATE grants SET dead = 1 WHERE session = ? AND offline = 0",
+            (id,),
+        )?;
+        // The session's own entry ends the tokens of the grants bound to it.
+        self.revoke(&[Revocation::Session(id.clone())])
+    }
+
+    fn consent(&self, verb: &ReadConsent) -> Result<Option<Scope>, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            scope: Scope,
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT scope FROM consents WHERE subject = ? AND client = ?",
+            (&verb.subject, &verb.client),
+        )?;
+        Ok(row.map(|row| row.scope))
+    }
+
+    fn remember_consent(&self, verb: RememberConsent) -> Result<(), Fault> {
+        let RememberConsent {
+            subject,
+            client,
+            scope,
+        } = verb;
+        let question = ReadConsent { subject, client };
+        let known = self.consent(&question)?;
+        let scope = known.map_or(scope.clone(), |known| known.union(&scope));
+        self.sql.write(
+            "INSERT INTO consents (subject, client, scope) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET scope = excluded.scope",
+            (&question.subject, &question.client, scope),
+        )?;
+        Ok(())
+    }
+
+    fn withdraw_consent(&self, verb: &WithdrawConsent) -> Result<(), Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            grant_id: GrantId,
+        }
+        let mut ended: Vec<Row> = self.sql.rows(
+            "UPDATE grants SET dead = 1 WHERE subject = ? AND client = ? AND dead = 0
+             RETURNING grant_id",
+            (&verb.subject, &verb.client),
+        )?;
+        ended.sort_by(|left, right| left.grant_id.cmp(&right.grant_id));
+        let entries: Vec<Revocation> = ended
+            .into_iter()
+            .map(|row| Revocation::Grant(row.grant_id))
+            .collect();
+        self.revoke(&entries)?;
+        self.sql.write(
+            "DELETE FROM consents WHERE subject = ? AND client = ?",
+            (&verb.subject, &verb.client),
+        )?;
+        Ok(())
+    }
+
+    fn spend_once(&self, verb: &SpendOnce, at: &At) -> Result<Once, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            request: RequestId,
+        }
+        let first = self.sql.write(
+            "INSERT INTO spent (key, request, expires_at) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET request = excluded.request,
+                expires_at = excluded.expires_at
+             WHERE expires_at <= ?4",
+            (&verb.key, &at.request, verb.expires_at, at.now.unix()),
+        )?;
+        if first {
+            return Ok(Once::First);
+        }
+        let row: Option<Row> = self
+            .sql
+            .row("SELECT request FROM spent WHERE key = ?", (&verb.key,))?;
+        let repeated = row.is_some_and(|row| row.request == at.request);
+        Ok(if repeated { Once::First } else { Once::Again })
+    }
+
+    fn refused_until(
+        &self,
+        key: &str,
+        limit: FailureLimit,
+        now: UnixTime,
+    ) -> Result<Option<UnixTime>, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            window_ends: UnixTime,
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT window_ends FROM failures WHERE key = ? AND window_ends > ? AND count >= ?",
+            (key, now, limit.most),
+        )?;
+        Ok(row.map(|row| row.window_ends))
+    }
+
+    fn record_failure(&self, verb: &RecordFailure, at: &At) -> Result<Option<UnixTime>, Fault> {
+        let now = at.now.unix();
+        self.sql.write(
+            "INSERT INTO failures (key, count, window_ends, request) VALUES (?1, 1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET
+                count = CASE WHEN window_ends <= ?4 THEN 1
+                             WHEN request = excluded.request THEN count ELSE count + 1 END,
+                window_ends = CASE WHEN window_ends <= ?4 THEN excluded.window_ends
+                                   ELSE window_ends END,
+                request = excluded.request",
+            (&verb.key, now + verb.limit.window, &at.request, now),
+        )?;
+        self.refused_until(&verb.key, verb.limit, now)
+    }
+}

@@ -1,0 +1,213 @@
+//! The Durable Objects: what the JavaScript classes of `src/objects.js` call, synchronously and
+//! inside one `transactionSync`. A fault is thrown, so that the transaction rolls back.
+
+#![allow(
+    unreachable_pub,
+    reason = "wasm-bindgen exports only what is `pub`, wherever it is"
+)]
+
+mod directory;
+mod feed;
+mod ledger;
+mod migrations;
+mod outbox;
+mod sql;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::model::{Moment, Seconds, UnixTime};
+use crate::ports::ledger::tells_an_end;
+use crate::ports::{Call, Unavailable};
+use sql::{Fault, Sql};
+
+/// How far a Worker's clock may be behind the object's: nothing is swept that a Worker still
+/// takes for alive.
+const SKEW: u64 = 60;
+
+/// What a verb did.
+#[wasm_bindgen(getter_with_clone)]
+pub struct Outcome {
+    /// The answer, as JSON.
+    pub answer: String,
+    /// The outbox must be empty up to this number before the answer is given; 0 when it need not.
+    pub owes: u64,
+    /// Whether KV is behind.
+    pub publishes: bool,
+}
+
+/// The answer of an object to a call, or the reason why there is none: `{"refused": …}` when the
+/// call is not understood, `{"unavailable": …}` when asking again may help.
+///
+/// # Errors
+/// [`Unavailable`] for either, and for what is no answer of its kind.
+pub fn read_answer<A: DeserializeOwned>(text: &str) -> Result<A, Unavailable> {
+    serde_json::from_str(text).map_err(|_| Unavailable("the object gave no answer to the call"))
+}
+
+/// Makes the tables of a shard.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn ledger_open(sql: &Sql) -> Result<(), JsValue> {
+    Ok(ledger::open(sql)?)
+}
+
+/// Does one verb of a shard.
+///
+/// # Errors
+/// Throws a string when the call is not understood, else what the database throws.
+#[wasm_bindgen]
+pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
+    let answer = ledger::apply(sql, Moment(now), read_call(call)?)?;
+    Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
+}
+
+/// Forgets what has expired; answers whether there is more.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
+    Ok(ledger::sweep(sql, swept_until(now))?)
+}
+
+/// Makes the tables of the directory, which spreads subjects over so many shards.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn directory_open(sql: &Sql, shards: u16) -> Result<(), JsValue> {
+    Ok(directory::open(sql, shards)?)
+}
+
+/// Does one verb of the directory.
+///
+/// # Errors
+/// As [`ledger_call`].
+#[wasm_bindgen]
+pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
+    let answer = directory::apply(sql, Moment(now), read_call(call)?)?;
+    let publishes = directory::publishes(sql, &answer)?;
+    Ok(outcome(
+        sql,
+        &answer,
+        directory::settles(&answer),
+        publishes,
+    )?)
+}
+
+/// What KV has not been told yet.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn directory_publications(sql: &Sql) -> Result<String, JsValue> {
+    Ok(directory::publications(sql)?)
+}
+
+/// Notes that KV was told.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn directory_published(sql: &Sql, key: &str, version: u64) -> Result<(), JsValue> {
+    Ok(directory::published(sql, key, version)?)
+}
+
+/// Makes the tables of the feed; `id` names it if it has no name yet.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn feed_open(sql: &Sql, id: &str) -> Result<(), JsValue> {
+    Ok(feed::open(sql, id)?)
+}
+
+/// Does one verb of the feed.
+///
+/// # Errors
+/// As [`ledger_call`].
+#[wasm_bindgen]
+pub fn feed_call(sql: &Sql, call: &str) -> Result<String, JsValue> {
+    let answer = feed::apply(sql, read_call(call)?)?;
+    Ok(serde_json::to_string(&answer).map_err(Fault::Shape)?)
+}
+
+/// Forgets what is too old; answers whether there is more.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn feed_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
+    Ok(feed::sweep(sql, swept_until(now))?)
+}
+
+/// The newest number in the outbox; 0 when it is empty.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn outbox_newest(sql: &Sql) -> Result<u64, JsValue> {
+    Ok(outbox::newest(sql)?)
+}
+
+/// Whether anything up to `through` waits in the outbox.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn outbox_owes(sql: &Sql, through: u64) -> Result<bool, JsValue> {
+    Ok(outbox::owes(sql, through)?)
+}
+
+/// The messages to send next: `[{to, through, call}]`.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn outbox_deliveries(sql: &Sql, now: u64, source: &str) -> Result<String, JsValue> {
+    Ok(outbox::deliveries(sql, Moment(now), source)?)
+}
+
+/// Notes that a message was taken.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn outbox_delivered(sql: &Sql, to: &str, through: u64) -> Result<(), JsValue> {
+    Ok(outbox::delivered(sql, to, through)?)
+}
+
+/// Traps, so that a test can see what a trap leaves behind. Nothing else calls it.
+#[cfg(target_arch = "wasm32")]
+#[wasm_bindgen]
+pub fn trap() {
+    core::arch::wasm32::unreachable()
+}
+
+fn read_call<V: DeserializeOwned>(text: &str) -> Result<Call<V>, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::Refused("this is no call that is known here"))
+}
+
+fn outcome(
+    sql: &Sql,
+    answer: &impl Serialize,
+    settles: bool,
+    publishes: bool,
+) -> Result<Outcome, Fault> {
+    let owes = if settles { outbox::newest(sql)? } else { 0 };
+    Ok(Outcome {
+        answer: serde_json::to_string(answer)?,
+        owes,
+        publishes,
+    })
+}
+
+fn swept_until(now: u64) -> UnixTime {
+    let Seconds(seconds) = UnixTime(SKEW).until(Moment(now).unix());
+    UnixTime(seconds)
+}

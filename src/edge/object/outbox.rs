@@ -1,0 +1,147 @@
+//! What a verb decided and others must hear. The rows are committed with the decision; the object
+//! sends them before it acknowledges, and its alarm sends what a crash or an outage left over.
+
+use serde::{Deserialize, Serialize};
+
+use super::sql::{Fault, Json, Sql};
+use crate::model::{Moment, RequestId, SubjectFacts};
+use crate::ports::feed::{Append, FeedVerb};
+use crate::ports::ledger::{LedgerVerb, PutSubject};
+use crate::ports::{At, Call, Verb};
+use crate::token::Revocation;
+
+/// The target of rows that go into the feed.
+const FEED: &str = "feed";
+/// What begins the target of rows that go to a shard of the ledger.
+const SHARD: &str = "shard-";
+/// Rows sent at once: a message of some 100 kB.
+const MOST_ROWS: u32 = 500;
+
+/// One message: which object, up to which row of its it tells, and the call as text.
+#[derive(Serialize)]
+struct Delivery {
+    to: String,
+    through: u64,
+    call: String,
+}
+
+/// Puts entries out to the feed.
+pub(super) fn revoke(sql: &Sql, clock: Moment, entries: &[Revocation]) -> Result<(), Fault> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    put(sql, clock, FEED, entries)
+}
+
+/// Puts a subject's row out to its shard.
+pub(super) fn tell_shard(sql: &Sql, clock: Moment, facts: &SubjectFacts) -> Result<(), Fault> {
+    put(sql, clock, &format!("{SHARD}{}", facts.shard.0), &[facts])
+}
+
+/// Numbers never repeat, not even after the object was restored to an earlier day: they follow
+/// the clock. The feed would pass over a number that it has seen, and lose a revocation.
+fn put(sql: &Sql, clock: Moment, to: &str, bodies: &[impl Serialize]) -> Result<(), Fault> {
+    #[derive(Deserialize)]
+    struct Row {
+        first: u64,
+    }
+    let row: Option<Row> = sql.row(
+        "UPDATE settings SET value = max(value, ?1) + ?2 WHERE name = 'last_sent'
+         RETURNING value - ?2 + 1 AS first",
+        (clock, bodies.len()),
+    )?;
+    let first = row
+        .ok_or(Fault::Refused("the outbox has no counter"))?
+        .first;
+    sql.write(
+        "INSERT INTO outbox (number, target, body)
+         SELECT ?1 + key, ?2, value FROM json_each(?3)",
+        (first, to, Json(bodies)),
+    )?;
+    Ok(())
+}
+
+/// The newest number that waits; 0 when nothing does.
+pub(super) fn newest(sql: &Sql) -> Result<u64, Fault> {
+    edge_of(sql, "SELECT coalesce(max(number), 0) AS number FROM outbox")
+}
+
+/// Whether anything up to `through` still waits.
+pub(super) fn owes(sql: &Sql, through: u64) -> Result<bool, Fault> {
+    let oldest = edge_of(sql, "SELECT coalesce(min(number), 0) AS number FROM outbox")?;
+    Ok(oldest != 0 && oldest <= through)
+}
+
+fn edge_of(sql: &Sql, statement: &str) -> Result<u64, Fault> {
+    #[derive(Deserialize)]
+    struct Row {
+        number: u64,
+    }
+    Ok(sql.row::<Row>(statement, ())?.map_or(0, |row| row.number))
+}
+
+/// The messages to send next, as JSON. `source` names this object for good.
+pub(super) fn deliveries(sql: &Sql, clock: Moment, source: &str) -> Result<String, Fault> {
+    #[derive(Deserialize)]
+    struct Row {
+        number: u64,
+        target: String,
+        body: String,
+    }
+    let rows: Vec<Row> = sql.rows(
+        "SELECT number, target, body FROM outbox ORDER BY number LIMIT ?",
+        (MOST_ROWS,),
+    )?;
+    let mut entries = Vec::new();
+    let mut deliveries = Vec::new();
+    for row in rows {
+        if row.target == FEED {
+            entries.push((row.number, serde_json::from_str(&row.body)?));
+            continue;
+        }
+        let facts = serde_json::from_str(&row.body)?;
+        let verb: LedgerVerb = PutSubject { facts }.into_verb();
+        let call = call(clock, row.number, verb)?;
+        deliveries.push(Delivery {
+            to: row.target,
+            through: row.number,
+            call,
+        });
+    }
+    if let Some((through, _)) = entries.last() {
+        let through = *through;
+        let verb: FeedVerb = Append {
+            source: source.to_owned(),
+            entries,
+        }
+        .into_verb();
+        let call = call(clock, through, verb)?;
+        deliveries.push(Delivery {
+            to: FEED.to_owned(),
+            through,
+            call,
+        });
+    }
+    Ok(serde_json::to_string(&deliveries)?)
+}
+
+fn call(clock: Moment, number: u64, verb: impl Serialize) -> Result<String, Fault> {
+    let request = RequestId::parse(&format!("outbox-{number}"))
+        .map_err(|_| Fault::Refused("the outbox made no request id"))?;
+    Ok(serde_json::to_string(&Call {
+        at: At {
+            request,
+            now: clock,
+        },
+        verb,
+    })?)
+}
+
+/// Forgets what `to` has taken.
+pub(super) fn delivered(sql: &Sql, to: &str, through: u64) -> Result<(), Fault> {
+    sql.write(
+        "DELETE FROM outbox WHERE target = ? AND number <= ?",
+        (to, through),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Vars and secrets → [`Config`], or a refusal to serve that says what to do.
+
+use worker::Env;
+
+use crate::config::{Config, UnfitSetting};
+use crate::http::Response;
+use crate::model::{Seconds, Secret};
+use crate::ports::At;
+use crate::token::Keyring;
+
+/// What is logged of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Logged {
+    /// Every request.
+    All,
+    /// Only those that were refused.
+    Refusals,
+    /// None.
+    Nothing,
+}
+
+/// What concerns this runtime alone.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    /// `EDGEMINT_LOG`: `all` (default), `refusals` or `nothing`.
+    pub(super) logged: Logged,
+}
+
+impl Settings {
+    /// Adds what every answer carries.
+    pub(super) fn stamp(&self, response: Response, at: &At) -> Response {
+        response.with("x-request-id", at.request.as_str())
+    }
+}
+
+/// Reads all settings.
+pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSetting> {
+    let text = |name: &str| {
+        env.var(name)
+            .ok()
+            .map(|var| var.to_string())
+            .filter(|s| !s.is_empty())
+    };
+    let missing = |name, remedy| UnfitSetting { name, remedy };
+    let issuer = text("ISSUER").ok_or(missing(
+        "ISSUER",
+        "set it to the https URL that people and clients use",
+    ))?;
+    let mut config = Config::new(&issuer)?;
+    if let Some(token) = text("BOOTSTRAP_TOKEN") {
+        config = config.with_bootstrap(&Secret::new(token))?;
+    }
+    if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
+        config.local_run = Some(Secret::new(secret).digest());
+    }
+    config.danger_open_registration = match text("EDGEMINT_DANGER_OPEN_REGISTRATION").as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => {
+            return Err(missing(
+                "EDGEMINT_DANGER_OPEN_REGISTRATION",
+                "set it to 0 or 1",
+            ));
+        }
+    };
+    if let Some(age) = text("EDGEMINT_REVOCATION_MAX_AGE_MS") {
+        let unfit = missing(
+            "EDGEMINT_REVOCATION_MAX_AGE_MS",
+            "set it to 0 to 60000 milliseconds",
+        );
+        config.revocation_max_age = age.parse().ok().filter(|age| *age <= 60_000).ok_or(unfit)?;
+    }
+    if let Some(lifetime) = text("EDGEMINT_ACCESS_TOKEN_LIFETIME") {
+        let unfit = missing(
+            "EDGEMINT_ACCESS_TOKEN_LIFETIME",
+            "set it to 1 to 86400 seconds",
+        );
+        let read = lifetime
+            .parse()
+            .ok()
+            .filter(|seconds| (1..=86_400).contains(seconds));
+        config.access_token_lifetime = Seconds(read.ok_or(unfit)?);
+    }
+    let logged = match text("EDGEMINT_LOG").as_deref() {
+        None | Some("all") => Logged::All,
+        Some("refusals") => Logged::Refusals,
+        Some("nothing") => Logged::Nothing,
+        Some(_) => {
+            return Err(missing(
+                "EDGEMINT_LOG",
+                "set it to all, refusals or nothing",
+            ));
+        }
+    };
+    let roots = text("ROOT_SECRETS").ok_or(missing(
+        "ROOT_SECRETS",
+        "make one with: openssl rand -base64 32 | wrangler secret put ROOT_SECRETS",
+    ))?;
+    let roots: Vec<Secret> = roots
+        .split(',')
+        .map(|root| Secret::new(root.trim()))
+        .collect();
+    let keyring = Keyring::new(&config.issuer, &roots).map_err(|_| {
+        missing(
+            "ROOT_SECRETS",
+            "each secret in the list needs at least 32 characters",
+        )
+    })?;
+    Ok((Settings { logged }, config, keyring))
+}
+
+/// A JavaScript number as whole milliseconds.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked on the line above; there is no lossless conversion from f64"
+)]
+pub(super) fn whole(number: f64) -> Option<u64> {
+    (number.is_finite() && (0.0..9_007_199_254_740_992.0).contains(&number))
+        .then_some(number as u64)
+}

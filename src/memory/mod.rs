@@ -1,0 +1,378 @@
+//! The reference store: every port, in memory. It is the test double, and what the objects in
+//! SQLite are compared with.
+
+mod directory;
+mod feed;
+mod ledger;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+pub use directory::DirectoryState;
+pub use feed::FeedState;
+pub use ledger::LedgerState;
+
+use crate::jose::{
+    Algorithm, JoseError, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef, Verifier,
+    generate_pkcs8,
+};
+use crate::model::{Client, ClientId, Moment, Shard};
+use crate::ports::directory::{
+    AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
+};
+use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
+use crate::ports::ledger::{LedgerAnswer, LedgerVerb, PutSubject, ReadSession, Session};
+use crate::ports::{
+    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
+    Unavailable,
+};
+use crate::token::{Revocation, Revocations, SessionHandle};
+
+/// Subjects are spread over so many shards.
+const SHARDS: u16 = 16;
+
+/// How often each port was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Operations {
+    /// Verbs carried to a ledger shard.
+    pub ledger: u32,
+    /// Verbs carried to the directory.
+    pub directory: u32,
+    /// Questions to the feed.
+    pub feed: u32,
+    /// Writes to KV.
+    pub kv_puts: u32,
+}
+
+/// Which dependency is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Every ledger shard.
+    Ledger,
+    /// The directory.
+    Directory,
+    /// The feed.
+    Feed,
+    /// KV.
+    Kv,
+}
+
+/// Everything, in memory. Randomness is a seeded counter, so that a test repeats exactly.
+pub struct Memory {
+    ledgers: RefCell<BTreeMap<Shard, LedgerState>>,
+    directory: RefCell<DirectoryState>,
+    feed: RefCell<FeedState>,
+    codes: RefCell<Vec<CodeRecord>>,
+    copy: RefCell<Rc<Revocations>>,
+    clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
+    sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
+    signing: RefCell<Option<Rc<KeySet>>>,
+    signer: RefCell<RingSigner>,
+    prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
+    outages: RefCell<Vec<Outage>>,
+    operations: Cell<Operations>,
+    seed: Cell<u64>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            ledgers: RefCell::default(),
+            directory: RefCell::new(DirectoryState::new(SHARDS)),
+            feed: RefCell::new(FeedState::new("memory")),
+            codes: RefCell::default(),
+            copy: RefCell::default(),
+            clients: RefCell::default(),
+            sessions: RefCell::default(),
+            signing: RefCell::default(),
+            signer: RefCell::default(),
+            prepared: RefCell::default(),
+            outages: RefCell::default(),
+            operations: Cell::default(),
+            seed: Cell::new(0),
+        }
+    }
+}
+
+impl Memory {
+    /// Gives the next key of this algorithm instead of making one: ring makes no RSA keys.
+    pub fn prepare_key(&self, algorithm: Algorithm, pkcs8: &[u8]) {
+        self.prepared.borrow_mut().push((algorithm, pkcs8.to_vec()));
+    }
+
+    /// How often each port was called so far.
+    pub fn operations(&self) -> Operations {
+        self.operations.get()
+    }
+
+    /// What was remembered of codes.
+    pub fn code_records(&self) -> Vec<CodeRecord> {
+        self.codes.borrow().clone()
+    }
+
+    /// Makes a dependency fail until [`Memory::restore`].
+    pub fn fail(&self, outage: Outage) {
+        self.outages.borrow_mut().push(outage);
+    }
+
+    /// Everything answers again.
+    pub fn restore(&self) {
+        self.outages.borrow_mut().clear();
+    }
+
+    fn count(&self, add: impl Fn(&mut Operations)) {
+        let mut operations = self.operations.get();
+        add(&mut operations);
+        self.operations.set(operations);
+    }
+
+    fn reach(&self, outage: Outage) -> Result<(), Unavailable> {
+        if self.outages.borrow().contains(&outage) {
+            return Err(Unavailable("switched off by a test"));
+        }
+        Ok(())
+    }
+
+    fn publish(&self, source: String, entries: Vec<(u64, Revocation)>, at: &At) {
+        if entries.is_empty() {
+            return;
+        }
+        let verb = FeedVerb::Append(Box::new(Append { source, entries }));
+        self.feed.borrow_mut().apply(Call {
+            at: at.clone(),
+            verb,
+        });
+    }
+}
+
+impl Ledger for Memory {
+    async fn call_ledger(
+        &self,
+        shard: Shard,
+        call: Call<LedgerVerb>,
+    ) -> Result<LedgerAnswer, Unavailable> {
+        self.count(|operations| operations.ledger += 1);
+        self.reach(Outage::Ledger)?;
+        let at = call.at.clone();
+        let (answer, entries) = {
+            let mut ledgers = self.ledgers.borrow_mut();
+            let state = ledgers.entry(shard).or_default();
+            (state.apply(call), state.take_outbox())
+        };
+        self.publish(format!("ledger-{}", shard.0), entries, &at);
+        Ok(answer)
+    }
+}
+
+impl Directory for Memory {
+    async fn call_directory(
+        &self,
+        call: Call<DirectoryVerb>,
+    ) -> Result<DirectoryAnswer, Unavailable> {
+        self.count(|operations| operations.directory += 1);
+        self.reach(Outage::Directory)?;
+        let at = call.at.clone();
+        let (answer, subjects, entries) = {
+            let mut state = self.directory.borrow_mut();
+            let answer = state.apply(call);
+            let subjects = std::mem::take(&mut state.subjects_out);
+            (answer, subjects, std::mem::take(&mut state.outbox))
+        };
+        for facts in subjects {
+            let shard = facts.shard;
+            let verb = LedgerVerb::PutSubject(Box::new(PutSubject { facts }));
+            self.call_ledger(
+                shard,
+                Call {
+                    at: at.clone(),
+                    verb,
+                },
+            )
+            .await?;
+        }
+        self.publish("directory".to_owned(), entries, &at);
+        Ok(answer)
+    }
+}
+
+impl Feed for Memory {
+    async fn revocations(&self, at: &At) -> Result<Rc<Revocations>, Unavailable> {
+        let mut copy = Revocations::clone(&self.copy.borrow());
+        let (feed, cursor) = copy.position();
+        let since = Since {
+            feed: feed.to_owned(),
+            cursor,
+        };
+        let call = Call {
+            at: at.clone(),
+            verb: FeedVerb::Since(Box::new(since)),
+        };
+        if let FeedObjectAnswer::Since(answer) = self.call_feed(call).await? {
+            copy.learn(answer, at.now);
+        }
+        let copy = Rc::new(copy);
+        *self.copy.borrow_mut() = Rc::clone(&copy);
+        Ok(copy)
+    }
+
+    async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable> {
+        self.count(|operations| operations.feed += 1);
+        self.reach(Outage::Feed)?;
+        Ok(self.feed.borrow_mut().apply(call))
+    }
+}
+
+impl Clients for Memory {
+    async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable> {
+        let newest = self.copy.borrow().client_version(id);
+        let copy = self.clients.borrow().get(id).cloned();
+        if let Some(copy) = copy.filter(|copy| copy.version >= newest) {
+            return Ok(Some(copy));
+        }
+        let found = self
+            .directory(at, FindClient { id: id.clone() })
+            .await?
+            .map(Rc::new);
+        if let Some(client) = &found {
+            self.clients
+                .borrow_mut()
+                .insert(id.clone(), Rc::clone(client));
+        }
+        Ok(found)
+    }
+}
+
+impl Sessions for Memory {
+    async fn session(
+        &self,
+        handle: &SessionHandle,
+        at: &At,
+    ) -> Result<Option<Rc<Session>>, Unavailable> {
+        let key = (handle.session.to_string(), handle.generation);
+        let ended = self
+            .copy
+            .borrow()
+            .ends_session(&handle.session, handle.generation);
+        let cached = self.sessions.borrow().get(&key).cloned();
+        if ended {
+            return Ok(None);
+        }
+        if let Some(session) = cached {
+            return Ok(Some(session));
+        }
+        let read = ReadSession {
+            session: handle.session.clone(),
+        };
+        let row = self.ledger(handle.shard, at, read).await?;
+        let row = row
+            .filter(|row| row.generation == handle.generation)
+            .map(Rc::new);
+        if let Some(row) = &row {
+            self.sessions.borrow_mut().insert(key, Rc::clone(row));
+        }
+        Ok(row)
+    }
+}
+
+impl Codes for Memory {
+    async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable> {
+        self.count(|operations| operations.kv_puts += 1);
+        self.reach(Outage::Kv)?;
+        self.codes.borrow_mut().push(record.clone());
+        Ok(())
+    }
+}
+
+impl Keys for Memory {
+    async fn keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
+        let known = self.signing.borrow().clone();
+        let newest = self.copy.borrow().keys_version();
+        if let Some(known) = known.filter(|known| known.version >= newest) {
+            return Ok(known);
+        }
+        let read = self.directory(at, ReadKeys {}).await?;
+        if !read.keys.is_empty() {
+            let read = Rc::new(read);
+            *self.signing.borrow_mut() = Some(Rc::clone(&read));
+            return Ok(read);
+        }
+        let mut made = Vec::new();
+        for algorithm in Algorithm::ALL {
+            if let Ok(key) = self.generate(algorithm).await {
+                made.push(key);
+            }
+        }
+        let add = AddKeys {
+            keys: made,
+            rotate: false,
+        };
+        let added = Rc::new(self.directory(at, add).await?);
+        *self.signing.borrow_mut() = Some(Rc::clone(&added));
+        Ok(added)
+    }
+
+    async fn public_keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
+        self.keys(at).await
+    }
+
+    async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError> {
+        let position = self
+            .prepared
+            .borrow()
+            .iter()
+            .position(|(known, _)| *known == algorithm);
+        let pkcs8 = match position {
+            Some(position) => self.prepared.borrow_mut().remove(position).1,
+            None => generate_pkcs8(algorithm)?,
+        };
+        let mut signer = self.signer.borrow_mut();
+        let kid = signer.insert("new", algorithm, &pkcs8)?.thumbprint();
+        let public = signer.insert(&kid, algorithm, &pkcs8)?;
+        Ok(StoredKey {
+            kid,
+            algorithm,
+            public: serde_json::Value::Object(public.to_members()).to_string(),
+            wrapped: "in memory".to_owned(),
+            signs_from: Moment(0).unix(),
+            published_until: None,
+        })
+    }
+
+    async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {
+        let name = SigningKeyRef {
+            kid: key.kid.clone(),
+            algorithm: key.algorithm,
+        };
+        self.signer.borrow().sign(&name, message).await
+    }
+}
+
+impl Verifier for Memory {
+    async fn verify(
+        &self,
+        key: &PublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), JoseError> {
+        RingVerifier.verify(key, message, signature).await
+    }
+}
+
+impl Entropy for Memory {
+    fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        let seed = self.seed.get();
+        self.seed.set(seed + 1);
+        let mut block = 0_u64;
+        for chunk in buffer.chunks_mut(32) {
+            let text = format!("{seed} {block}");
+            let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+            chunk
+                .iter_mut()
+                .zip(digest.as_ref())
+                .for_each(|(to, from)| *to = *from);
+            block += 1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,187 @@
+//! Minting access tokens in either form, and the one validation that every endpoint asks.
+
+use serde_json::{Map, Value, json};
+
+use super::signing;
+use crate::error::Reason;
+use crate::jose::{Claims, ExpectedTyp, Policy, base64url};
+use crate::model::{
+    AccessTokenFormat, Client, ClientId, GrantId, Scope, Secret, SessionId, Shard, TokenId,
+    UnixTime, Username,
+};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+use crate::token::access::JWT_TYPE;
+use crate::token::{AccessToken, Generations, Revocations, SealRefused};
+
+/// Seconds by which an edge's clock may be ahead of ours (FAPI 2.0 §5.3.2.1 asks for up to 60).
+const SKEW: u64 = 60;
+
+/// The private claim that carries what the feed is asked about.
+const PRIVATE: &str = "edgemint";
+
+/// A token whose seal or signature held, that has not expired and was not revoked within the
+/// published bound. Only [`validate`] makes one. For whom it is, the caller checks.
+#[derive(Debug)]
+pub struct LiveToken {
+    id: TokenId,
+    token: AccessToken,
+}
+
+impl LiveToken {
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> &TokenId {
+        &self.id
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn token(&self) -> &AccessToken {
+        &self.token
+    }
+}
+
+/// Mints the text of a token in the client's form.
+///
+/// # Errors
+/// [`Reason::Unavailable`] or [`Reason::Internal`].
+pub async fn mint<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    token: &AccessToken,
+    revocations: &Revocations,
+    at: &At,
+) -> Result<Secret, Reason> {
+    let id = server.fresh_id()?;
+    match client.access_token_format {
+        AccessTokenFormat::Sealed => Ok(server.keyring.seal(token, revocations.epoch(), id)?),
+        AccessTokenFormat::Jwt => {
+            let jti = base64url::encode(&id);
+            let claims = to_claims(&server.config.issuer, token, &jti, revocations.epoch());
+            let text = signing::sign(server, client.signing, JWT_TYPE, &claims, at).await?;
+            Ok(Secret::new(text))
+        }
+    }
+}
+
+/// Says whether a text is a live access token of ours.
+///
+/// # Errors
+/// [`Reason::TokenUnknown`], [`Reason::TokenExpired`] or [`Reason::TokenRevoked`];
+/// [`Reason::Unavailable`] when that could not be found out, which is no verdict.
+pub async fn validate<P: Ports>(
+    server: &Server<P>,
+    text: &str,
+    at: &At,
+) -> Result<LiveToken, Reason> {
+    let opened = open(server, text, at).await?;
+    let now = at.now.unix();
+    if opened.token.expires_at <= now {
+        return Err(Reason::TokenExpired);
+    }
+    if opened.token.issued_at.0 > now.0 + SKEW {
+        return Err(Reason::TokenUnknown);
+    }
+    let revocations = server.ports.revocations(at).await?;
+    if revocations.ends_token(&opened.id, opened.epoch, &opened.token) {
+        return Err(Reason::TokenRevoked);
+    }
+    Ok(LiveToken {
+        id: opened.id,
+        token: opened.token,
+    })
+}
+
+/// A token that is ours; whether it lives is not said.
+pub struct Opened {
+    /// Its id.
+    pub id: TokenId,
+    /// The epoch it was made in.
+    pub epoch: u32,
+    /// What it says.
+    pub token: AccessToken,
+}
+
+/// Opens a text as an access token of ours, expired or not.
+///
+/// # Errors
+/// [`Reason::TokenUnknown`], or [`Reason::Unavailable`] when keys cannot be read.
+pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Opened, Reason> {
+    match server.keyring.unseal::<AccessToken>(text) {
+        Ok(unsealed) => Ok(Opened {
+            id: unsealed.id().clone(),
+            epoch: unsealed.epoch(),
+            token: unsealed.into_value(),
+        }),
+        Err(SealRefused::OtherKind) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => {
+            let mut policy = Policy::new(
+                server.config.issuer.clone(),
+                "",
+                ExpectedTyp::exactly(JWT_TYPE),
+            )
+            .danger_accept_any_audience()
+            .danger_accept_expired();
+            policy.leeway = SKEW;
+            match signing::verify_own(server, text, &policy, at).await {
+                Ok(claims) => from_claims(&claims).ok_or(Reason::TokenUnknown),
+                Err(Some(reason)) => Err(reason),
+                Err(None) => Err(Reason::TokenUnknown),
+            }
+        }
+        Err(_) => Err(Reason::TokenUnknown),
+    }
+}
+
+/// RFC 9068 §2.2.
+fn to_claims(issuer: &str, token: &AccessToken, jti: &str, epoch: u32) -> Map<String, Value> {
+    let mut claims = Map::new();
+    claims.insert("iss".to_owned(), json!(issuer));
+    claims.insert("sub".to_owned(), json!(token.sub));
+    claims.insert("aud".to_owned(), json!(token.audience));
+    claims.insert("client_id".to_owned(), json!(token.client));
+    claims.insert("iat".to_owned(), json!(token.issued_at));
+    claims.insert("exp".to_owned(), json!(token.expires_at));
+    claims.insert("jti".to_owned(), json!(jti));
+    claims.insert("scope".to_owned(), json!(token.scope));
+    claims.insert("username".to_owned(), json!(token.username));
+    claims.insert(
+        PRIVATE.to_owned(),
+        json!({
+            "epoch": epoch,
+            "shard": token.shard,
+            "grant": token.grant,
+            "session": token.session,
+            "generations": token.generations,
+        }),
+    );
+    claims
+}
+
+fn from_claims(claims: &Claims) -> Option<Opened> {
+    let text = |name| claims.text(name).ok().flatten();
+    let private = claims.claim(PRIVATE)?;
+    let read = |name: &str| private.get(name).cloned().unwrap_or(Value::Null);
+    let [audience] = claims.audience() else {
+        return None;
+    };
+    let token = AccessToken {
+        sub: claims.subject()?.to_owned(),
+        username: Username::parse(text("username")?).ok()?,
+        client: ClientId::parse(text("client_id")?).ok()?,
+        scope: Scope::parse(text("scope").unwrap_or_default()).ok()?,
+        audience: audience.clone(),
+        issued_at: UnixTime(claims.issued_at()?),
+        expires_at: UnixTime(claims.expires_at()?),
+        grant: serde_json::from_value::<Option<GrantId>>(read("grant")).ok()?,
+        session: serde_json::from_value::<Option<SessionId>>(read("session")).ok()?,
+        shard: serde_json::from_value::<Shard>(read("shard")).ok()?,
+        generations: serde_json::from_value::<Generations>(read("generations")).ok()?,
+    };
+    let epoch = u32::try_from(private.get("epoch")?.as_u64()?).ok()?;
+    Some(Opened {
+        id: TokenId::parse(claims.id()?).ok()?,
+        epoch,
+        token,
+    })
+}

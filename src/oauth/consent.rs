@@ -1,0 +1,197 @@
+//! The consent page: the person agrees to exactly what it shows, or does not.
+
+use super::login::spend;
+use super::page::{self, Browser};
+use super::params::Params;
+use super::{authorize, grantable, session};
+use crate::error::Reason;
+use crate::http::{Request, Response, with_query};
+use crate::model::redirect::display_host;
+use crate::model::scope::OFFLINE_ACCESS;
+use crate::model::{Scope, Subject};
+use crate::pages::{self, Consent, ScopeLine, field};
+use crate::ports::ledger::{ReadConsent, RememberConsent, Session};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+use crate::token::{AuthorizationRequest, Intent};
+
+const PARAMETERS: [&str; 3] = [field::REQUEST, field::CSRF, field::DECISION];
+
+/// `GET` and `POST /consent`.
+pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    let answer = if request.is_post() {
+        submit(server, request, at).await
+    } else {
+        show(server, request, at).await
+    };
+    answer.unwrap_or_else(|reason| page::refusal(reason, at))
+}
+
+async fn show<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Response, Reason> {
+    let params = Params::parse(&request.query, &PARAMETERS);
+    let browser = Browser::of(server, request)?;
+    let sealed = params.required(field::REQUEST)?;
+    let pending = page::unseal(server, &browser, sealed, at)?.into_value();
+    let Intent::Consent(authorization, asked) = pending.intent else {
+        return Err(Reason::PageFromElsewhere);
+    };
+    let Some(session) = of_subject(server, request, &asked, at).await? else {
+        return sign_in_again(server, &browser, *authorization, at).await;
+    };
+    let client = authorize::registered(server, &authorization, at).await?;
+    let read = ReadConsent {
+        subject: asked,
+        client: client.id.clone(),
+    };
+    let agreed = server.ports.ledger(session.subject.shard, at, read).await?;
+    let agreed = agreed.unwrap_or_default();
+    let lines: Vec<ScopeLine<'_>> = authorization
+        .scope
+        .iter()
+        .filter(|scope| *scope != OFFLINE_ACCESS)
+        .map(|name| ScopeLine {
+            name,
+            description: description(name),
+            granted: agreed.contains(name),
+        })
+        .collect();
+    let csrf = page::csrf(server, &browser, sealed)?;
+    let consent = Consent {
+        client_name: &client.name,
+        client_uri: client.client_uri.as_deref(),
+        redirect_host: display_host(&authorization.redirect_uri),
+        username: session.subject.username.as_str(),
+        scopes: &lines,
+        offline: authorization.scope.contains(OFFLINE_ACCESS),
+        remembered: authorize::is_remembered(&client, &authorization.redirect_uri),
+        switch_account: None,
+        action: &server.config.path("/consent"),
+        request: sealed,
+        csrf: &csrf,
+    };
+    let page = page::html(
+        200,
+        pages::consent(&consent),
+        Some(&authorization.redirect_uri),
+    );
+    Ok(browser.remember(server, page))
+}
+
+async fn submit<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Response, Reason> {
+    let params = Params::parse(request.form()?, &PARAMETERS);
+    let browser = Browser::of(server, request)?;
+    let sealed = params.required(field::REQUEST)?;
+    page::check_form(
+        server,
+        request,
+        &browser,
+        sealed,
+        params.typed(field::CSRF)?,
+    )?;
+    let allowed = match params.required(field::DECISION)? {
+        field::ALLOW => true,
+        field::DENY => false,
+        _ => return Err(Reason::MalformedParameter(field::DECISION)),
+    };
+    let pending = page::unseal(server, &browser, sealed, at)?;
+    let Intent::Consent(authorization, asked) = pending.value().intent.clone() else {
+        return Err(Reason::PageFromElsewhere);
+    };
+    let client = authorize::registered(server, &authorization, at).await?;
+    let Some(session) = of_subject(server, request, &asked, at).await? else {
+        return sign_in_again(server, &browser, *authorization, at).await;
+    };
+    spend(server, &pending, at).await?;
+    if !allowed {
+        return Ok(authorize::refuse(server, &authorization, Reason::Denied));
+    }
+    // What the person or the client lost since the page was shown is not granted silently less:
+    // the page is asked again, with what is left.
+    let now = grantable::for_subject(&client, &authorization.scope, &session.subject);
+    if now != authorization.scope {
+        return ask_again(server, &browser, *authorization, now, asked, at).await;
+    }
+    let answer = async {
+        if authorize::is_remembered(&client, &authorization.redirect_uri) {
+            let remember = RememberConsent {
+                subject: asked,
+                client: client.id.clone(),
+                scope: authorization.scope.clone(),
+            };
+            server
+                .ports
+                .ledger(session.subject.shard, at, remember)
+                .await?;
+        }
+        authorize::issue(server, &client, &authorization, &session, at).await
+    };
+    let answer: Result<Response, Reason> = answer.await;
+    Ok(answer.unwrap_or_else(|reason| authorize::refuse(server, &authorization, reason)))
+}
+
+/// The session, if it is still of the person who was asked.
+async fn of_subject<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    asked: &Subject,
+    at: &At,
+) -> Result<Option<std::rc::Rc<Session>>, Reason> {
+    let session = session::current(server, request, at).await?;
+    Ok(session.filter(|session| session.subject.subject == *asked))
+}
+
+async fn sign_in_again<P: Ports>(
+    server: &Server<P>,
+    browser: &Browser,
+    authorization: AuthorizationRequest,
+    at: &At,
+) -> Result<Response, Reason> {
+    let intent = Intent::Authorize(Box::new(authorization));
+    let sealed = page::seal(server, browser, intent, at).await?;
+    let path = with_query(
+        &server.config.url("/login"),
+        &[(field::REQUEST, sealed.expose())],
+    );
+    Ok(browser.remember(server, Response::see_other(path)))
+}
+
+async fn ask_again<P: Ports>(
+    server: &Server<P>,
+    browser: &Browser,
+    authorization: AuthorizationRequest,
+    scope: Scope,
+    asked: Subject,
+    at: &At,
+) -> Result<Response, Reason> {
+    let narrowed = AuthorizationRequest {
+        scope,
+        ..authorization
+    };
+    let intent = Intent::Consent(Box::new(narrowed), asked);
+    let sealed = page::seal(server, browser, intent, at).await?;
+    let path = with_query(
+        &server.config.url("/consent"),
+        &[(field::REQUEST, sealed.expose())],
+    );
+    Ok(Response::see_other(path))
+}
+
+/// What a scope means to its owner; the directory will say it of others.
+fn description(scope: &str) -> &'static str {
+    match scope {
+        "openid" => "Know who you are",
+        "profile" => "See your name and username",
+        "email" => "See your mail address",
+        "admin:token" => "Administer this deployment",
+        "user:token" => "Create and delete your tokens",
+        _ => "",
+    }
+}

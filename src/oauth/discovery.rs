@@ -1,0 +1,96 @@
+//! Metadata, RFC 8414 and OpenID Connect Discovery §3, derived from what is switched on.
+
+use serde_json::{Value, json};
+
+use super::{claims, pkce, signing};
+use crate::config::Config;
+use crate::error::Reason;
+use crate::http::Response;
+use crate::jose::Algorithm;
+use crate::model::scope::OFFLINE_ACCESS;
+use crate::model::{AuthenticationMethod, GrantType};
+use crate::ports::directory::JWKS_CACHE;
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+/// Seconds a copy of the metadata may be kept: a setting that changed is seen within minutes.
+const METADATA_CACHE: u64 = 300;
+
+/// Scopes that every deployment has.
+const SCOPES: [&str; 4] = ["openid", "profile", "email", OFFLINE_ACCESS];
+
+/// Both documents; they agree on everything they share.
+#[must_use]
+pub fn metadata(config: &Config) -> Response {
+    let methods: Vec<&str> = AuthenticationMethod::ALL
+        .into_iter()
+        .map(AuthenticationMethod::as_str)
+        .collect();
+    // A public client introspects with its own token, never with its bare id (RFC 7662 §2.1).
+    let confidential: Vec<&str> = methods
+        .iter()
+        .copied()
+        .filter(|method| *method != "none")
+        .collect();
+    let grants: Vec<&str> = GrantType::ALL.into_iter().map(GrantType::as_str).collect();
+    let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
+    let mut document = json!({
+        "issuer": config.issuer,
+        "authorization_endpoint": config.url("/oauth/authorize"),
+        "token_endpoint": config.url("/oauth/token"),
+        "introspection_endpoint": config.url("/oauth/introspect"),
+        "revocation_endpoint": config.url("/oauth/revoke"),
+        "userinfo_endpoint": config.url("/oauth/userinfo"),
+        "jwks_uri": config.url("/.well-known/jwks.json"),
+        "scopes_supported": SCOPES,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": grants,
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": algorithms,
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "introspection_endpoint_auth_methods_supported": confidential,
+        "code_challenge_methods_supported": pkce::METHODS,
+        "claims_supported": claims::SUPPORTED,
+        "claims_parameter_supported": false,
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "authorization_response_iss_parameter_supported": true,
+        "edgemint_revocation_max_age_ms": config.revocation_max_age,
+    });
+    if config.danger_open_registration {
+        if let Value::Object(members) = &mut document {
+            let endpoint = config.url("/oauth/register");
+            members.insert("registration_endpoint".to_owned(), Value::String(endpoint));
+        }
+    }
+    Response::document(document.to_string(), METADATA_CACHE).for_any_origin()
+}
+
+/// Our own API as a protected resource, RFC 9728.
+#[must_use]
+pub fn protected_resource(config: &Config) -> Response {
+    let document = json!({
+        "resource": config.api_audience(),
+        "authorization_servers": [config.issuer],
+        "bearer_methods_supported": ["header"],
+        "scopes_supported": [crate::model::scope::ADMIN],
+    });
+    Response::document(document.to_string(), METADATA_CACHE).for_any_origin()
+}
+
+/// The JWKS, RFC 7517 §5.
+pub async fn jwks<P: Ports>(server: &Server<P>, at: &At) -> Response {
+    let document = async {
+        let keys = server.ports.public_keys(at).await?;
+        signing::jwks(&keys, at).map_err(|_| Reason::Internal("a stored key does not parse"))
+    };
+    match document.await {
+        Ok(document) => {
+            Response::document(Value::Object(document).to_string(), JWKS_CACHE.0).for_any_origin()
+        }
+        Err(reason) => Response::refusal(reason).for_any_origin(),
+    }
+}

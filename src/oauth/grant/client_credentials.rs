@@ -1,0 +1,70 @@
+//! `client_credentials`, RFC 6749 §4.4: the client acts for itself. No storage is touched.
+
+use super::TokenResponse;
+use crate::error::Reason;
+use crate::model::{Client, Scope, Shard, Username};
+use crate::oauth::params::Params;
+use crate::oauth::{access_token, grantable};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+use crate::token::{AccessToken, Generations, Revocations};
+
+/// The parameters this reads.
+pub const PARAMETERS: [&str; 2] = ["scope", "resource"];
+
+/// Mints a token for the client itself; never a refresh token (§4.4.3).
+///
+/// # Errors
+/// [`Reason::GrantNotAllowed`] for a public client, and why scope or resource are refused.
+pub async fn issue<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    params: &Params,
+    revocations: &Revocations,
+    at: &At,
+) -> Result<TokenResponse, Reason> {
+    if client.is_public() {
+        return Err(Reason::GrantNotAllowed);
+    }
+    let requested = match params.optional("scope")? {
+        Some(text) => {
+            let asked = Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?;
+            if !grantable::for_client(client, &asked).eq(&asked) {
+                return Err(Reason::ScopeExceeded);
+            }
+            asked
+        }
+        None => grantable::for_client(client, &client.scope),
+    };
+    let now = at.now.unix();
+    let username = format!("bot-{}", client.id).to_ascii_lowercase();
+    let token = AccessToken {
+        sub: client.id.to_string(),
+        // `~` may stand in a client id and not in a username.
+        username: Username::parse(&username.replace('~', "."))
+            .map_err(|_| Reason::Internal("a client id makes no username"))?,
+        client: client.id.clone(),
+        scope: requested.clone(),
+        audience: super::super::authorize::audience(client, params.optional("resource")?)?,
+        issued_at: now,
+        expires_at: now + client.access_token_lifetime,
+        grant: None,
+        session: None,
+        shard: Shard::of_key(client.id.as_str()),
+        generations: Generations {
+            subject: 0,
+            client: client.generation,
+            roles: std::collections::BTreeMap::new(),
+            scopes: revocations.scope_generations(requested.iter()),
+        },
+    };
+    let text = access_token::mint(server, client, &token, revocations, at).await?;
+    Ok(TokenResponse {
+        access_token: text.expose().to_owned(),
+        token_type: "Bearer",
+        expires_in: client.access_token_lifetime.0,
+        scope: requested,
+        refresh_token: None,
+        id_token: None,
+    })
+}

@@ -1,0 +1,153 @@
+//! Grants: each proves something and answers with what may be minted for it.
+
+pub mod authorization_code;
+pub mod client_credentials;
+pub mod refresh_token;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::{access_token, claims, signing};
+use crate::error::Reason;
+use crate::model::{
+    Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts, UnixTime,
+};
+use crate::ports::ledger::Authentication;
+use crate::ports::{At, Ports};
+use crate::server::Server;
+use crate::token::{AccessToken, Generations, RefreshToken, Revocations};
+
+/// RFC 6749 §5.1 and OpenID Connect Core §3.1.3.3; seed 000's TokenSet by its RFC names.
+#[derive(Debug, Clone, Serialize)]
+pub struct TokenResponse {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    scope: Scope,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+}
+
+/// Something a person agreed to, proven by a spent code or an advanced family. Only the grants
+/// make one; only [`respond`] takes one.
+pub struct Approved {
+    subject: SubjectFacts,
+    grant: GrantId,
+    shard: Shard,
+    /// Present when the grant dies with it.
+    session: Option<SessionId>,
+    sid: Option<SessionId>,
+    scope: Scope,
+    granted: Scope,
+    audience: String,
+    authentication: Authentication,
+    nonce: Option<String>,
+    /// The generation of the refresh token to hand out, if one is.
+    refresh: Option<u64>,
+}
+
+/// Mints what was approved.
+///
+/// # Errors
+/// [`Reason::Unavailable`] or [`Reason::Internal`].
+pub async fn respond<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    approved: Approved,
+    revocations: &Revocations,
+    at: &At,
+) -> Result<TokenResponse, Reason> {
+    let now = at.now.unix();
+    let scope = super::grantable::for_subject(client, &approved.scope, &approved.subject);
+    let token = AccessToken {
+        sub: approved.subject.subject.to_string(),
+        username: approved.subject.username.clone(),
+        client: client.id.clone(),
+        scope: scope.clone(),
+        audience: approved.audience.clone(),
+        issued_at: now,
+        expires_at: now + client.access_token_lifetime,
+        grant: Some(approved.grant.clone()),
+        session: approved.session.clone(),
+        shard: approved.shard,
+        generations: Generations {
+            subject: approved.subject.generation,
+            client: client.generation,
+            roles: approved.subject.roles.clone(),
+            scopes: revocations.scope_generations(scope.iter()),
+        },
+    };
+    let access = access_token::mint(server, client, &token, revocations, at).await?;
+    let refresh = match approved.refresh {
+        Some(generation) => {
+            let refresh = RefreshToken {
+                shard: approved.shard,
+                grant: approved.grant.clone(),
+                generation,
+                client: client.id.clone(),
+                client_generation: client.generation,
+            };
+            Some(refresh.mint(&server.keyring, revocations.epoch())?)
+        }
+        None => None,
+    };
+    let id_token = if approved.granted.contains("openid") {
+        Some(id_token(server, client, &approved, &access, at).await?)
+    } else {
+        None
+    };
+    Ok(TokenResponse {
+        access_token: access.expose().to_owned(),
+        token_type: "Bearer",
+        expires_in: client.access_token_lifetime.0,
+        scope,
+        refresh_token: refresh.map(|secret| secret.expose().to_owned()),
+        id_token,
+    })
+}
+
+/// How long an ID token is to be accepted: it is read at once, on arrival.
+const ID_TOKEN_LIFETIME: Seconds = Seconds(600);
+
+/// OpenID Connect Core §2.
+async fn id_token<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    approved: &Approved,
+    access_token: &Secret,
+    at: &At,
+) -> Result<String, Reason> {
+    let now = at.now.unix();
+    let subject = &approved.subject;
+    let mut members: Map<String, Value> = claims::about(subject, &approved.granted);
+    let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
+    tell("iss", json!(server.config.issuer));
+    tell("sub", json!(subject.subject));
+    tell("aud", json!(client.id));
+    tell("iat", json!(now));
+    tell("exp", json!(now + ID_TOKEN_LIFETIME));
+    tell("auth_time", json!(approved.authentication.time));
+    tell("amr", json!(approved.authentication.methods));
+    tell(
+        "at_hash",
+        json!(client.signing.at_hash(access_token.expose())),
+    );
+    if let Some(nonce) = &approved.nonce {
+        tell("nonce", json!(nonce));
+    }
+    if let Some(sid) = &approved.sid {
+        tell("sid", json!(sid));
+    }
+    signing::sign(server, client.signing, "JWT", &members, at).await
+}
+
+/// The row of a grant is kept until nothing that came from it can live.
+fn needed_until(now: UnixTime, client: &Client, refreshable: bool) -> UnixTime {
+    if refreshable {
+        now + crate::token::refresh::ABSOLUTE
+    } else {
+        now + crate::token::code::LIFETIME + client.access_token_lifetime
+    }
+}

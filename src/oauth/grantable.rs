@@ -1,0 +1,28 @@
+//! The one scope filter. Every grant, page and refresh asks it; nothing else narrows a scope.
+
+use crate::model::scope::{OFFLINE_ACCESS, OPENID_CONNECT, is_management};
+use crate::model::{Client, Scope, SubjectFacts};
+
+/// What a client may be given for itself.
+#[must_use]
+pub fn for_client(client: &Client, requested: &Scope) -> Scope {
+    let own = requested.intersection(&client.scope);
+    own.filter(|token| {
+        !OPENID_CONNECT.contains(&token) && token != OFFLINE_ACCESS && allowed(client, token)
+    })
+}
+
+/// What a client may be given for a person: what it asks for, is registered for, and the person
+/// holds. The scopes of OpenID Connect everybody holds.
+#[must_use]
+pub fn for_subject(client: &Client, requested: &Scope, subject: &SubjectFacts) -> Scope {
+    let own = requested.intersection(&client.scope);
+    own.filter(|token| {
+        let everybodys = OPENID_CONNECT.contains(&token) || token == OFFLINE_ACCESS;
+        everybodys || (subject.scope.contains(token) && allowed(client, token))
+    })
+}
+
+fn allowed(client: &Client, token: &str) -> bool {
+    !is_management(token) || client.danger_allow_management_scopes
+}

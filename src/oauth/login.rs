@@ -1,0 +1,241 @@
+//! The sign-in page.
+
+use std::rc::Rc;
+
+use super::page::{self, Browser};
+use super::params::Params;
+use super::{authorize, password, session};
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::model::redirect::display_host;
+use crate::model::{Secret, Shard};
+use crate::pages::{self, Account, Login, LoginMessage, field};
+use crate::ports::directory::HasAccounts;
+use crate::ports::ledger::{Once, Session, SpendOnce};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+use crate::token::{AuthorizationRequest, Intent, Pending, Unsealed};
+
+const PARAMETERS: [&str; 4] = [
+    field::REQUEST,
+    field::CSRF,
+    field::USERNAME,
+    field::PASSWORD,
+];
+
+/// What makes the first administrator of a production deployment.
+const FIRST_ADMINISTRATOR: &str = "npm run admin -- create-administrator";
+
+/// What is shown of a name that was typed; a longer one is nobody's.
+const LONGEST_SHOWN: usize = 64;
+
+/// `GET` and `POST /login`.
+pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    let answer = if request.is_post() {
+        submit(server, request, at).await
+    } else {
+        show(server, request, at).await
+    };
+    answer.unwrap_or_else(|reason| page::refusal(reason, at))
+}
+
+async fn show<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Response, Reason> {
+    let params = Params::parse(&request.query, &PARAMETERS);
+    let browser = Browser::of(server, request)?;
+    let Some(sealed) = params.optional(field::REQUEST)? else {
+        return show_account(server, request, &browser, at).await;
+    };
+    let pending = page::unseal(server, &browser, sealed, at)?;
+    if !server.ports.directory(at, HasAccounts {}).await? {
+        return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
+    }
+    let asks_again = matches!(&pending.value().intent, Intent::Authorize(request)
+        if request.prompt.login || request.max_age.is_some());
+    let signed_in = session::current(server, request, at).await?.is_some();
+    let message = (asks_again && signed_in).then_some(LoginMessage::ConfirmIdentity);
+    let form = Form {
+        sealed,
+        pending: pending.value(),
+        username: None,
+        message,
+    };
+    form.show(server, &browser, 200, at).await
+}
+
+/// `/login` by itself: who is signed in, or the form for it.
+async fn show_account<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    browser: &Browser,
+    at: &At,
+) -> Result<Response, Reason> {
+    if !server.ports.directory(at, HasAccounts {}).await? {
+        return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
+    }
+    if let Some(session) = session::current(server, request, at).await? {
+        let account = Account {
+            username: session.subject.username.as_str(),
+            applications: &[],
+            action: &server.config.path("/logout"),
+            csrf: "",
+        };
+        let page = page::html(200, pages::account(&account), None);
+        return Ok(browser.remember(server, page));
+    }
+    let sealed = page::seal(server, browser, Intent::Login, at).await?;
+    let pending = page::unseal(server, browser, sealed.expose(), at)?;
+    let form = Form {
+        sealed: sealed.expose(),
+        pending: pending.value(),
+        username: None,
+        message: None,
+    };
+    form.show(server, browser, 200, at).await
+}
+
+struct Form<'a> {
+    sealed: &'a str,
+    pending: &'a Pending,
+    username: Option<&'a str>,
+    message: Option<LoginMessage>,
+}
+
+impl Form<'_> {
+    async fn show<P: Ports>(
+        &self,
+        server: &Server<P>,
+        browser: &Browser,
+        status: u16,
+        at: &At,
+    ) -> Result<Response, Reason> {
+        let authorization = match &self.pending.intent {
+            Intent::Authorize(authorization) => Some(authorization),
+            Intent::Login => None,
+            Intent::Consent(..) | Intent::Logout(_) => return Err(Reason::PageFromElsewhere),
+        };
+        let client = match authorization {
+            Some(authorization) => Some(authorize::registered(server, authorization, at).await?),
+            None => None,
+        };
+        let leads_to = authorization.map(|authorization| authorization.redirect_uri.as_str());
+        let hint = authorization.and_then(|authorization| authorization.login_hint.as_deref());
+        let csrf = page::csrf(server, browser, self.sealed)?;
+        let login = Login {
+            client_name: client.as_ref().map(|client| client.name.as_str()),
+            redirect_host: leads_to.map(display_host),
+            action: &server.config.path("/login"),
+            request: Some(self.sealed),
+            csrf: &csrf,
+            username: self.username.or(hint).unwrap_or_default(),
+            message: self.message,
+        };
+        let page = page::html(status, pages::login(&login), leads_to);
+        Ok(browser.remember(server, page))
+    }
+}
+
+async fn submit<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Response, Reason> {
+    let params = Params::parse(request.form()?, &PARAMETERS);
+    let browser = Browser::of(server, request)?;
+    let sealed = params.required(field::REQUEST)?;
+    page::check_form(
+        server,
+        request,
+        &browser,
+        sealed,
+        params.typed(field::CSRF)?,
+    )?;
+    let pending = page::unseal(server, &browser, sealed, at)?;
+    let username = params.typed(field::USERNAME)?;
+    let secret = Secret::new(params.typed(field::PASSWORD)?);
+    let address = request.address.as_deref();
+
+    let account = match password::check(server, username, &secret, address, at).await {
+        Ok(account) => account,
+        Err(reason @ (Reason::WrongCredentials | Reason::TooManyFailures(_))) => {
+            let message = match reason {
+                Reason::TooManyFailures(seconds) => LoginMessage::TooManyAttempts { seconds },
+                _ => LoginMessage::WrongCredentials,
+            };
+            let status = reason.status();
+            let shown = username.get(..LONGEST_SHOWN).unwrap_or(username);
+            let shown = (shown.len() <= LONGEST_SHOWN).then_some(shown);
+            let form = Form {
+                sealed,
+                pending: pending.value(),
+                username: shown,
+                message: Some(message),
+            };
+            let mut page = form.show(server, &browser, status, at).await?;
+            if let Some(seconds) = crate::http::retry_after(&reason) {
+                page = page.with("retry-after", seconds.to_string());
+            }
+            page.reason = Some(reason);
+            return Ok(page);
+        }
+        Err(other) => return Err(other),
+    };
+    spend(server, &pending, at).await?;
+    let (session, cookie) = session::open(server, request, &account.facts, &["pwd"], at).await?;
+    let session = Rc::new(session);
+    let answer = match pending.into_value().intent {
+        Intent::Authorize(authorization) => {
+            signed_in(server, request, *authorization, session, at).await
+        }
+        Intent::Login | Intent::Consent(..) | Intent::Logout(_) => {
+            Response::see_other(server.config.url("/login"))
+        }
+    };
+    Ok(answer.with("set-cookie", cookie))
+}
+
+/// Goes on with the request that the person signed in for.
+async fn signed_in<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    mut authorization: AuthorizationRequest,
+    session: Rc<Session>,
+    at: &At,
+) -> Response {
+    let expected = authorization.expected_subject.as_deref();
+    if expected.is_some_and(|expected| session.subject.subject.as_str() != expected) {
+        return authorize::refuse(server, &authorization, Reason::LoginRequired);
+    }
+    authorization.prompt.login = false;
+    let client = match authorize::registered(server, &authorization, at).await {
+        Ok(client) => client,
+        Err(reason) => return page::refusal(reason, at),
+    };
+    let for_refusal = authorization.clone();
+    authorize::next(server, request, &client, authorization, Some(session), at)
+        .await
+        .unwrap_or_else(|reason| authorize::refuse(server, &for_refusal, reason))
+}
+
+/// Spends a page: it does what it is for once.
+///
+/// # Errors
+/// [`Reason::PageSpent`] or [`Reason::Unavailable`].
+pub async fn spend<P: Ports>(
+    server: &Server<P>,
+    pending: &Unsealed<Pending>,
+    at: &At,
+) -> Result<(), Reason> {
+    let key = format!("page:{}", pending.id());
+    let once = SpendOnce {
+        key: key.clone(),
+        expires_at: pending.value().expires_at,
+    };
+    match server.ports.ledger(Shard::of_key(&key), at, once).await? {
+        Once::First => Ok(()),
+        Once::Again => Err(Reason::PageSpent),
+    }
+}

@@ -1,0 +1,298 @@
+//! What all pages share: headers, the browser's own cookie, the form's own value.
+
+use crate::error::Reason;
+use crate::http::{Request, Response, retry_after};
+use crate::model::{Digest, Seconds, Secret};
+use crate::pages::{self, ErrorPage, Problem};
+use crate::ports::{At, Ports, Unavailable};
+use crate::server::Server;
+use crate::token::{Intent, Pending, SealRefused, Unsealed, pending};
+
+/// Binds pages to the browser that began them.
+const BROWSER_COOKIE: &str = "edgemint-browser";
+/// As long as browsers keep a cookie; it identifies nobody and is renewed with every page.
+const BROWSER_LIFETIME: Seconds = Seconds(400 * 24 * 3600);
+
+/// A browser that holds this binding cookie.
+pub struct Browser {
+    value: Secret,
+    fresh: bool,
+}
+
+impl Browser {
+    /// The browser of the request; one without a cookie gets one with the answer.
+    ///
+    /// # Errors
+    /// [`Unavailable`] without randomness.
+    pub fn of<P: Ports>(server: &Server<P>, request: &Request) -> Result<Self, Unavailable> {
+        let name = server.config.cookie_name(BROWSER_COOKIE);
+        let fits = |value: &&str| value.len() == 32 && value.bytes().all(base64url);
+        match request.cookie(&name).filter(fits) {
+            Some(value) => Ok(Self {
+                value: Secret::new(value),
+                fresh: false,
+            }),
+            None => Ok(Self {
+                value: Secret::new(server.fresh_text(24)?),
+                fresh: true,
+            }),
+        }
+    }
+
+    /// What a pending request keeps of it.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        self.value.digest().as_str().to_owned()
+    }
+
+    /// Adds the cookie to an answer, where the browser has none.
+    #[must_use]
+    pub fn remember<P>(&self, server: &Server<P>, response: Response) -> Response {
+        if !self.fresh {
+            return response;
+        }
+        let value = self.value.expose();
+        response.with(
+            "set-cookie",
+            server
+                .config
+                .set_cookie(BROWSER_COOKIE, value, BROWSER_LIFETIME),
+        )
+    }
+}
+
+fn base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// Seals an intent for this browser, so that a page can carry it.
+///
+/// # Errors
+/// [`Reason::Unavailable`] without feed or randomness.
+pub async fn seal<P: Ports>(
+    server: &Server<P>,
+    browser: &Browser,
+    intent: Intent,
+    at: &At,
+) -> Result<Secret, Reason> {
+    seal_for(server, browser.digest(), intent, at).await
+}
+
+/// Seals an intent for nobody: it is worth what the same request by GET is, and only
+/// `/oauth/authorize` takes it.
+///
+/// # Errors
+/// As [`seal`].
+pub async fn seal_unbound<P: Ports>(
+    server: &Server<P>,
+    intent: Intent,
+    at: &At,
+) -> Result<Secret, Reason> {
+    seal_for(server, String::new(), intent, at).await
+}
+
+async fn seal_for<P: Ports>(
+    server: &Server<P>,
+    browser: String,
+    intent: Intent,
+    at: &At,
+) -> Result<Secret, Reason> {
+    let epoch = server.ports.revocations(at).await?.epoch();
+    let now = at.now.unix();
+    let pending = Pending {
+        browser,
+        began_at: now,
+        expires_at: now + pending::LIFETIME,
+        intent,
+    };
+    Ok(server.keyring.seal(&pending, epoch, server.fresh_id()?)?)
+}
+
+/// Opens what a page carried, for the browser that began it.
+///
+/// # Errors
+/// [`Reason::PageExpired`] or [`Reason::PageFromElsewhere`].
+pub fn unseal<P>(
+    server: &Server<P>,
+    browser: &Browser,
+    text: &str,
+    at: &At,
+) -> Result<Unsealed<Pending>, Reason> {
+    let pending = unseal_any(server, text, at)?;
+    let bound = Digest::of(pending.value().browser.as_bytes());
+    if bound != Digest::of(browser.digest().as_bytes()) {
+        return Err(Reason::PageFromElsewhere);
+    }
+    Ok(pending)
+}
+
+/// Opens what [`seal_unbound`] sealed.
+///
+/// # Errors
+/// As [`unseal`].
+pub fn unseal_unbound<P>(
+    server: &Server<P>,
+    text: &str,
+    at: &At,
+) -> Result<Unsealed<Pending>, Reason> {
+    let pending = unseal_any(server, text, at)?;
+    if !pending.value().browser.is_empty() {
+        return Err(Reason::PageFromElsewhere);
+    }
+    Ok(pending)
+}
+
+fn unseal_any<P>(server: &Server<P>, text: &str, at: &At) -> Result<Unsealed<Pending>, Reason> {
+    let pending: Unsealed<Pending> = match server.keyring.unseal(text) {
+        Ok(pending) => pending,
+        // A root that was taken out: the page is simply too old.
+        Err(SealRefused::UnknownRoot) => return Err(Reason::PageExpired),
+        Err(_) => return Err(Reason::PageFromElsewhere),
+    };
+    if pending.value().expires_at <= at.now.unix() {
+        return Err(Reason::PageExpired);
+    }
+    Ok(pending)
+}
+
+/// The form value of this browser for a sealed request: another site can neither read nor make it.
+///
+/// # Errors
+/// [`Reason::Internal`] when no key can be derived.
+pub fn csrf<P>(server: &Server<P>, browser: &Browser, sealed: &str) -> Result<String, Reason> {
+    let message = format!(
+        "{} {}",
+        browser.value.expose(),
+        Digest::of(sealed.as_bytes()).as_str()
+    );
+    Ok(server.keyring.authenticate("csrf", &message)?)
+}
+
+/// Checks that a form was posted from our own page, in the browser that was shown it.
+///
+/// Our pages send no referrer, and then browsers send `Origin: null` with a form; so
+/// `Sec-Fetch-Site` is asked first, and the form's own value always.
+///
+/// # Errors
+/// [`Reason::PageFromElsewhere`].
+pub fn check_form<P>(
+    server: &Server<P>,
+    request: &Request,
+    browser: &Browser,
+    sealed: &str,
+    presented: &str,
+) -> Result<(), Reason> {
+    let foreign_site = request
+        .fetch_site
+        .as_deref()
+        .is_some_and(|site| site != "same-origin");
+    let foreign_origin = request
+        .origin
+        .as_deref()
+        .is_some_and(|origin| origin != "null" && origin != server.config.origin);
+    let expected = csrf(server, browser, sealed)?;
+    let matches = crate::model::secret::equal(expected.as_bytes(), presented.as_bytes());
+    if foreign_site || foreign_origin || browser.fresh || !matches {
+        return Err(Reason::PageFromElsewhere);
+    }
+    Ok(())
+}
+
+/// A page, with the headers that keep it from being framed, scripted or kept. `leads_to` is where
+/// its form's answer may redirect; browsers hold `form-action` against that, too.
+#[must_use]
+pub fn html(status: u16, body: String, leads_to: Option<&str>) -> Response {
+    let target = leads_to
+        .and_then(source)
+        .map(|source| format!(" {source}"))
+        .unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; style-src {}; img-src 'self'; form-action 'self'{target}; \
+         frame-ancestors 'none'; base-uri 'none'",
+        pages::style_source()
+    );
+    Response::empty(status)
+        .with("content-type", "text/html; charset=utf-8")
+        .with("content-security-policy", policy)
+        .with("x-frame-options", "DENY")
+        .with("x-content-type-options", "nosniff")
+        .with("referrer-policy", "no-referrer")
+        .with("cross-origin-opener-policy", "same-origin")
+        .with_body(body)
+}
+
+/// The CSP source of a redirect URI: its origin, or its scheme where that has none.
+fn source(uri: &str) -> Option<String> {
+    let (scheme, rest) = uri.split_once(':')?;
+    let Some(rest) = rest.strip_prefix("//") else {
+        return Some(format!("{scheme}:"));
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]_".contains(&byte);
+    authority
+        .bytes()
+        .all(plain)
+        .then(|| format!("{scheme}://{authority}"))
+}
+
+/// The page of a refusal that no client may be told of. It never redirects.
+#[must_use]
+pub fn refusal(reason: Reason, at: &At) -> Response {
+    let seconds = retry_after(&reason);
+    let page = ErrorPage {
+        problem: problem(&reason),
+        request_id: at.request.as_str(),
+    };
+    let mut response = html(reason.status(), pages::error(&page), None);
+    if let Some(seconds) = seconds {
+        response = response.with("retry-after", seconds.to_string());
+    }
+    response.reason = Some(reason);
+    response
+}
+
+fn problem(reason: &Reason) -> Problem {
+    match reason {
+        Reason::UnknownClient => Problem::UnknownClient,
+        Reason::UnregisteredRedirectUri => Problem::UnregisteredRedirectUri,
+        Reason::PageExpired | Reason::PageSpent => Problem::ExpiredRequest,
+        Reason::PageFromElsewhere => Problem::ForgedForm,
+        Reason::TooLarge => Problem::TooLarge,
+        Reason::TooManyFailures(seconds) => Problem::TooManyRequests { seconds: *seconds },
+        Reason::Unavailable(_) => Problem::Unavailable { seconds: 1 },
+        Reason::Internal(_) => Problem::Internal,
+        Reason::Denied | Reason::WrongCredentials => Problem::Forbidden,
+        _ => Problem::BadRequest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_forms_answer_may_lead_to_the_client_and_nowhere_else() {
+        assert_eq!(
+            source("https://a.example:1/cb"),
+            Some("https://a.example:1".to_owned())
+        );
+        assert_eq!(
+            source("com.example.app:/cb"),
+            Some("com.example.app:".to_owned())
+        );
+        assert_eq!(source("https://a.example;script-src/cb"), None);
+    }
+
+    #[test]
+    fn ui_1_and_2_every_page_forbids_frames_scripts_and_keeping() {
+        let page = html(200, String::new(), None);
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(policy.contains("default-src 'none'"));
+        assert!(policy.contains("frame-ancestors 'none'"));
+        assert!(!policy.contains("unsafe-inline") && !policy.contains("script-src"));
+        assert_eq!(page.header("x-frame-options"), Some("DENY"));
+        assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
+        assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(page.header("cache-control"), Some("no-store"));
+    }
+}

@@ -1,0 +1,305 @@
+//! Dynamic client registration, RFC 7591: with an administrator's token, or open by setting.
+
+use serde_json::{Map, Value, json};
+
+use super::bearer;
+use crate::api::actor;
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::jose::{Algorithm, parse_strict_object};
+use crate::model::redirect::UnfitUri;
+use crate::model::scope::OFFLINE_ACCESS;
+use crate::model::{
+    AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, RedirectUri, Scope,
+    Seconds, Secret,
+};
+use crate::ports::directory::{ClientCreated, CreateClient};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+/// Redirect URIs a client may have; an exact list longer than this is a pattern in disguise.
+const MOST_URIS: usize = 32;
+/// Characters of a name that a page shows.
+const LONGEST_NAME: usize = 120;
+/// The longest an access token may live: what the feed remembers (design: 24 h).
+const LONGEST_ACCESS: u64 = 24 * 3600;
+
+/// `POST /oauth/register`.
+pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    match register(server, request, at).await {
+        Ok(body) => Response::json(201, body).for_any_origin(),
+        Err(reason @ (Reason::NoToken | Reason::TokenUnknown | Reason::InsufficientScope(_))) => {
+            bearer::refusal(reason).for_any_origin()
+        }
+        Err(reason) => Response::refusal(reason).for_any_origin(),
+    }
+}
+
+async fn register<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<String, Reason> {
+    let vouched = match actor::administrator(server, request, at).await {
+        Ok(_) => true,
+        // Nobody who shows a bad token is taken for somebody who shows none.
+        Err(Reason::NoToken) if server.config.danger_open_registration => false,
+        Err(reason) => return Err(reason),
+    };
+    let metadata = parse_strict_object(request.json()?.as_bytes())
+        .map_err(|_| Reason::MalformedBody("one JSON object without repeated members"))?;
+    let (mut client, secret) = read(server, &metadata, vouched)?;
+    client.access_token_lifetime = lifetime(server, &metadata, vouched)?;
+    let created = server
+        .ports
+        .directory(
+            at,
+            CreateClient {
+                client: client.clone(),
+            },
+        )
+        .await?;
+    match created {
+        ClientCreated::Created => Ok(response(&client, secret.as_ref(), at)),
+        ClientCreated::IdTaken => Err(Reason::UnfitMetadata("client_id")),
+    }
+}
+
+fn lifetime<P>(
+    server: &Server<P>,
+    metadata: &Map<String, Value>,
+    vouched: bool,
+) -> Result<Seconds, Reason> {
+    match metadata.get("access_token_lifetime").filter(|_| vouched) {
+        None => Ok(server.config.access_token_lifetime),
+        Some(value) => value
+            .as_u64()
+            .filter(|seconds| (1..=LONGEST_ACCESS).contains(seconds))
+            .map(Seconds)
+            .ok_or(Reason::UnfitMetadata("access_token_lifetime")),
+    }
+}
+
+/// Reads RFC 7591 §2's metadata. What only an administrator may say is ignored from others, as §2
+/// asks for what a server does not understand.
+fn read<P: Ports>(
+    server: &Server<P>,
+    metadata: &Map<String, Value>,
+    vouched: bool,
+) -> Result<(Client, Option<Secret>), Reason> {
+    let authentication = match text(metadata, "token_endpoint_auth_method")? {
+        None => AuthenticationMethod::ClientSecretBasic,
+        Some(method) => AuthenticationMethod::parse(method)
+            .ok_or(Reason::UnfitMetadata("token_endpoint_auth_method"))?,
+    };
+    let public = authentication == AuthenticationMethod::None;
+    let grant_types = grant_types(metadata, public)?;
+    let redirect_uris = uris(metadata, "redirect_uris")?;
+    let by_code = grant_types.contains(&GrantType::AuthorizationCode);
+    if by_code && redirect_uris.is_empty() {
+        return Err(Reason::UnfitRedirectUri);
+    }
+    for response_type in list(metadata, "response_types")? {
+        if response_type != "code" {
+            return Err(Reason::UnfitMetadata("response_types"));
+        }
+    }
+    let scope = match text(metadata, "scope")? {
+        Some(scope) => Scope::parse(scope).map_err(|_| Reason::UnfitMetadata("scope"))?,
+        None if by_code => default_scope(),
+        None => Scope::default(),
+    };
+    if !vouched && scope.iter().any(crate::model::scope::is_management) {
+        return Err(Reason::UnfitMetadata("scope"));
+    }
+    let signing = match text(metadata, "id_token_signed_response_alg")? {
+        // OpenID Connect Registration §2 says RS256 when nothing is said; a server may register
+        // another value and tell it. ES256 signs 25 times as fast and every library reads it.
+        None => Algorithm::Es256,
+        Some(name) => Algorithm::parse(name)
+            .map_err(|_| Reason::UnfitMetadata("id_token_signed_response_alg"))?,
+    };
+    let id = match text(metadata, "client_id")?.filter(|_| vouched) {
+        Some(id) if !id.starts_with(ClientId::RESERVED) => {
+            ClientId::parse(id).map_err(|_| Reason::UnfitMetadata("client_id"))?
+        }
+        Some(_) => return Err(Reason::UnfitMetadata("client_id")),
+        None => ClientId::parse(&format!("c_{}", server.fresh_text(16)?))
+            .map_err(|_| Reason::Internal("a random text is no client id"))?,
+    };
+    let secret = if public {
+        None
+    } else {
+        Some(Secret::new(server.fresh_text(32)?))
+    };
+    let flag = |name: &'static str| match metadata.get(name).filter(|_| vouched) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(Reason::UnfitMetadata(name)),
+    };
+    let client = Client {
+        name: name(metadata, &id)?,
+        id,
+        version: 1,
+        generation: 0,
+        enabled: true,
+        client_uri: web_uri(metadata, "client_uri")?,
+        authentication,
+        secrets: secret.iter().map(Secret::digest).collect(),
+        redirect_uris,
+        post_logout_redirect_uris: uris(metadata, "post_logout_redirect_uris")?,
+        grant_types,
+        scope,
+        default_resource: resource(metadata, "default_resource", vouched)?,
+        resources: resources(metadata, "resources", vouched)?,
+        serves: resources(metadata, "serves", vouched)?,
+        access_token_format: match text(metadata, "access_token_format")?.filter(|_| vouched) {
+            None | Some("sealed") => AccessTokenFormat::Sealed,
+            Some("jwt") => AccessTokenFormat::Jwt,
+            Some(_) => return Err(Reason::UnfitMetadata("access_token_format")),
+        },
+        access_token_lifetime: server.config.access_token_lifetime,
+        signing,
+        implicit_consent: flag("implicit_consent")?,
+        self_registered: !vouched,
+        danger_allow_management_scopes: flag("danger_allow_management_scopes")?,
+    };
+    Ok((client, secret))
+}
+
+fn default_scope() -> Scope {
+    Scope::parse("openid profile email").unwrap_or_default()
+}
+
+fn grant_types(metadata: &Map<String, Value>, public: bool) -> Result<Vec<GrantType>, Reason> {
+    if metadata.get("grant_types").is_none() {
+        return Ok(vec![GrantType::AuthorizationCode]);
+    }
+    let mut grants = Vec::new();
+    for name in list(metadata, "grant_types")? {
+        let grant = GrantType::parse(name).ok_or(Reason::UnfitMetadata("grant_types"))?;
+        if public && grant == GrantType::ClientCredentials {
+            return Err(Reason::UnfitMetadata("grant_types"));
+        }
+        if !grants.contains(&grant) {
+            grants.push(grant);
+        }
+    }
+    if grants.is_empty() {
+        Err(Reason::UnfitMetadata("grant_types"))
+    } else {
+        Ok(grants)
+    }
+}
+
+fn name(metadata: &Map<String, Value>, id: &ClientId) -> Result<String, Reason> {
+    match text(metadata, "client_name")? {
+        None | Some("") => Ok(id.to_string()),
+        Some(name) if name.chars().count() <= LONGEST_NAME => Ok(name.to_owned()),
+        Some(_) => Err(Reason::UnfitMetadata("client_name")),
+    }
+}
+
+fn text<'a>(
+    metadata: &'a Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<&'a str>, Reason> {
+    match metadata.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(Reason::UnfitMetadata(name)),
+    }
+}
+
+fn list<'a>(metadata: &'a Map<String, Value>, name: &'static str) -> Result<Vec<&'a str>, Reason> {
+    let values = match metadata.get(name) {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(values)) if values.len() <= MOST_URIS => values,
+        Some(_) => return Err(Reason::UnfitMetadata(name)),
+    };
+    values
+        .iter()
+        .map(|value| value.as_str().ok_or(Reason::UnfitMetadata(name)))
+        .collect()
+}
+
+fn uris(metadata: &Map<String, Value>, name: &'static str) -> Result<Vec<RedirectUri>, Reason> {
+    list(metadata, name)?
+        .into_iter()
+        .map(|uri| RedirectUri::register(uri).map_err(|_: UnfitUri| Reason::UnfitRedirectUri))
+        .collect()
+}
+
+/// A page that people are shown a link to: https, and nothing a redirect URI may not be.
+fn web_uri(metadata: &Map<String, Value>, name: &'static str) -> Result<Option<String>, Reason> {
+    let Some(uri) = text(metadata, name)? else {
+        return Ok(None);
+    };
+    if uri.starts_with("https://") && RedirectUri::register(uri).is_ok() {
+        return Ok(Some(uri.to_owned()));
+    }
+    Err(Reason::UnfitMetadata(name))
+}
+
+fn resource(
+    metadata: &Map<String, Value>,
+    name: &'static str,
+    vouched: bool,
+) -> Result<Option<String>, Reason> {
+    match text(metadata, name)?.filter(|_| vouched) {
+        None => Ok(None),
+        Some(resource) if is_resource(resource) => Ok(Some(resource.to_owned())),
+        Some(_) => Err(Reason::UnfitMetadata(name)),
+    }
+}
+
+fn resources(
+    metadata: &Map<String, Value>,
+    name: &'static str,
+    vouched: bool,
+) -> Result<Vec<String>, Reason> {
+    if !vouched {
+        return Ok(Vec::new());
+    }
+    let named = list(metadata, name)?;
+    if !named.iter().all(|resource| is_resource(resource)) {
+        return Err(Reason::UnfitMetadata(name));
+    }
+    Ok(named.into_iter().map(str::to_owned).collect())
+}
+
+/// RFC 8707 §2: an absolute URI without a fragment.
+fn is_resource(text: &str) -> bool {
+    text.len() <= 2000 && fluent_uri::Uri::parse(text).is_ok_and(|uri| uri.fragment().is_none())
+}
+
+/// RFC 7591 §3.2.1: all that was registered, and the secret this once.
+fn response(client: &Client, secret: Option<&Secret>, at: &At) -> String {
+    let grants: Vec<&str> = client
+        .grant_types
+        .iter()
+        .map(|grant| grant.as_str())
+        .collect();
+    let by_code = client.check_grant_type(GrantType::AuthorizationCode);
+    let mut body = json!({
+        "client_id": client.id,
+        "client_id_issued_at": at.now.unix(),
+        "client_name": client.name,
+        "token_endpoint_auth_method": client.authentication.as_str(),
+        "grant_types": grants,
+        "response_types": if by_code { vec!["code"] } else { vec![] },
+        "redirect_uris": client.redirect_uris,
+        "post_logout_redirect_uris": client.post_logout_redirect_uris,
+        "scope": client.scope,
+        "id_token_signed_response_alg": client.signing,
+        "access_token_format": client.access_token_format,
+        "access_token_lifetime": client.access_token_lifetime,
+        "default_resource": client.default_audience(),
+        "offline_access": client.scope.contains(OFFLINE_ACCESS),
+    });
+    if let (Value::Object(members), Some(secret)) = (&mut body, secret) {
+        members.insert("client_secret".to_owned(), json!(secret.expose()));
+        members.insert("client_secret_expires_at".to_owned(), json!(0));
+    }
+    body.to_string()
+}

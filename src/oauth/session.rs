@@ -1,0 +1,116 @@
+//! The browser session: the cookie holds a sealed handle, the facts are a ledger row.
+
+use std::rc::Rc;
+
+use crate::error::Reason;
+use crate::http::Request;
+use crate::model::{Seconds, SessionId, SubjectFacts};
+use crate::ports::ledger::{Authentication, OpenSession, Opened, Session};
+use crate::ports::{At, Ports};
+use crate::server::Server;
+use crate::token::session::LIFETIME;
+use crate::token::{SessionHandle, Unsealed};
+
+const COOKIE: &str = "edgemint-session";
+
+/// The session of the request's cookie, if it stands: the handle's seal holds, nothing ended it
+/// within the published bound, and its subject is active.
+///
+/// # Errors
+/// [`Reason::Unavailable`] when that cannot be found out; that is not the same as no session.
+pub async fn current<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Option<Rc<Session>>, Reason> {
+    let Some(handle) = handle(server, request) else {
+        return Ok(None);
+    };
+    let now = at.now.unix();
+    let revocations = server.ports.revocations(at).await?;
+    let ended = revocations.ends_epoch(handle.epoch())
+        || revocations.ends_session(&handle.value().session, handle.value().generation);
+    if ended || handle.value().expires_at <= now {
+        return Ok(None);
+    }
+    let session = server.ports.session(handle.value(), at).await?;
+    Ok(session.filter(|session| {
+        let subject = &session.subject;
+        let ended = revocations.ends_subject(&subject.subject, subject.generation);
+        subject.active && !ended && now < session.expires_at
+    }))
+}
+
+/// The handle of the request's cookie, alive or not.
+#[must_use]
+pub fn handle<P>(server: &Server<P>, request: &Request) -> Option<Unsealed<SessionHandle>> {
+    let name = server.config.cookie_name(COOKIE);
+    server.keyring.unseal(request.cookie(&name)?).ok()
+}
+
+/// Opens a session for somebody who proved who they are, or renews the one that the same person
+/// had in this browser; either way the cookie of before is dead. Answers with the cookie.
+///
+/// # Errors
+/// [`Reason::WrongCredentials`] when the account is not active; [`Reason::Unavailable`].
+pub async fn open<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    subject: &SubjectFacts,
+    methods: &[&str],
+    at: &At,
+) -> Result<(Session, String), Reason> {
+    let now = at.now.unix();
+    let before = current(server, request, at).await?;
+    let same_person = |session: &Rc<Session>| session.subject.subject == subject.subject;
+    let renew = before
+        .as_ref()
+        .filter(|session| same_person(session))
+        .map(|old| old.id.clone());
+    let open = OpenSession {
+        session: SessionId::parse(&server.fresh_text(24)?)
+            .map_err(|_| Reason::Internal("a random text is no session id"))?,
+        renew: renew.clone(),
+        subject: subject.subject.clone(),
+        authentication: Authentication {
+            time: now,
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+        },
+        expires_at: now + LIFETIME,
+    };
+    let session = match server.ports.ledger(subject.shard, at, open).await? {
+        Opened::Session(session) => *session,
+        Opened::Refused => return Err(Reason::WrongCredentials),
+    };
+    // Somebody else's session in this browser ends; not before the new one stands.
+    if let Some(old) = before.filter(|_| renew.is_none()) {
+        end(server, &old, at).await?;
+    }
+    let handle = SessionHandle {
+        shard: subject.shard,
+        session: session.id.clone(),
+        generation: session.generation,
+        expires_at: session.expires_at,
+    };
+    let epoch = server.ports.revocations(at).await?.epoch();
+    let sealed = server.keyring.seal(&handle, epoch, server.fresh_id()?)?;
+    let cookie = server.config.set_cookie(COOKIE, sealed.expose(), LIFETIME);
+    Ok((session, cookie))
+}
+
+/// Ends a session; answered only when the feed has it.
+///
+/// # Errors
+/// [`Reason::Unavailable`].
+pub async fn end<P: Ports>(server: &Server<P>, session: &Session, at: &At) -> Result<(), Reason> {
+    let end = crate::ports::ledger::EndSession {
+        session: session.id.clone(),
+    };
+    Ok(server.ports.ledger(session.subject.shard, at, end).await?)
+}
+
+/// The `Set-Cookie` value that makes the browser forget its session.
+#[must_use]
+pub fn forget<P>(server: &Server<P>) -> String {
+    server.config.set_cookie(COOKIE, "", Seconds(0))
+}

@@ -1,0 +1,96 @@
+//! The token endpoint, RFC 6749 §3.2: parse, authenticate, ask the grant, mint.
+
+use super::client_authentication::{self, AuthenticatedClient};
+use super::grant::{self, authorization_code, client_credentials, refresh_token};
+use super::params::Params;
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::model::GrantType;
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+const PARAMETERS: [&str; 10] = [
+    "grant_type",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "code",
+    "redirect_uri",
+    "code_verifier",
+    "resource",
+    "refresh_token",
+    "scope",
+];
+
+/// `POST /oauth/token`.
+pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    match issue(server, request, at).await {
+        Ok(body) => Response::json(200, body)
+            .with("pragma", "no-cache")
+            .for_any_origin(),
+        Err(reason) => client_refusal(request, reason).for_any_origin(),
+    }
+}
+
+async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<String, Reason> {
+    let params = Params::parse(request.form()?, &PARAMETERS);
+    params.refuse_repeated()?;
+    let client = client_authentication::authenticate(server, request, &params, at).await?;
+    let client: &AuthenticatedClient = &client;
+    let client = client.client();
+    let named = params.required("grant_type")?;
+    let grant = GrantType::parse(named).ok_or(Reason::UnknownGrantType)?;
+    if !client.check_grant_type(grant) {
+        return Err(Reason::GrantNotAllowed);
+    }
+    // Before anything is spent: without the feed nothing may be minted.
+    let revocations = server.ports.revocations(at).await?;
+    let response = match grant {
+        GrantType::AuthorizationCode => {
+            let approved =
+                authorization_code::redeem(server, client, &params, &revocations, at).await?;
+            grant::respond(server, client, approved, &revocations, at).await?
+        }
+        GrantType::RefreshToken => {
+            let approved =
+                refresh_token::refresh(server, client, &params, &revocations, at).await?;
+            grant::respond(server, client, approved, &revocations, at).await?
+        }
+        GrantType::ClientCredentials => {
+            client_credentials::issue(server, client, &params, &revocations, at).await?
+        }
+    };
+    serde_json::to_string(&response).map_err(|_| Reason::Internal("an answer does not serialise"))
+}
+
+/// A refusal to a client. One that tried `Authorization` is told how to (RFC 6749 §5.2).
+#[must_use]
+pub fn client_refusal(request: &Request, reason: Reason) -> Response {
+    let challenged = reason.status() == 401 && request.authorization.is_some();
+    let response = Response::refusal(reason).with("pragma", "no-cache");
+    if challenged {
+        response.with(
+            "www-authenticate",
+            "Basic realm=\"edgemint\", charset=\"UTF-8\"",
+        )
+    } else {
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_parameter_of_every_grant_is_read() {
+        let grants = authorization_code::PARAMETERS
+            .iter()
+            .chain(&refresh_token::PARAMETERS)
+            .chain(&client_credentials::PARAMETERS)
+            .chain(&client_authentication::PARAMETERS);
+        for name in grants {
+            assert!(PARAMETERS.contains(name), "{name}");
+        }
+    }
+}

@@ -1,0 +1,338 @@
+// @ts-check
+/**
+ * The Durable Objects. Rust decides, synchronously and inside one `transactionSync`; these classes
+ * keep `ctx` and `env`, tell others what was decided before it is acknowledged, and hold nothing
+ * of Rust between two calls.
+ */
+import { DurableObject } from "cloudflare:workers";
+import { core, trapped } from "./core.js";
+
+/** Until what a call could not tell is told again: long enough for the call itself to succeed. */
+const RETRY = 5_000;
+/** The longest pause between two attempts while a dependency is away. */
+const LONGEST_RETRY = 60_000;
+/** Between two sweeps. */
+const SWEEP = 3_600_000;
+/** KV takes one write per second and key. */
+const KV_PAUSE = 1_100;
+/** Subjects are spread over so many shards unless `LEDGER_SHARDS` says more. */
+const SHARDS = 16;
+
+/** What Rust asks of the database: a statement and its values in, rows out, all of it text. */
+class Sql {
+  /** @param {SqlStorage} sql */
+  constructor(sql) {
+    this.sql = sql;
+  }
+
+  /**
+   * @param {string} statement
+   * @param {string} values a JSON list, or `null`
+   */
+  rows(statement, values) {
+    return JSON.stringify(this.exec(statement, values).toArray());
+  }
+
+  /**
+   * @param {string} statement
+   * @param {string} values a JSON list, or `null`
+   */
+  write(statement, values) {
+    return this.exec(statement, values).rowsWritten;
+  }
+
+  /**
+   * @param {string} statement
+   * @param {string} values
+   */
+  exec(statement, values) {
+    return this.sql.exec(statement, ...(JSON.parse(values) ?? []));
+  }
+}
+
+/**
+ * What tells the three kinds apart.
+ *
+ * @typedef {object} Kind
+ * @property {(sql: Sql, env: any) => void} open makes the tables
+ * @property {(sql: Sql, call: string) => Outcome} apply does one verb
+ * @property {(sql: Sql) => boolean} sweep forgets what has expired; whether there is more
+ * @property {boolean} tells whether it has an outbox
+ * @property {boolean} publishes whether it writes to KV
+ *
+ * @typedef {{ answer: string, owes: bigint, publishes: boolean }} Outcome
+ */
+
+/** One object: its database, its alarm, and what it still has to tell. */
+class Store {
+  /**
+   * @param {Kind} kind
+   * @param {DurableObjectState} ctx
+   * @param {any} env
+   */
+  constructor(kind, ctx, env) {
+    this.kind = kind;
+    this.ctx = ctx;
+    this.env = env;
+    this.sql = new Sql(ctx.storage.sql);
+    /** When the alarm is due; `Infinity` when there is none. */
+    this.due = Infinity;
+    this.failures = 0;
+    /** @type {Map<string, number>} when each key of KV was written last */
+    this.written = new Map();
+    ctx.blockConcurrencyWhile(async () => {
+      this.transaction(() => kind.open(this.sql, env));
+      this.due = (await ctx.storage.getAlarm()) ?? Infinity;
+      this.wake(SWEEP);
+    });
+  }
+
+  /**
+   * Carries out one call. What it answers is durable: the platform withholds the answer until
+   * the transaction is on disk, and others have been told what they must know.
+   *
+   * @param {string} call a `Call`, as JSON
+   * @returns {Promise<string>} its answer; `{"refused": …}` when it is not understood;
+   *   `{"unavailable": …}` when asking again, under the same request id, may help
+   */
+  async call(call) {
+    try {
+      const outcome = this.transaction(() => this.kind.apply(this.sql, call));
+      if (outcome.owes > 0n || outcome.publishes) {
+        // No await since the transaction: alarm and decision are committed together.
+        this.wake(RETRY);
+      }
+      if (outcome.publishes) {
+        this.ctx.waitUntil(this.publish().catch(report));
+      }
+      if (outcome.owes > 0n) {
+        await this.settle(outcome.owes);
+      }
+      return outcome.answer;
+    } catch (error) {
+      if (typeof error === "string") {
+        return JSON.stringify({ refused: error });
+      }
+      if (error instanceof WebAssembly.RuntimeError) {
+        throw error;
+      }
+      report(error);
+      return JSON.stringify({ unavailable: String(error) });
+    }
+  }
+
+  /** Tells what a crash or an outage left untold, and forgets what has expired. */
+  async alarm() {
+    this.due = Infinity;
+    let more = false;
+    try {
+      if (this.kind.tells) {
+        await this.settle(this.transaction(() => core().outbox_newest(this.sql)));
+      }
+      await this.publish();
+      more = this.transaction(() => this.kind.sweep(this.sql));
+      this.failures = 0;
+    } catch (error) {
+      // The platform gives up after six attempts; what was decided must be told in the end.
+      report(error);
+      this.failures += 1;
+    }
+    const pause = Math.min(RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
+    this.wake(this.failures > 0 ? pause : more ? RETRY : SWEEP);
+  }
+
+  /**
+   * Runs synchronous Rust in one transaction, which rolls back if it throws or traps.
+   *
+   * @template T
+   * @param {() => T} body
+   * @returns {T}
+   */
+  transaction(body) {
+    try {
+      return this.ctx.storage.transactionSync(body);
+    } catch (error) {
+      trapped(error);
+      throw error;
+    }
+  }
+
+  /**
+   * Sees to it that the alarm goes off within `pause`.
+   *
+   * @param {number} pause milliseconds
+   */
+  wake(pause) {
+    const due = Date.now() + pause;
+    if (due < this.due) {
+      this.due = due;
+      this.ctx.storage.setAlarm(due);
+    }
+  }
+
+  /**
+   * Waits until everything up to this number of the outbox was taken.
+   *
+   * @param {bigint} through
+   */
+  async settle(through) {
+    // A drain that was under way may have read the table before our rows were in it.
+    while (this.transaction(() => core().outbox_owes(this.sql, through))) {
+      this.draining ??= this.drain().finally(() => (this.draining = undefined));
+      await this.draining;
+    }
+  }
+
+  /** Sends what is in the outbox, in order to each, and forgets what was taken. */
+  async drain() {
+    const source = this.ctx.id.toString();
+    const now = BigInt(Date.now());
+    const deliveries = this.transaction(() => core().outbox_deliveries(this.sql, now, source));
+    /** @type {Map<string, { through: number, call: string }[]>} */
+    const queues = new Map();
+    for (const { to, through, call } of JSON.parse(deliveries)) {
+      const queue = queues.get(to) ?? [];
+      queue.push({ through, call });
+      queues.set(to, queue);
+    }
+    const sent = await Promise.allSettled(
+      Array.from(queues, ([to, queue]) => this.deliver(to, queue)),
+    );
+    for (const result of sent) {
+      if (result.status === "rejected") {
+        throw result.reason;
+      }
+    }
+  }
+
+  /**
+   * @param {string} to `feed` or the name of a shard
+   * @param {{ through: number, call: string }[]} queue
+   */
+  async deliver(to, queue) {
+    const { FEED, LEDGER } = this.env;
+    const object = (to === "feed" ? FEED : LEDGER).getByName(to);
+    for (const { through, call } of queue) {
+      const { refused, unavailable } = JSON.parse(await object.call(call));
+      if (refused !== undefined || unavailable !== undefined) {
+        throw new Error(`${to} did not take a message: ${refused ?? unavailable}`);
+      }
+      this.transaction(() => core().outbox_delivered(this.sql, to, BigInt(through)));
+    }
+  }
+
+  /** Brings KV up to date. */
+  async publish() {
+    if (this.kind.publishes) {
+      this.publishing ??= this.publishAll().finally(() => (this.publishing = undefined));
+      await this.publishing;
+    }
+  }
+
+  /** One after the other, so that an older snapshot never follows a newer one. */
+  async publishAll() {
+    for (;;) {
+      const text = this.transaction(() => core().directory_publications(this.sql));
+      const publications = JSON.parse(text);
+      for (const { key, version, value } of publications) {
+        const pause = (this.written.get(key) ?? 0) + KV_PAUSE - Date.now();
+        if (pause > 0) {
+          await scheduler.wait(pause);
+        }
+        this.written.set(key, Date.now());
+        await (value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value));
+        this.transaction(() => core().directory_published(this.sql, key, BigInt(version)));
+      }
+      for (const [key, at] of this.written) {
+        if (at + KV_PAUSE < Date.now()) {
+          this.written.delete(key);
+        }
+      }
+      if (publications.length === 0) {
+        return;
+      }
+    }
+  }
+}
+
+/** @type {Kind} */
+const LEDGER = {
+  open: (sql) => core().ledger_open(sql),
+  apply: (sql, call) => taken(core().ledger_call(sql, BigInt(Date.now()), call)),
+  sweep: (sql) => core().ledger_sweep(sql, BigInt(Date.now())),
+  tells: true,
+  publishes: false,
+};
+
+/** @type {Kind} */
+const DIRECTORY = {
+  open: (sql, env) => core().directory_open(sql, Number.parseInt(env.LEDGER_SHARDS) || SHARDS),
+  apply: (sql, call) => taken(core().directory_call(sql, BigInt(Date.now()), call)),
+  sweep: () => false,
+  tells: true,
+  publishes: true,
+};
+
+/** @type {Kind} */
+const FEED = {
+  open: (sql) => core().feed_open(sql, crypto.randomUUID()),
+  apply: (sql, call) => ({ answer: core().feed_call(sql, call), owes: 0n, publishes: false }),
+  sweep: (sql) => core().feed_sweep(sql, BigInt(Date.now())),
+  tells: false,
+  publishes: false,
+};
+
+/**
+ * A class of objects that offers `call` and nothing else to who has its binding.
+ *
+ * @param {Kind} kind
+ */
+function objectOf(kind) {
+  return class extends DurableObject {
+    #store;
+
+    /**
+     * @param {DurableObjectState} ctx
+     * @param {any} env
+     */
+    constructor(ctx, env) {
+      super(ctx, env);
+      this.#store = new Store(kind, ctx, env);
+    }
+
+    /** @param {string} call */
+    call(call) {
+      return this.#store.call(call);
+    }
+
+    alarm() {
+      return this.#store.alarm();
+    }
+  };
+}
+
+/** A shard of the ledger: `shard-0` and up. */
+export class Ledger extends objectOf(LEDGER) {}
+
+/** The directory. There is one: `directory`. */
+export class Directory extends objectOf(DIRECTORY) {}
+
+/** The feed of revocations. There is one: `feed`. */
+export class Feed extends objectOf(FEED) {}
+
+/**
+ * Copies what Rust says, and gives Rust's own back.
+ *
+ * @param {Outcome & { free(): void }} outcome
+ * @returns {Outcome}
+ */
+function taken(outcome) {
+  const { answer, owes, publishes } = outcome;
+  outcome.free();
+  return { answer, owes, publishes };
+}
+
+/** @param {unknown} error */
+function report(error) {
+  console.error(JSON.stringify({ level: "error", event: "object", reason: String(error) }));
+}

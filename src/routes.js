@@ -1,0 +1,54 @@
+// @ts-check
+/**
+ * The one table of paths: method → the core's word for the endpoint. `cors` is for what a page of
+ * another origin may call; nothing there looks at a cookie.
+ *
+ * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
+ */
+
+/** @type {Record<string, Route>} */
+export const routes = {
+  "/.well-known/openid-configuration": { cors: true, methods: { GET: "openid_configuration" } },
+  "/.well-known/oauth-authorization-server": { cors: true, methods: { GET: "authorization_server" } },
+  "/.well-known/jwks.json": { cors: true, methods: { GET: "jwks" } },
+  "/.well-known/oauth-protected-resource": { cors: true, methods: { GET: "protected_resource" } },
+  "/.well-known/oauth-protected-resource/api/v1": { cors: true, methods: { GET: "protected_resource" } },
+  "/oauth/authorize": { methods: { GET: "authorize", POST: "authorize" } },
+  "/oauth/token": { cors: true, methods: { POST: "token" } },
+  "/oauth/introspect": { cors: true, methods: { POST: "introspect" } },
+  "/oauth/check_token": { cors: true, methods: { POST: "check_token" } },
+  "/oauth/revoke": { cors: true, methods: { POST: "revoke" } },
+  "/oauth/userinfo": { cors: true, methods: { GET: "userinfo", POST: "userinfo" } },
+  "/oauth/register": { cors: true, methods: { POST: "register" } },
+  "/login": { methods: { GET: "login", POST: "login" } },
+  "/consent": { methods: { GET: "consent", POST: "consent" } },
+  "/logout": { methods: { GET: "logout", POST: "logout" } },
+  "/api/v1/accounts/": { methods: { POST: "accounts" } },
+  "/api/v1/first-run": { methods: { POST: "first_run" } },
+  "/api/v1/keys/rotate": { methods: { POST: "rotate_keys" } },
+  "/health": { methods: { GET: "health" } },
+  "/ready": { methods: { GET: "ready" } },
+};
+
+/** Documents that RFC 8414 §3.1 and RFC 9728 §3.1 want before the issuer's path. */
+const WELL_KNOWN = "/.well-known/";
+
+/**
+ * The route of a path under an issuer whose own path is `base` (empty for most).
+ *
+ * @param {string} path
+ * @param {string} base
+ * @returns {Route | undefined}
+ */
+export function route(path, base) {
+  if (base !== "") {
+    if (path.startsWith(`${base}/`)) {
+      path = path.slice(base.length);
+    } else if (path.startsWith(WELL_KNOWN) && path.endsWith(base)) {
+      path = path.slice(0, -base.length);
+    } else {
+      return undefined;
+    }
+  }
+  return Object.hasOwn(routes, path) ? routes[path] : undefined;
+}

@@ -1,0 +1,157 @@
+//! The server: settings, keys and ports; an endpoint and a request in, a response out.
+
+use std::rc::Rc;
+
+use crate::api;
+use crate::config::Config;
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::jose::base64url;
+use crate::model::Moment;
+use crate::oauth;
+use crate::ports::{At, Ports, Unavailable};
+use crate::token::{Keyring, seal};
+
+/// Everything a request needs but the request.
+pub struct Server<P> {
+    /// Policy.
+    pub config: Config,
+    /// What seals and opens.
+    pub keyring: Rc<Keyring>,
+    /// The world.
+    pub ports: P,
+}
+
+/// Where a request goes. The routes in `shim.js` name them by [`Endpoint::parse`]'s words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is documented in its module")]
+pub enum Endpoint {
+    OpenidConfiguration,
+    AuthorizationServer,
+    Jwks,
+    ProtectedResource,
+    Authorize,
+    Token,
+    Introspect,
+    CheckToken,
+    Revoke,
+    Userinfo,
+    Register,
+    Login,
+    Consent,
+    Logout,
+    Accounts,
+    FirstRun,
+    RotateKeys,
+    Health,
+    Ready,
+}
+
+impl Endpoint {
+    /// Every endpoint with the word that `shim.js` uses for it.
+    pub const ALL: [(&'static str, Self); 19] = [
+        ("openid_configuration", Self::OpenidConfiguration),
+        ("authorization_server", Self::AuthorizationServer),
+        ("jwks", Self::Jwks),
+        ("protected_resource", Self::ProtectedResource),
+        ("authorize", Self::Authorize),
+        ("token", Self::Token),
+        ("introspect", Self::Introspect),
+        ("check_token", Self::CheckToken),
+        ("revoke", Self::Revoke),
+        ("userinfo", Self::Userinfo),
+        ("register", Self::Register),
+        ("login", Self::Login),
+        ("consent", Self::Consent),
+        ("logout", Self::Logout),
+        ("accounts", Self::Accounts),
+        ("first_run", Self::FirstRun),
+        ("rotate_keys", Self::RotateKeys),
+        ("health", Self::Health),
+        ("ready", Self::Ready),
+    ];
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|(known, _)| *known == word)
+            .map(|(_, endpoint)| endpoint)
+    }
+}
+
+impl Endpoint {
+    /// The word, for logs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::ALL
+            .into_iter()
+            .find(|(_, known)| *known == self)
+            .map_or("unknown", |(word, _)| word)
+    }
+}
+
+impl<P: Ports> Server<P> {
+    /// Answers a request. It never fails: every refusal is an answer of the endpoint's own kind.
+    pub async fn answer(&self, endpoint: Endpoint, request: &Request, at: &At) -> Response {
+        match endpoint {
+            Endpoint::OpenidConfiguration | Endpoint::AuthorizationServer => {
+                oauth::discovery::metadata(&self.config)
+            }
+            Endpoint::ProtectedResource => oauth::discovery::protected_resource(&self.config),
+            Endpoint::Jwks => oauth::discovery::jwks(self, at).await,
+            Endpoint::Authorize => oauth::authorize::answer(self, request, at).await,
+            Endpoint::Token => oauth::token::answer(self, request, at).await,
+            Endpoint::Introspect => oauth::introspect::answer(self, request, at).await,
+            Endpoint::CheckToken => oauth::check_token::answer(self, request, at).await,
+            Endpoint::Revoke => oauth::revoke::answer(self, request, at).await,
+            Endpoint::Userinfo => oauth::userinfo::answer(self, request, at).await,
+            Endpoint::Register => oauth::register::answer(self, request, at).await,
+            Endpoint::Login => oauth::login::answer(self, request, at).await,
+            Endpoint::Consent => oauth::consent::answer(self, request, at).await,
+            Endpoint::Logout => oauth::logout::answer(self, request, at).await,
+            Endpoint::Accounts => api::accounts::answer(self, request, at).await,
+            Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
+            Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
+            Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
+            Endpoint::Ready => self.ready(at).await,
+        }
+    }
+
+    /// A fresh random id for something sealed.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when there is no randomness.
+    pub fn fresh_id(&self) -> Result<[u8; seal::ID], Unavailable> {
+        let mut id = [0; seal::ID];
+        self.ports.fill(&mut id)?;
+        Ok(id)
+    }
+
+    /// A fresh random text of so many bytes, base64url.
+    ///
+    /// # Errors
+    /// As [`Server::fresh_id`].
+    pub fn fresh_text(&self, bytes: usize) -> Result<String, Unavailable> {
+        let mut buffer = vec![0; bytes];
+        self.ports.fill(&mut buffer)?;
+        Ok(base64url::encode(&buffer))
+    }
+
+    /// Whether signing keys can be read and the feed answers.
+    async fn ready(&self, at: &At) -> Response {
+        let ready = async {
+            self.ports.keys(at).await?;
+            self.ports.revocations(at).await?;
+            Ok::<(), Reason>(())
+        };
+        match ready.await {
+            Ok(()) => Response::json(200, r#"{"status":"ready"}"#.to_owned()),
+            Err(reason) => Response::refusal(reason),
+        }
+    }
+}
+
+/// Instants before this are a clock that does not run yet (2026-01-01).
+pub const EARLIEST: Moment = Moment(1_767_225_600_000);

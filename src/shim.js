@@ -1,0 +1,233 @@
+// @ts-check
+/**
+ * Routes, and nothing else: path and method to the core, its answer to the platform. What the core
+ * cannot say itself is said here: no such path, no such method, and that it is gone.
+ */
+import { WorkerEntrypoint } from "cloudflare:workers";
+import { enter } from "./core.js";
+import { route } from "./routes.js";
+
+export { Directory, Feed, Ledger } from "./objects.js";
+
+/** Bytes of a body that is read at all: the largest form or JSON that anything here expects. */
+const LARGEST_BODY = 64 * 1024;
+
+export default {
+  /**
+   * @param {Request} request
+   * @param {any} env
+   * @param {ExecutionContext} ctx
+   */
+  async fetch(request, env, ctx) {
+    const id = crypto.randomUUID();
+    try {
+      return await answer(request, env, ctx, id);
+    } catch (error) {
+      console.error(JSON.stringify({ level: "error", request_id: id, reason: String(error) }));
+      return json(500, { error: "server_error", error_description: "something failed on our side" }, id);
+    }
+  },
+};
+
+/**
+ * @param {Request} request
+ * @param {any} env
+ * @param {ExecutionContext} ctx
+ * @param {string} id
+ */
+async function answer(request, env, ctx, id) {
+  const { method, headers } = request;
+  const url = request.url;
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const question = url.indexOf("?", start);
+  const path = question < 0 ? url.slice(start) : url.slice(start, question);
+  const query = question < 0 ? "" : url.slice(question + 1);
+  const body = method === "GET" || method === "HEAD" ? "" : await read(request);
+  const found = route(path, base(env));
+  if (found === undefined) {
+    return json(404, { error: "not_found", error_description: "there is nothing at this path" }, id);
+  }
+  const asked = method === "HEAD" ? "GET" : method;
+  const endpoint = Object.hasOwn(found.methods, asked) ? found.methods[asked] : undefined;
+  if (endpoint === undefined) {
+    return otherMethod(found, method, id);
+  }
+  const answered = enter((core) =>
+    core.answer(
+      env,
+      endpoint,
+      new core.Incoming(
+        asked,
+        query,
+        body,
+        headers.get("authorization"),
+        headers.get("content-type"),
+        headers.get("cookie"),
+        headers.get("origin"),
+        headers.get("sec-fetch-site"),
+        // Only the platform sets this one; a local run has no address that could be trusted.
+        env.LOCAL ? null : headers.get("cf-connecting-ip"),
+      ),
+      Date.now(),
+      id,
+    ),
+  );
+  const said = answered instanceof Promise ? await answered : answered;
+  const response = new Response(method === "HEAD" || said.status === 204 ? null : said.body, {
+    status: said.status,
+    headers: pairs(said.headers),
+  });
+  const refresh = said.refresh;
+  said.free();
+  if (refresh) {
+    ctx.waitUntil(Promise.resolve(enter((core) => core.refresh(env, Date.now(), id))));
+  }
+  return response;
+}
+
+/**
+ * The body, or nothing when it is larger than anything expected. It is always read or cancelled:
+ * one that is left costs the connection.
+ *
+ * @param {Request} request
+ * @returns {Promise<string | undefined>}
+ */
+async function read(request) {
+  const { body, headers } = request;
+  if (body === null) {
+    return "";
+  }
+  const length = headers.get("content-length");
+  if (length !== null && Number(length) <= LARGEST_BODY) {
+    return request.text();
+  }
+  let size = 0;
+  const chunks = [];
+  const decoder = new TextDecoder();
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return chunks.join("") + decoder.decode();
+    }
+    size += value.byteLength;
+    if (size > LARGEST_BODY) {
+      await reader.cancel();
+      return undefined;
+    }
+    chunks.push(decoder.decode(value, { stream: true }));
+  }
+}
+
+/**
+ * A preflight, or 405.
+ *
+ * @param {import("./routes.js").Route} found
+ * @param {string} method
+ * @param {string} id
+ */
+function otherMethod(found, method, id) {
+  const methods = Object.keys(found.methods);
+  const allow = methods.includes("GET") ? ["HEAD", ...methods] : methods;
+  if (method === "OPTIONS" && found.cors) {
+    return new Response(null, {
+      status: 204,
+      headers: {
+        "access-control-allow-origin": "*",
+        "access-control-allow-methods": methods.join(", "),
+        "access-control-allow-headers": "authorization, content-type, dpop",
+        "access-control-max-age": "86400",
+        "x-request-id": id,
+      },
+    });
+  }
+  const response = json(405, { error: "invalid_request", error_description: "the method is not allowed here" }, id);
+  response.headers.set("allow", allow.join(", "));
+  return response;
+}
+
+/** @type {{ issuer?: string, base: string }} */
+const known = { base: "" };
+
+/**
+ * The path of the issuer; empty for most.
+ *
+ * @param {any} env
+ */
+function base(env) {
+  if (known.issuer !== env.ISSUER) {
+    known.issuer = env.ISSUER;
+    known.base = /^[a-z]+:\/\/[^/]+(\/.*)$/.exec(env.ISSUER ?? "")?.[1] ?? "";
+  }
+  return known.base;
+}
+
+/**
+ * @param {string} lines `name: value` lines
+ * @returns {[string, string][]}
+ */
+function pairs(lines) {
+  /** @type {[string, string][]} */
+  const headers = [];
+  for (let from = 0; from < lines.length; ) {
+    const colon = lines.indexOf(": ", from);
+    const end = lines.indexOf("\n", colon);
+    headers.push([lines.slice(from, colon), lines.slice(colon + 2, end)]);
+    from = end + 1;
+  }
+  return headers;
+}
+
+/**
+ * @param {number} status
+ * @param {Record<string, unknown>} body
+ * @param {string} id
+ */
+function json(status, body, id) {
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: {
+      "content-type": "application/json",
+      "cache-control": "no-store",
+      "x-content-type-options": "nosniff",
+      "x-request-id": id,
+    },
+  });
+}
+
+/**
+ * For Workers with a service binding. The binding's `props` say which client it is; without them
+ * every method refuses.
+ */
+export class Edgemint extends WorkerEntrypoint {
+  /** @param {string} token */
+  introspect(token) {
+    return this.#ask("introspect", { token });
+  }
+
+  /**
+   * @param {Request} request
+   * @param {{ scopes?: string[], satisfy?: "all" | "any" }} [required]
+   */
+  validate(request, { scopes = [], satisfy = "all" } = {}) {
+    const authorization = request.headers.get("authorization");
+    return this.#ask("validate", { authorization, scopes: scopes.join(" "), satisfy });
+  }
+
+  /** @param {string} token */
+  revoke(token) {
+    return this.#ask("revoke", { token });
+  }
+
+  /**
+   * @param {string} verb
+   * @param {unknown} question
+   */
+  async #ask(verb, question) {
+    const id = crypto.randomUUID();
+    const client = /** @type {any} */ (this.ctx).props?.client;
+    const asked = JSON.stringify(question);
+    const answer = await enter((core) => core.call(this.env, verb, client, asked, Date.now(), id));
+    return JSON.parse(answer);
+  }
+}
