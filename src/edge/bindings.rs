@@ -147,13 +147,12 @@ impl Bindings {
             Some(copy) => (copy.position().0.to_owned(), copy.position().1),
             None => (String::new(), 0),
         };
-        let since = FeedVerb::Since(Box::new(Since { feed, cursor }));
-        let answer = self
-            .call_feed(Call {
-                at: at.clone(),
-                verb: since,
-            })
-            .await?;
+        let verb = FeedVerb::Since(Box::new(Since { feed, cursor }));
+        let at_now = at.clone();
+        // Before the question is sent: an end that is told from here on makes the copy old again.
+        self.feed_is_behind.set(false);
+        let asked = self.call_feed(Call { at: at_now, verb }).await;
+        let answer = asked.inspect_err(|_| self.feed_is_behind.set(true))?;
         let FeedObjectAnswer::Since(answer) = answer else {
             return Err(Unavailable("the feed answered another verb"));
         };

@@ -59,7 +59,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
 }
 
 /// The directory publishes a subject. An older version never replaces a newer one; a raised
-/// generation, or an end of activity, is put into the feed.
+/// generation, which every end of activity brings, is put into the feed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PutSubject {
     /// The row.
@@ -226,8 +226,8 @@ pub struct RevokeToken {
     pub token: TokenId,
 }
 
-/// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came
-/// from.
+/// Opens a session after a sign-in, or renews the one the browser had. The page it came from is
+/// spent before, by [`SpendOnce`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenSession {
     /// The id, if a new one is opened.
