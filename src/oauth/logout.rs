@@ -99,7 +99,7 @@ async fn submit<P: Ports>(
         sealed,
         params.typed(field::CSRF)?,
     )?;
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     let Intent::Logout(departure) = pending.value().intent.clone() else {
         return Err(Reason::PageFromElsewhere);
     };
