@@ -56,6 +56,17 @@ pub enum Outage {
     Feed,
     /// KV.
     Kv,
+    /// Randomness.
+    Entropy,
+}
+
+/// How one operation fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It never arrives: nothing happens.
+    Unreached,
+    /// It takes effect, and its answer is lost.
+    AnswerLost,
 }
 
 /// Everything, in memory. Randomness is a seeded counter, so that a test repeats exactly.
@@ -72,6 +83,7 @@ pub struct Memory {
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
     outages: RefCell<Vec<Outage>>,
     operations: Cell<Operations>,
+    fault: Cell<Option<(u32, Fault)>>,
     seed: Cell<u64>,
 }
 
@@ -90,6 +102,7 @@ impl Default for Memory {
             prepared: RefCell::default(),
             outages: RefCell::default(),
             operations: Cell::default(),
+            fault: Cell::default(),
             seed: Cell::new(0),
         }
     }
@@ -116,9 +129,20 @@ impl Memory {
         self.outages.borrow_mut().push(outage);
     }
 
+    /// Makes the one operation fail that comes after so many others.
+    pub fn fail_after(&self, others: u32, fault: Fault) {
+        self.fault.set(Some((others, fault)));
+    }
+
+    /// Whether the operation that was to fail is still to come.
+    pub fn fault_is_ahead(&self) -> bool {
+        self.fault.get().is_some()
+    }
+
     /// Everything answers again.
     pub fn restore(&self) {
         self.outages.borrow_mut().clear();
+        self.fault.set(None);
     }
 
     fn count(&self, add: impl Fn(&mut Operations)) {
@@ -127,11 +151,26 @@ impl Memory {
         self.operations.set(operations);
     }
 
-    fn reach(&self, outage: Outage) -> Result<(), Unavailable> {
-        if self.outages.borrow().contains(&outage) {
-            return Err(Unavailable("switched off by a test"));
+    /// Reaches a dependency. What it answers goes through [`Reached::answer`].
+    fn reach(&self, dependency: Outage) -> Result<Reached, Unavailable> {
+        let away = Unavailable("switched off by a test");
+        if self.outages.borrow().contains(&dependency) {
+            return Err(away);
         }
-        Ok(())
+        match self.fault.get() {
+            Some((0, fault)) => {
+                self.fault.set(None);
+                match fault {
+                    Fault::Unreached => Err(away),
+                    Fault::AnswerLost => Ok(Reached { answers: false }),
+                }
+            }
+            Some((others, fault)) => {
+                self.fault.set(Some((others - 1, fault)));
+                Ok(Reached { answers: true })
+            }
+            None => Ok(Reached { answers: true }),
+        }
     }
 
     /// Sends an outbox to the feed. What cannot be sent stays and goes with the next; until then
@@ -145,14 +184,29 @@ impl Memory {
         if outbox.is_empty() {
             return Ok(());
         }
-        self.reach(Outage::Feed)?;
+        let reached = self.reach(Outage::Feed)?;
         let entries = std::mem::take(outbox);
         let verb = FeedVerb::Append(Box::new(Append { source, entries }));
         self.feed.borrow_mut().apply(Call {
             at: at.clone(),
             verb,
         });
-        Ok(())
+        reached.answer(())
+    }
+}
+
+/// An operation that took effect, and whose answer may still be lost.
+struct Reached {
+    answers: bool,
+}
+
+impl Reached {
+    fn answer<T>(self, answer: T) -> Result<T, Unavailable> {
+        if self.answers {
+            Ok(answer)
+        } else {
+            Err(Unavailable("its answer was lost by a test"))
+        }
     }
 }
 
@@ -163,13 +217,13 @@ impl Ledger for Memory {
         call: Call<LedgerVerb>,
     ) -> Result<LedgerAnswer, Unavailable> {
         self.count(|operations| operations.ledger += 1);
-        self.reach(Outage::Ledger)?;
+        let reached = self.reach(Outage::Ledger)?;
         let at = call.at.clone();
         let mut ledgers = self.ledgers.borrow_mut();
         let state = ledgers.entry(shard).or_default();
         let answer = state.apply(call);
         self.publish(format!("ledger-{}", shard.0), &mut state.outbox, &at)?;
-        Ok(answer)
+        reached.answer(answer)
     }
 }
 
@@ -179,7 +233,7 @@ impl Directory for Memory {
         call: Call<DirectoryVerb>,
     ) -> Result<DirectoryAnswer, Unavailable> {
         self.count(|operations| operations.directory += 1);
-        self.reach(Outage::Directory)?;
+        let reached = self.reach(Outage::Directory)?;
         let at = call.at.clone();
         let answer = self.directory.borrow_mut().apply(call);
         loop {
@@ -201,7 +255,7 @@ impl Directory for Memory {
         }
         let outbox = &mut self.directory.borrow_mut().outbox;
         self.publish("directory".to_owned(), outbox, &at)?;
-        Ok(answer)
+        reached.answer(answer)
     }
 }
 
@@ -227,8 +281,8 @@ impl Feed for Memory {
 
     async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable> {
         self.count(|operations| operations.feed += 1);
-        self.reach(Outage::Feed)?;
-        Ok(self.feed.borrow_mut().apply(call))
+        let reached = self.reach(Outage::Feed)?;
+        reached.answer(self.feed.borrow_mut().apply(call))
     }
 }
 
@@ -287,9 +341,9 @@ impl Sessions for Memory {
 impl Codes for Memory {
     async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable> {
         self.count(|operations| operations.kv_puts += 1);
-        self.reach(Outage::Kv)?;
+        let reached = self.reach(Outage::Kv)?;
         self.codes.borrow_mut().push(record.clone());
-        Ok(())
+        reached.answer(())
     }
 }
 
@@ -372,6 +426,7 @@ impl Verifier for Memory {
 
 impl Entropy for Memory {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        let reached = self.reach(Outage::Entropy)?;
         let seed = self.seed.get();
         self.seed.set(seed + 1);
         let mut block = 0_u64;
@@ -384,6 +439,6 @@ impl Entropy for Memory {
                 .for_each(|(to, from)| *to = *from);
             block += 1;
         }
-        Ok(())
+        reached.answer(())
     }
 }
