@@ -14,7 +14,7 @@ use crate::ports::directory::HasAccounts;
 use crate::ports::ledger::{Once, Session, SpendOnce};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AuthorizationRequest, Intent, Pending, Unsealed};
+use crate::token::{AuthorizationRequest, Departure, Intent, Pending, Unsealed};
 
 const PARAMETERS: [&str; 4] = [
     field::REQUEST,
@@ -77,11 +77,14 @@ async fn show_account<P: Ports>(
         return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
     }
     if let Some(session) = session::current(server, request, at).await? {
+        let intent = Intent::Logout(Departure::default());
+        let sealed = page::seal(server, browser, intent, at).await?;
         let account = Account {
             username: session.subject.username.as_str(),
             applications: &[],
             action: &server.config.path("/logout"),
-            csrf: "",
+            request: sealed.expose(),
+            csrf: &page::csrf(server, browser, sealed.expose())?,
         };
         let page = page::html(200, pages::account(&account), None);
         return Ok(browser.remember(server, page));

@@ -13,7 +13,9 @@ pub struct Account<'a> {
     pub applications: &'a [Application<'a>],
     /// Where the sign-out form posts to.
     pub action: &'a str,
-    /// The CSRF value of this browser.
+    /// The sealed request to sign out.
+    pub request: &'a str,
+    /// The CSRF value of this browser for that request.
     pub csrf: &'a str,
 }
 
@@ -46,7 +48,7 @@ pub fn account(account: &Account<'_>) -> String {
                 }
             }
             form method="post" action=(account.action) {
-                (hidden(None, account.csrf))
+                (hidden(Some(account.request), account.csrf))
                 div class="answers" {
                     button class="primary" type="submit" { "Sign out" }
                     a class="button" href="/" { "To the front page" }
@@ -66,10 +68,12 @@ mod tests {
             username: "ada",
             applications: &[],
             action: "/logout",
+            request: "emr_sealed",
             csrf: "c5rf",
         });
         assert!(html.contains(">ada<"));
         assert!(html.contains(r#"<form method="post" action="/logout">"#));
+        assert!(html.contains(r#"name="request" value="emr_sealed""#));
         assert!(html.contains(r#"name="csrf" value="c5rf""#));
         assert!(html.contains("No application"));
     }
@@ -84,6 +88,7 @@ mod tests {
             username: "ada",
             applications: &applications,
             action: "/logout",
+            request: "emr_sealed",
             csrf: "c5rf",
         });
         assert!(html.contains(">Ledger<") && html.contains(">openid books:read<"));
