@@ -16,7 +16,7 @@ export const workerOptions = theirs?.workerOptions ?? options;
 
 /**
  * @param {{ port?: number, persist?: string | false, bindings?: Record<string, string>, assets?: boolean,
- *   workers?: any[], log?: (line: string) => void }} [wanted]
+ *   script?: string, workers?: any[], log?: (line: string) => void }} [wanted]
  */
 async function start(wanted = {}) {
   const port = wanted.port || (await freePort());
@@ -50,14 +50,14 @@ async function start(wanted = {}) {
 
 /**
  * @param {Record<string, string>} bindings
- * @param {{ assets?: boolean }} [wanted]
+ * @param {{ assets?: boolean, script?: string }} [wanted] `script`: another entry than the shim, which exports what it does
  */
-function options(bindings, { assets = true } = {}) {
+function options(bindings, { assets = true, script = "src/shim.js" } = {}) {
   return {
     name: "edgemint",
     rootPath: root,
     modulesRoot: root,
-    scriptPath: join(root, "src/shim.js"),
+    scriptPath: join(root, script),
     modules: true,
     modulesRules: [
       { type: "ESModule", include: ["**/*.js"] },
