@@ -98,6 +98,7 @@ impl Response {
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("cache-control", "no-store".to_owned()),
+                ("x-content-type-options", "nosniff".to_owned()),
             ],
             body,
             reason: None,

@@ -62,18 +62,13 @@ const actions = {
       show("Who am I", answer, answer.status === 200 ? "The token alone was enough; no cookie was sent." : whyRefused(answer));
     }),
 
-  api: () =>
-    during("api", async () => {
-      const answer = await ask({ method: "GET", path: "/api/v1/user-info", bearer: tokens().access });
-      const meant = "This token was not minted for the management API, so the API refuses it. That is how it should be.";
-      show("Management API", answer, answer.status === 401 || answer.status === 403 ? meant : "The management API takes this token.");
-    }),
-
   introspect: () =>
     during("introspect", async () => {
       const answer = await ask(oidc.introspectionRequest(await metadata(), tokens().access));
-      if (answer.status === 200 && answer.body?.active === false) state.revoked = true;
-      show("Introspect", answer, answer.body?.active ? "Checked from memory, without asking any storage." : "The server holds this token for dead.");
+      // The token is also what we ask with, so a dead one is refused before it is looked up.
+      if (answer.status === 401 || answer.body?.active === false) state.revoked = true;
+      const dead = state.revoked ? "The server holds this token for dead." : whyRefused(answer);
+      show("Introspect", answer, answer.body?.active ? "Checked from memory, without asking any storage." : dead);
     }),
 
   revokeAccess: () =>

@@ -179,12 +179,13 @@ export function userinfoRequest(metadata, bearer) {
 }
 
 /**
+ * A public client has no secret to ask with, so it asks with the token itself (RFC 7662 §2.1).
  * @param {Metadata} metadata
  * @param {string} token
  * @returns {Request}
  */
 export function introspectionRequest(metadata, token) {
-  return post(metadata.introspection_endpoint, { token });
+  return { method: "POST", path: pathOf(metadata.introspection_endpoint), form: { token }, bearer: token };
 }
 
 /**
@@ -215,8 +216,8 @@ export function logoutUrl(metadata, idToken) {
  * @returns {number | undefined}
  */
 export function revocationBound(metadata) {
-  const name = Object.keys(metadata).find((key) => key.includes("revocation_max_age"));
-  return name === undefined ? undefined : Number(metadata[name]);
+  const bound = metadata.edgemint_revocation_max_age_ms;
+  return bound === undefined ? undefined : bound / 1000;
 }
 
 /**

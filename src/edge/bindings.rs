@@ -18,10 +18,10 @@ use crate::jose::{
 };
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
 use crate::ports::directory::{
-    AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
+    self, AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Session};
+use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Session};
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
     Unavailable,
@@ -90,6 +90,8 @@ pub(super) struct Bindings {
     keyring: Rc<Keyring>,
     revocation_max_age: u64,
     feed: RefCell<Option<Rc<Revocations>>>,
+    /// Whether this isolate was told of an end that its copy may not have.
+    feed_is_behind: Cell<bool>,
     refreshing_since: Cell<Option<Moment>>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
@@ -104,6 +106,7 @@ impl Bindings {
             keyring,
             revocation_max_age: config.revocation_max_age,
             feed: RefCell::new(None),
+            feed_is_behind: Cell::new(false),
             refreshing_since: Cell::new(None),
             clients: Copies::new(),
             sessions: Copies::new(),
@@ -216,8 +219,12 @@ impl Ledger for Bindings {
         shard: Shard,
         call: Call<LedgerVerb>,
     ) -> Result<LedgerAnswer, Unavailable> {
-        self.call("LEDGER", &format!("shard-{}", shard.0), &call)
-            .await
+        let name = format!("shard-{}", shard.0);
+        let answer = self.call("LEDGER", &name, &call).await?;
+        if ledger::tells_an_end(&answer) {
+            self.feed_is_behind.set(true);
+        }
+        Ok(answer)
     }
 }
 
@@ -226,7 +233,12 @@ impl Directory for Bindings {
         &self,
         call: Call<DirectoryVerb>,
     ) -> Result<DirectoryAnswer, Unavailable> {
-        self.call("DIRECTORY", "directory", &call).await
+        let changes = directory::changes_what_is_published(&call.verb);
+        let answer = self.call("DIRECTORY", "directory", &call).await?;
+        if changes {
+            self.feed_is_behind.set(true);
+        }
+        Ok(answer)
     }
 }
 
@@ -234,7 +246,11 @@ impl Feed for Bindings {
     async fn revocations(&self, at: &At) -> Result<Rc<Revocations>, Unavailable> {
         let copy = self.feed.borrow().clone();
         match copy {
-            Some(copy) if copy.age(at.now) < self.revocation_max_age => Ok(copy),
+            Some(copy)
+                if copy.age(at.now) < self.revocation_max_age && !self.feed_is_behind.get() =>
+            {
+                Ok(copy)
+            }
             _ => self.ask_feed(at).await,
         }
     }

@@ -11,11 +11,18 @@ use crate::ports::directory::{
 use crate::ports::{At, Call};
 use crate::token::Revocation;
 
+#[derive(Debug)]
+struct AccountRow {
+    account: Account,
+    created_by: RequestId,
+    changed_by: Option<RequestId>,
+}
+
 /// The state of the directory, and what it has to publish.
 #[derive(Debug, Default)]
 pub struct DirectoryState {
     shards: u16,
-    accounts: BTreeMap<Username, (Account, RequestId)>,
+    accounts: BTreeMap<Username, AccountRow>,
     clients: BTreeMap<ClientId, (Client, RequestId)>,
     keys: KeySet,
     /// Subjects whose shard has not taken the newest row yet.
@@ -45,10 +52,10 @@ impl DirectoryState {
             DirectoryVerb::FindAccount(verb) => DirectoryAnswer::FindAccount(
                 self.accounts
                     .get(&verb.username)
-                    .map(|(account, _)| account.clone()),
+                    .map(|row| row.account.clone()),
             ),
             DirectoryVerb::ChangeAccount(verb) => {
-                DirectoryAnswer::ChangeAccount(self.change_account(*verb))
+                DirectoryAnswer::ChangeAccount(self.change_account(*verb, &at))
             }
             DirectoryVerb::HasAccounts(_) => {
                 DirectoryAnswer::HasAccounts(!self.accounts.is_empty())
@@ -78,9 +85,9 @@ impl DirectoryState {
     }
 
     fn create_account(&mut self, verb: CreateAccount, at: &At) -> AccountCreated {
-        if let Some((account, by)) = self.accounts.get(&verb.username) {
-            return if *by == at.request {
-                AccountCreated::Created(Box::new(account.facts.clone()))
+        if let Some(row) = self.accounts.get(&verb.username) {
+            return if row.created_by == at.request {
+                AccountCreated::Created(Box::new(row.account.facts.clone()))
             } else if verb.first_only {
                 AccountCreated::NotFirst
             } else {
@@ -106,17 +113,26 @@ impl DirectoryState {
             facts: facts.clone(),
             password_hash: verb.password_hash,
         };
-        self.accounts
-            .insert(verb.username, (account, at.request.clone()));
+        let row = AccountRow {
+            account,
+            created_by: at.request.clone(),
+            changed_by: None,
+        };
+        self.accounts.insert(verb.username, row);
         self.subjects_out.push(facts.clone());
         AccountCreated::Created(Box::new(facts))
     }
 
-    fn change_account(&mut self, verb: ChangeAccount) -> Option<SubjectFacts> {
-        let (account, _) = self
+    fn change_account(&mut self, verb: ChangeAccount, at: &At) -> Option<SubjectFacts> {
+        let row = self
             .accounts
             .values_mut()
-            .find(|(account, _)| account.facts.subject == verb.subject)?;
+            .find(|row| row.account.facts.subject == verb.subject)?;
+        let account = &mut row.account;
+        if row.changed_by.as_ref() == Some(&at.request) {
+            return Some(account.facts.clone());
+        }
+        row.changed_by = Some(at.request.clone());
         let facts = &mut account.facts;
         let ends = verb.password_hash.is_some() || (verb.active == Some(false) && facts.active);
         facts.generation += u64::from(ends);

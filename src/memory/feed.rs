@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Moment, UnixTime};
+use crate::model::{Moment, RequestId, UnixTime};
 use crate::ports::Call;
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, KEPT};
 use crate::token::{FeedAnswer, Revocation};
@@ -12,6 +12,7 @@ use crate::token::{FeedAnswer, Revocation};
 pub struct FeedState {
     id: String,
     epoch: u32,
+    raised_by: Option<RequestId>,
     head: u64,
     low: u64,
     entries: BTreeMap<u64, (Revocation, UnixTime)>,
@@ -25,6 +26,7 @@ impl FeedState {
         Self {
             id: id.to_owned(),
             epoch: 1,
+            raised_by: None,
             head: 0,
             low: 0,
             entries: BTreeMap::new(),
@@ -38,7 +40,10 @@ impl FeedState {
             FeedVerb::Append(verb) => FeedObjectAnswer::Append(self.append(*verb, call.at.now)),
             FeedVerb::Since(verb) => FeedObjectAnswer::Since(self.since(&verb.feed, verb.cursor)),
             FeedVerb::RaiseEpoch(_) => {
-                self.epoch += 1;
+                if self.raised_by.as_ref() != Some(&call.at.request) {
+                    self.epoch += 1;
+                    self.raised_by = Some(call.at.request);
+                }
                 FeedObjectAnswer::RaiseEpoch(self.epoch)
             }
         }

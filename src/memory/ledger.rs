@@ -41,6 +41,8 @@ struct GrantRow {
     advanced_at: UnixTime,
     advanced_by: Option<RequestId>,
     retries: u32,
+    retried_by: Option<RequestId>,
+    killed_by: Option<RequestId>,
 }
 
 #[derive(Debug, Clone)]
@@ -49,10 +51,11 @@ struct Spending {
     expires_at: UnixTime,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Failures {
     count: u32,
     window_ends: UnixTime,
+    by: Option<RequestId>,
 }
 
 /// The state of one shard.
@@ -73,7 +76,10 @@ impl LedgerState {
     pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
         let at = call.at;
         match call.verb {
-            LedgerVerb::PutSubject(verb) => LedgerAnswer::PutSubject(self.put_subject(verb.facts)),
+            LedgerVerb::PutSubject(verb) => {
+                self.put_subject(verb.facts);
+                LedgerAnswer::PutSubject(())
+            }
             LedgerVerb::SpendCode(verb) => LedgerAnswer::SpendCode(self.spend_code(*verb, &at)),
             LedgerVerb::AdvanceFamily(verb) => {
                 LedgerAnswer::AdvanceFamily(self.advance_family(&verb, &at))
@@ -93,7 +99,8 @@ impl LedgerState {
                 LedgerAnswer::ReadSession(self.session(&verb.session, at.now.unix()))
             }
             LedgerVerb::EndSession(verb) => {
-                LedgerAnswer::EndSession(self.end_session(&verb.session))
+                self.end_session(&verb.session);
+                LedgerAnswer::EndSession(())
             }
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
@@ -110,14 +117,15 @@ impl LedgerState {
                 LedgerAnswer::RememberConsent(())
             }
             LedgerVerb::WithdrawConsent(verb) => {
-                LedgerAnswer::WithdrawConsent(self.withdraw_consent(verb.subject, verb.client))
+                self.withdraw_consent(verb.subject, verb.client);
+                LedgerAnswer::WithdrawConsent(())
             }
             LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
             LedgerVerb::ReadFailures(verb) => {
                 LedgerAnswer::ReadFailures(self.refused_until(&verb, at.now.unix()))
             }
             LedgerVerb::RecordFailure(verb) => {
-                LedgerAnswer::RecordFailure(self.record_failure(*verb, at.now.unix()))
+                LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
         }
     }
@@ -153,14 +161,13 @@ impl LedgerState {
     }
 
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
-        if let Some(row) = self.grants.get_mut(&verb.grant) {
-            if row.opened_by != at.request {
-                if !row.dead {
-                    row.dead = true;
-                    self.publish(Revocation::Grant(verb.grant));
-                }
-                return Spent::Again;
+        let known = self.grants.get_mut(&verb.grant);
+        if let Some(row) = known.filter(|row| row.opened_by != at.request) {
+            if !row.dead {
+                row.dead = true;
+                self.publish(Revocation::Grant(verb.grant));
             }
+            return Spent::Again;
         }
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
@@ -185,6 +192,8 @@ impl LedgerState {
             advanced_at: now,
             advanced_by: None,
             retries: 0,
+            retried_by: None,
+            killed_by: None,
         });
         Spent::First(Box::new(facts))
     }
@@ -194,6 +203,9 @@ impl LedgerState {
         let Some(row) = self.grants.get(&verb.grant) else {
             return Advanced::Ended;
         };
+        if row.killed_by.as_ref() == Some(&at.request) {
+            return Advanced::Reused;
+        }
         let bound = !row.offline;
         let live = row.refreshable
             && !row.dead
@@ -223,22 +235,27 @@ impl LedgerState {
         };
         let retry = verb.generation < row.generation;
         if retry {
-            let repeated = row.advanced_by.as_ref() == Some(&at.request);
+            let repeated = [&row.advanced_by, &row.retried_by]
+                .into_iter()
+                .any(|by| by.as_ref() == Some(&at.request));
             let previous = verb.generation + 1 == row.generation;
             let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
             if !previous || !(repeated || in_time) {
                 row.dead = true;
+                row.killed_by = Some(at.request.clone());
                 self.publish(Revocation::Grant(verb.grant.clone()));
                 return Advanced::Reused;
             }
             if !repeated {
                 row.retries += 1;
+                row.retried_by = Some(at.request.clone());
             }
         } else {
             row.generation += 1;
             row.advanced_at = now;
             row.advanced_by = Some(at.request.clone());
             row.retries = 0;
+            row.retried_by = None;
         }
         Advanced::To(Box::new(Standing {
             generation: row.generation,
@@ -390,16 +407,24 @@ impl LedgerState {
             .map(|row| row.window_ends)
     }
 
-    fn record_failure(&mut self, verb: RecordFailure, now: UnixTime) -> Option<UnixTime> {
+    fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {
+        let now = at.now.unix();
         let fresh = Failures {
             count: 0,
             window_ends: now + verb.limit.window,
+            by: None,
         };
-        let row = self.failures.entry(verb.key.clone()).or_insert(fresh);
+        let row = self
+            .failures
+            .entry(verb.key.clone())
+            .or_insert_with(|| fresh.clone());
         if row.window_ends <= now {
             *row = fresh;
         }
-        row.count += 1;
+        if row.by.as_ref() != Some(&at.request) {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
         self.refused_until(
             &ReadFailures {
                 key: verb.key,

@@ -29,6 +29,22 @@ verbs! {
     AddKeys => KeySet,
 }
 
+/// Whether a verb may put something into the feed.
+#[must_use]
+pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
+    match verb {
+        DirectoryVerb::ChangeAccount(_)
+        | DirectoryVerb::ReplaceClient(_)
+        | DirectoryVerb::AddKeys(_) => true,
+        DirectoryVerb::CreateAccount(_)
+        | DirectoryVerb::FindAccount(_)
+        | DirectoryVerb::HasAccounts(_)
+        | DirectoryVerb::CreateClient(_)
+        | DirectoryVerb::FindClient(_)
+        | DirectoryVerb::ReadKeys(_) => false,
+    }
+}
+
 /// A person with a password.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Account {

@@ -30,6 +30,32 @@ verbs! {
     RecordFailure => Option<UnixTime>,
 }
 
+/// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
+/// of the feed may lack it.
+#[must_use]
+pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
+    match answer {
+        LedgerAnswer::PutSubject(())
+        | LedgerAnswer::RevokeGrant(_)
+        | LedgerAnswer::RevokeToken(())
+        | LedgerAnswer::OpenSession(_)
+        | LedgerAnswer::EndSession(())
+        | LedgerAnswer::WithdrawConsent(()) => true,
+        LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
+        LedgerAnswer::AdvanceFamily(advanced) => {
+            matches!(advanced, Advanced::Reused | Advanced::Ended)
+        }
+        LedgerAnswer::ReadGrant(_)
+        | LedgerAnswer::ReadSession(_)
+        | LedgerAnswer::ReadSubject(_)
+        | LedgerAnswer::ReadConsent(_)
+        | LedgerAnswer::RememberConsent(())
+        | LedgerAnswer::SpendOnce(_)
+        | LedgerAnswer::ReadFailures(_)
+        | LedgerAnswer::RecordFailure(_) => false,
+    }
+}
+
 /// The directory publishes a subject. An older version never replaces a newer one; a raised
 /// generation, or an end of activity, is put into the feed.
 #[derive(Debug, Clone, Serialize, Deserialize)]

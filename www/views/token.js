@@ -27,7 +27,7 @@ export function token(actions) {
     h(
       "div",
       { class: "actions" },
-      group("Use it", button("userinfo", "Who am I?"), button("api", "Try the management API")),
+      group("Use it", button("userinfo", "Who am I?")),
       group("Check it", button("introspect", "Introspect")),
       group("Renew it", button("refresh", "Refresh", "primary")),
       group("End it", button("revokeAccess", "Revoke token", "danger"), button("revokeGrant", "Revoke grant", "danger")),

@@ -43,7 +43,7 @@ pub(super) fn apply(
             .advance_family(&verb, &at)
             .map(LedgerAnswer::AdvanceFamily),
         LedgerVerb::RevokeGrant(verb) => shard.revoke_grant(&verb).map(LedgerAnswer::RevokeGrant),
-        LedgerVerb::ReadGrant(verb) => shard.read_grant(&verb, now).map(LedgerAnswer::ReadGrant),
+        LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
         LedgerVerb::RevokeToken(verb) => shard
             .revoke(&[Revocation::Token(verb.token)])
             .map(LedgerAnswer::RevokeToken),
@@ -73,39 +73,6 @@ pub(super) fn apply(
         LedgerVerb::RecordFailure(verb) => shard
             .record_failure(&verb, &at)
             .map(LedgerAnswer::RecordFailure),
-    }
-}
-
-/// A grant, and its subject if that is active and still of the same generation.
-const GRANT: &str = "
-    SELECT g.client, g.session, g.offline, g.refreshable, g.terms, g.expires_at, g.dead,
-        g.killed_by, g.generation, g.advanced_at, g.advanced_by, g.retries, g.retried_by, u.facts
-    FROM grants AS g LEFT JOIN subjects AS u ON u.subject = g.subject
-        AND u.active = 1 AND u.generation = g.subject_generation
-    WHERE g.grant_id = ?";
-
-/// Whether the answer acknowledges an end, and so must wait until the feed has heard of it. That
-/// the end was decided earlier, by another call, makes no difference.
-pub(super) fn settles(answer: &LedgerAnswer) -> bool {
-    match answer {
-        LedgerAnswer::PutSubject(())
-        | LedgerAnswer::RevokeGrant(_)
-        | LedgerAnswer::RevokeToken(())
-        | LedgerAnswer::OpenSession(_)
-        | LedgerAnswer::EndSession(())
-        | LedgerAnswer::WithdrawConsent(()) => true,
-        LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
-        LedgerAnswer::AdvanceFamily(advanced) => {
-            matches!(advanced, Advanced::Reused | Advanced::Ended)
-        }
-        LedgerAnswer::ReadSession(_)
-        | LedgerAnswer::ReadGrant(_)
-        | LedgerAnswer::ReadSubject(_)
-        | LedgerAnswer::ReadConsent(_)
-        | LedgerAnswer::RememberConsent(())
-        | LedgerAnswer::SpendOnce(_)
-        | LedgerAnswer::ReadFailures(_)
-        | LedgerAnswer::RecordFailure(_) => false,
     }
 }
 
@@ -273,10 +240,21 @@ impl Shard<'_> {
         }
     }
 
+    fn grant(&self, grant: &GrantId) -> Result<Option<GrantRow>, Fault> {
+        self.sql.row(
+            "SELECT g.client, g.session, g.offline, g.refreshable, g.terms, g.expires_at, g.dead,
+                g.killed_by, g.generation, g.advanced_at, g.advanced_by, g.retries, g.retried_by,
+                u.facts
+             FROM grants AS g LEFT JOIN subjects AS u ON u.subject = g.subject
+                AND u.active = 1 AND u.generation = g.subject_generation
+             WHERE g.grant_id = ?",
+            (grant,),
+        )
+    }
+
     fn advance_family(&self, verb: &AdvanceFamily, at: &At) -> Result<Advanced, Fault> {
         let now = at.now.unix();
-        let row: Option<GrantRow> = self.sql.row(GRANT, (&verb.grant,))?;
-        let Some(row) = row else {
+        let Some(row) = self.grant(&verb.grant)? else {
             return Ok(Advanced::Ended);
         };
         if row.killed_by.as_ref() == Some(&at.request) {
@@ -343,27 +321,6 @@ impl Shard<'_> {
         })))
     }
 
-    fn read_grant(&self, verb: &ReadGrant, now: UnixTime) -> Result<Option<GrantFacts>, Fault> {
-        let row: Option<GrantRow> = self.sql.row(GRANT, (&verb.grant,))?;
-        let Some(row) = row else { return Ok(None) };
-        let expires_at = row.expires_at.min(row.advanced_at + verb.idle);
-        let ended = row.dead.0
-            || expires_at <= now
-            || (!row.offline.0 && self.session(&row.session, now)?.is_none());
-        let Some(facts) = row.facts.filter(|_| !ended) else {
-            return Ok(None);
-        };
-        Ok(Some(GrantFacts {
-            grant: verb.grant.clone(),
-            subject: facts.0,
-            client: row.client,
-            granted: row.terms.0.scope,
-            refresh_generation: row.refreshable.0.then_some(row.generation),
-            refreshed_at: row.advanced_at,
-            expires_at,
-        }))
-    }
-
     fn revoke_grant(&self, verb: &RevokeGrant) -> Result<Revoked, Fault> {
         let known: Option<serde_json::Value> = self.sql.row(
             "SELECT 1 FROM grants WHERE grant_id = ? AND client = ?",
@@ -374,6 +331,24 @@ impl Shard<'_> {
         }
         self.kill(&verb.grant, None)?;
         Ok(Revoked::Done)
+    }
+
+    fn read_grant(&self, verb: Box<ReadGrant>, now: UnixTime) -> Result<Option<GrantFacts>, Fault> {
+        let Some(row) = self.grant(&verb.grant)? else {
+            return Ok(None);
+        };
+        let expires_at = row.expires_at.min(row.advanced_at + verb.idle);
+        let session_ended = !row.offline.0 && self.session(&row.session, now)?.is_none();
+        let live = !row.dead.0 && !session_ended && now < expires_at;
+        Ok(row.facts.filter(|_| live).map(|facts| GrantFacts {
+            grant: verb.grant,
+            subject: facts.0,
+            client: row.client,
+            granted: row.terms.0.scope,
+            refresh_generation: row.refreshable.0.then_some(row.generation),
+            refreshed_at: row.advanced_at,
+            expires_at,
+        }))
     }
 
     fn open_session(&self, verb: OpenSession, at: &At) -> Result<Opened, Fault> {

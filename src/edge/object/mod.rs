@@ -1,6 +1,11 @@
 //! The Durable Objects: what the JavaScript classes of `src/objects.js` call, synchronously and
 //! inside one `transactionSync`. A fault is thrown, so that the transaction rolls back.
 
+#![allow(
+    unreachable_pub,
+    reason = "wasm-bindgen exports only what is `pub`, wherever it is"
+)]
+
 mod directory;
 mod feed;
 mod ledger;
@@ -14,6 +19,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::model::{Moment, Seconds, UnixTime};
+use crate::ports::ledger::tells_an_end;
 use crate::ports::{Call, Unavailable};
 use sql::{Fault, Sql};
 
@@ -57,7 +63,7 @@ pub fn ledger_open(sql: &Sql) -> Result<(), JsValue> {
 #[wasm_bindgen]
 pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
     let answer = ledger::apply(sql, Moment(now), read_call(call)?)?;
-    Ok(outcome(sql, &answer, ledger::settles(&answer), false)?)
+    Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
 }
 
 /// Forgets what has expired; answers whether there is more.
