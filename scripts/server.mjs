@@ -18,7 +18,7 @@ const HOST = "127.0.0.1";
  * @property {number} [port] 0, the default, takes a free one
  * @property {string | false} [persist] the folder that KV and the Durable Objects live in; false, the default, forgets
  * @property {Record<string, string>} [bindings] what the worker gets besides the defaults, or instead of them
- * @property {number} [shards] how many ledgers: the binding `EDGEMINT_LEDGER_SHARDS`
+ * @property {number} [shards] how many ledgers: the binding `LEDGER_SHARDS`
  * @property {boolean} [assets] false leaves out `www` and the router before it, which halves local throughput
  * @property {import("miniflare").WorkerOptions[]} [workers] more workers; they reach ours by the name `edgemint`
  * @property {import("miniflare").WorkerOptions["outboundService"]} [outboundService] who answers the worker's `fetch`
@@ -47,7 +47,7 @@ export async function startServer(options = {}) {
     LOCAL: "1",
     LOCAL_RUN_SECRET: randomBytes(32).toString("base64url"),
     ROOT_SECRETS: randomBytes(32).toString("base64url"),
-    ...(options.shards ? { EDGEMINT_LEDGER_SHARDS: String(options.shards) } : {}),
+    ...(options.shards ? { LEDGER_SHARDS: String(options.shards) } : {}),
     ...options.bindings,
   };
   const write = options.log ?? ((line) => process.stdout.write(`${line}\n`));
