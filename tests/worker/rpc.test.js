@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { root } from "./server.js";
+import { root } from "../../scripts/lib/steps.mjs";
 import { ask, browser, code, exchange, read, register, serveReady } from "./support.js";
 
 const RESOURCE = "https://resource.example/";

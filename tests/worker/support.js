@@ -4,16 +4,10 @@
  * without JavaScript, and the requests that a client makes.
  */
 import { createHash } from "node:crypto";
-import { startServer } from "./server.js";
+import { startServer } from "../../scripts/server.mjs";
 
 /**
- * @typedef {object} Server
- * @property {string} url
- * @property {any} mf
- * @property {Record<string, string>} bindings
- * @property {() => Promise<void>} stop
- * @property {() => Promise<void>} kill
- * @property {string[]} lines what the worker wrote
+ * @typedef {import("../../scripts/server.mjs").Server & { lines: string[] }} Server `lines`: what the worker wrote
  *
  * @typedef {Record<string, any> & { client_id: string, client_secret?: string, redirect_uris: string[] }} Client
  *
@@ -30,7 +24,7 @@ export const VERIFIER = "verifier-canary-dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFO
 /**
  * A server that asks the feed at every request, logs nothing and has no assets, unless said otherwise.
  *
- * @param {{ bindings?: Record<string, string>, [option: string]: any }} [options]
+ * @param {import("../../scripts/server.mjs").ServerOptions} [options]
  * @returns {Promise<Server>}
  */
 export async function serve({ bindings = {}, ...options } = {}) {
