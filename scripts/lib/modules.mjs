@@ -8,7 +8,7 @@ import { attempt, Refusal, root, run, step } from "./steps.mjs";
 
 const STAMPS = join(root, ".cache/built.json");
 // Beside the Rust, but not compiled with it.
-const JAVASCRIPT = ["src/shim.js", "src/browser/package"].map((path) => join(root, path));
+const JAVASCRIPT = /^src\/([^/]+\.js|browser\/package)$/;
 // Never --all-features: an older workerd refuses the import encoding that then gets used.
 const WASM_FEATURES = [
   "bulk-memory",
@@ -117,7 +117,7 @@ function files(path) {
   if (!found?.isDirectory()) return found ? [path] : [];
   return readdirSync(path, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .filter((entry) => !JAVASCRIPT.includes(join(path, entry.name)))
+    .filter((entry) => !JAVASCRIPT.test(relative(root, join(path, entry.name))))
     .flatMap((entry) => (entry.isDirectory() ? files(join(path, entry.name)) : [join(path, entry.name)]));
 }
 

@@ -56,6 +56,17 @@ pub enum Outage {
     Feed,
     /// KV.
     Kv,
+    /// Randomness.
+    Entropy,
+}
+
+/// How one operation fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It never arrives: nothing happens.
+    Unreached,
+    /// It takes effect, and its answer is lost.
+    AnswerLost,
 }
 
 /// Everything, in memory. Randomness is a seeded counter, so that a test repeats exactly.
@@ -72,6 +83,7 @@ pub struct Memory {
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
     outages: RefCell<Vec<Outage>>,
     operations: Cell<Operations>,
+    fault: Cell<Option<(u32, Fault)>>,
     seed: Cell<u64>,
 }
 
@@ -90,6 +102,7 @@ impl Default for Memory {
             prepared: RefCell::default(),
             outages: RefCell::default(),
             operations: Cell::default(),
+            fault: Cell::default(),
             seed: Cell::new(0),
         }
     }
@@ -111,14 +124,36 @@ impl Memory {
         self.codes.borrow().clone()
     }
 
+    /// Everything that is stored anywhere, printed: to look for what must not be in it.
+    pub fn everything_stored(&self) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            self.ledgers.borrow(),
+            self.directory.borrow(),
+            self.feed.borrow(),
+            self.codes.borrow()
+        )
+    }
+
     /// Makes a dependency fail until [`Memory::restore`].
     pub fn fail(&self, outage: Outage) {
         self.outages.borrow_mut().push(outage);
     }
 
+    /// Makes the one operation fail that comes after so many others.
+    pub fn fail_after(&self, others: u32, fault: Fault) {
+        self.fault.set(Some((others, fault)));
+    }
+
+    /// Whether the operation that was to fail is still to come.
+    pub fn fault_is_ahead(&self) -> bool {
+        self.fault.get().is_some()
+    }
+
     /// Everything answers again.
     pub fn restore(&self) {
         self.outages.borrow_mut().clear();
+        self.fault.set(None);
     }
 
     fn count(&self, add: impl Fn(&mut Operations)) {
@@ -127,11 +162,26 @@ impl Memory {
         self.operations.set(operations);
     }
 
-    fn reach(&self, outage: Outage) -> Result<(), Unavailable> {
-        if self.outages.borrow().contains(&outage) {
-            return Err(Unavailable("switched off by a test"));
+    /// Reaches a dependency. What it answers goes through [`Reached::answer`].
+    fn reach(&self, dependency: Outage) -> Result<Reached, Unavailable> {
+        let away = Unavailable("switched off by a test");
+        if self.outages.borrow().contains(&dependency) {
+            return Err(away);
         }
-        Ok(())
+        match self.fault.get() {
+            Some((0, fault)) => {
+                self.fault.set(None);
+                match fault {
+                    Fault::Unreached => Err(away),
+                    Fault::AnswerLost => Ok(Reached { answers: false }),
+                }
+            }
+            Some((others, fault)) => {
+                self.fault.set(Some((others - 1, fault)));
+                Ok(Reached { answers: true })
+            }
+            None => Ok(Reached { answers: true }),
+        }
     }
 
     fn publish(&self, source: String, entries: Vec<(u64, Revocation)>, at: &At) {
@@ -146,6 +196,21 @@ impl Memory {
     }
 }
 
+/// An operation that took effect, and whose answer may still be lost.
+struct Reached {
+    answers: bool,
+}
+
+impl Reached {
+    fn answer<T>(self, answer: T) -> Result<T, Unavailable> {
+        if self.answers {
+            Ok(answer)
+        } else {
+            Err(Unavailable("its answer was lost by a test"))
+        }
+    }
+}
+
 impl Ledger for Memory {
     async fn call_ledger(
         &self,
@@ -153,7 +218,7 @@ impl Ledger for Memory {
         call: Call<LedgerVerb>,
     ) -> Result<LedgerAnswer, Unavailable> {
         self.count(|operations| operations.ledger += 1);
-        self.reach(Outage::Ledger)?;
+        let reached = self.reach(Outage::Ledger)?;
         let at = call.at.clone();
         let (answer, entries) = {
             let mut ledgers = self.ledgers.borrow_mut();
@@ -161,7 +226,7 @@ impl Ledger for Memory {
             (state.apply(call), state.take_outbox())
         };
         self.publish(format!("ledger-{}", shard.0), entries, &at);
-        Ok(answer)
+        reached.answer(answer)
     }
 }
 
@@ -171,7 +236,7 @@ impl Directory for Memory {
         call: Call<DirectoryVerb>,
     ) -> Result<DirectoryAnswer, Unavailable> {
         self.count(|operations| operations.directory += 1);
-        self.reach(Outage::Directory)?;
+        let reached = self.reach(Outage::Directory)?;
         let at = call.at.clone();
         let (answer, subjects, entries) = {
             let mut state = self.directory.borrow_mut();
@@ -192,7 +257,7 @@ impl Directory for Memory {
             .await?;
         }
         self.publish("directory".to_owned(), entries, &at);
-        Ok(answer)
+        reached.answer(answer)
     }
 }
 
@@ -218,17 +283,20 @@ impl Feed for Memory {
 
     async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable> {
         self.count(|operations| operations.feed += 1);
-        self.reach(Outage::Feed)?;
-        Ok(self.feed.borrow_mut().apply(call))
+        let reached = self.reach(Outage::Feed)?;
+        reached.answer(self.feed.borrow_mut().apply(call))
     }
 }
 
 impl Clients for Memory {
     async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable> {
-        let newest = self.copy.borrow().client_version(id);
-        let copy = self.clients.borrow().get(id).cloned();
-        if let Some(copy) = copy.filter(|copy| copy.version >= newest) {
-            return Ok(Some(copy));
+        // Without the feed nothing tells an old copy from a new one; then only the directory does.
+        if let Ok(feed) = self.revocations(at).await {
+            let newest = feed.client_version(id);
+            let copy = self.clients.borrow().get(id).cloned();
+            if let Some(copy) = copy.filter(|copy| copy.version >= newest) {
+                return Ok(Some(copy));
+            }
         }
         let found = self
             .directory(at, FindClient { id: id.clone() })
@@ -250,16 +318,15 @@ impl Sessions for Memory {
         at: &At,
     ) -> Result<Option<Rc<Session>>, Unavailable> {
         let key = (handle.session.to_string(), handle.generation);
-        let ended = self
-            .copy
-            .borrow()
-            .ends_session(&handle.session, handle.generation);
-        let cached = self.sessions.borrow().get(&key).cloned();
-        if ended {
+        let feed = self.revocations(at).await?;
+        if feed.ends_session(&handle.session, handle.generation) {
             return Ok(None);
         }
-        if let Some(session) = cached {
-            return Ok(Some(session));
+        let cached = self.sessions.borrow().get(&key).cloned();
+        let cached = cached
+            .filter(|kept| !feed.ends_subject(&kept.subject.subject, kept.subject.generation));
+        if cached.is_some() {
+            return Ok(cached);
         }
         let read = ReadSession {
             session: handle.session.clone(),
@@ -278,9 +345,9 @@ impl Sessions for Memory {
 impl Codes for Memory {
     async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable> {
         self.count(|operations| operations.kv_puts += 1);
-        self.reach(Outage::Kv)?;
+        let reached = self.reach(Outage::Kv)?;
         self.codes.borrow_mut().push(record.clone());
-        Ok(())
+        reached.answer(())
     }
 }
 
@@ -361,6 +428,7 @@ impl Verifier for Memory {
 
 impl Entropy for Memory {
     fn fill(&self, buffer: &mut [u8]) -> Result<(), Unavailable> {
+        let reached = self.reach(Outage::Entropy)?;
         let seed = self.seed.get();
         self.seed.set(seed + 1);
         let mut block = 0_u64;
@@ -373,6 +441,6 @@ impl Entropy for Memory {
                 .for_each(|(to, from)| *to = *from);
             block += 1;
         }
-        Ok(())
+        reached.answer(())
     }
 }

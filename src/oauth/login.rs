@@ -9,9 +9,9 @@ use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
 use crate::model::{Secret, Shard};
-use crate::pages::{self, Account, Login, LoginMessage, field};
+use crate::pages::{self, Account, Application, Login, LoginMessage, field};
 use crate::ports::directory::HasAccounts;
-use crate::ports::ledger::{Once, Session, SpendOnce};
+use crate::ports::ledger::{ListConsents, Once, Session, SpendOnce};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{AuthorizationRequest, Departure, Intent, Pending, Unsealed};
@@ -77,17 +77,7 @@ async fn show_account<P: Ports>(
         return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
     }
     if let Some(session) = session::current(server, request, at).await? {
-        let intent = Intent::Logout(Departure::default());
-        let sealed = page::seal(server, browser, intent, at).await?;
-        let account = Account {
-            username: session.subject.username.as_str(),
-            applications: &[],
-            action: &server.config.path("/logout"),
-            request: sealed.expose(),
-            csrf: &page::csrf(server, browser, sealed.expose())?,
-        };
-        let page = page::html(200, pages::account(&account), None);
-        return Ok(browser.remember(server, page));
+        return account(server, browser, &session, at).await;
     }
     let sealed = page::seal(server, browser, Intent::Login, at).await?;
     let pending = page::unseal(server, browser, sealed.expose(), at)?;
@@ -98,6 +88,47 @@ async fn show_account<P: Ports>(
         message: None,
     };
     form.show(server, browser, 200, at).await
+}
+
+/// Who is signed in, and which applications have a lasting permission.
+async fn account<P: Ports>(
+    server: &Server<P>,
+    browser: &Browser,
+    session: &Session,
+    at: &At,
+) -> Result<Response, Reason> {
+    let subject = session.subject.subject.clone();
+    let list = ListConsents {
+        subject: subject.clone(),
+    };
+    let given = server.ports.ledger(session.subject.shard, at, list).await?;
+    let mut applications = Vec::new();
+    for consent in given {
+        let client = server.ports.client(&consent.client, at).await?;
+        let name = client.map_or(consent.client.to_string(), |client| client.name.clone());
+        applications.push((consent.client, name, consent.scope.to_string()));
+    }
+    let lines: Vec<Application<'_>> = applications
+        .iter()
+        .map(|(id, name, scope)| Application {
+            id: id.as_str(),
+            name,
+            scope,
+        })
+        .collect();
+    let leave = page::seal(server, browser, Intent::Logout(Departure::default()), at).await?;
+    let own = page::seal(server, browser, Intent::Account(subject), at).await?;
+    let page = pages::account(&Account {
+        username: session.subject.username.as_str(),
+        applications: &lines,
+        action: &server.config.path("/logout"),
+        request: leave.expose(),
+        csrf: &page::csrf(server, browser, leave.expose())?,
+        withdraw_action: &server.config.path("/consent"),
+        withdraw_request: own.expose(),
+        withdraw_csrf: &page::csrf(server, browser, own.expose())?,
+    });
+    Ok(browser.remember(server, page::html(200, page, None)))
 }
 
 struct Form<'a> {
@@ -118,7 +149,9 @@ impl Form<'_> {
         let authorization = match &self.pending.intent {
             Intent::Authorize(authorization) => Some(authorization),
             Intent::Login => None,
-            Intent::Consent(..) | Intent::Logout(_) => return Err(Reason::PageFromElsewhere),
+            Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => {
+                return Err(Reason::PageFromElsewhere);
+            }
         };
         let client = match authorization {
             Some(authorization) => Some(authorize::registered(server, authorization, at).await?),
@@ -193,7 +226,7 @@ async fn submit<P: Ports>(
         Intent::Authorize(authorization) => {
             signed_in(server, request, *authorization, session, at).await
         }
-        Intent::Login | Intent::Consent(..) | Intent::Logout(_) => {
+        Intent::Login | Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => {
             Response::see_other(server.config.url("/login"))
         }
     };

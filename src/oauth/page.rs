@@ -243,7 +243,12 @@ pub fn refusal(reason: Reason, at: &At) -> Response {
         problem: problem(&reason),
         request_id: at.request.as_str(),
     };
-    let mut response = html(reason.status(), pages::error(&page), None);
+    // A page has no challenge for a browser to answer, and 401 needs one (RFC 9110 §15.5.2).
+    let status = match reason.status() {
+        401 => 400,
+        status => status,
+    };
+    let mut response = html(status, pages::error(&page), None);
     if let Some(seconds) = seconds {
         response = response.with("retry-after", seconds.to_string());
     }
