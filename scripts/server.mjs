@@ -19,6 +19,7 @@ const HOST = "127.0.0.1";
  * @property {string | false} [persist] the folder that KV and the Durable Objects live in; false, the default, forgets
  * @property {Record<string, string>} [bindings] what the worker gets besides the defaults, or instead of them
  * @property {number} [shards] how many ledgers: the binding `LEDGER_SHARDS`
+ * @property {string} [script] another entry than `wrangler.toml`'s, which has to export all that one does
  * @property {boolean} [assets] false leaves out `www` and the router before it, which halves local throughput
  * @property {import("miniflare").WorkerOptions[]} [workers] more workers; they reach ours by the name `edgemint`
  * @property {import("miniflare").WorkerOptions["outboundService"]} [outboundService] who answers the worker's `fetch`
@@ -108,13 +109,13 @@ export async function firstRun(server, administrator) {
  * `wrangler.toml` in the local runtime's words.
  *
  * @param {Record<string, string>} bindings
- * @param {Pick<ServerOptions, "assets" | "outboundService">} options
+ * @param {Pick<ServerOptions, "script" | "assets" | "outboundService">} options
  * @returns {import("miniflare").WorkerOptions}
  */
-export function workerOptions(bindings, { assets = true, outboundService } = {}) {
+export function workerOptions(bindings, { script: entry, assets = true, outboundService } = {}) {
   const config = wranglerConfig();
   const sqlite = config.migrations.flatMap((migration) => migration.new_sqlite_classes ?? []);
-  const script = join(root, config.main);
+  const script = join(root, entry ?? config.main);
   for (const path of [script, join(root, "build/edge/edgemint_bg.wasm")]) {
     if (!existsSync(path)) throw new Refusal(`${path.slice(root.length)} is missing: run \`npm run build\``);
   }
