@@ -288,9 +288,12 @@ impl Feed for Memory {
 
 impl Clients for Memory {
     async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable> {
-        let newest = self.copy.borrow().client_version(id);
+        // Without the feed nothing tells an old copy from a new one; then only the directory does.
+        let newest = self.revocations(at).await.ok();
+        let newest = newest.map(|feed| feed.client_version(id));
         let copy = self.clients.borrow().get(id).cloned();
-        if let Some(copy) = copy.filter(|copy| copy.version >= newest) {
+        let current = copy.filter(|copy| newest.is_some_and(|newest| copy.version >= newest));
+        if let Some(copy) = current {
             return Ok(Some(copy));
         }
         let found = self
