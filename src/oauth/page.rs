@@ -257,7 +257,12 @@ pub fn refusal(reason: Reason, at: &At) -> Response {
         problem: problem(&reason),
         request_id: at.request.as_str(),
     };
-    let mut response = html(reason.status(), pages::error(&page), None);
+    // 401 asks for an Authorization header (RFC 9110 §15.5.2), which no page takes.
+    let status = match reason.status() {
+        401 => 400,
+        other => other,
+    };
+    let mut response = html(status, pages::error(&page), None);
     if let Some(seconds) = seconds {
         response = response.with("retry-after", seconds.to_string());
     }
