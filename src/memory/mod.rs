@@ -124,6 +124,17 @@ impl Memory {
         self.codes.borrow().clone()
     }
 
+    /// Everything that is stored anywhere, printed: to look for what must not be in it.
+    pub fn everything_stored(&self) -> String {
+        format!(
+            "{:?} {:?} {:?} {:?}",
+            self.ledgers.borrow(),
+            self.directory.borrow(),
+            self.feed.borrow(),
+            self.codes.borrow()
+        )
+    }
+
     /// Makes a dependency fail until [`Memory::restore`].
     pub fn fail(&self, outage: Outage) {
         self.outages.borrow_mut().push(outage);
@@ -289,12 +300,12 @@ impl Feed for Memory {
 impl Clients for Memory {
     async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable> {
         // Without the feed nothing tells an old copy from a new one; then only the directory does.
-        let newest = self.revocations(at).await.ok();
-        let newest = newest.map(|feed| feed.client_version(id));
-        let copy = self.clients.borrow().get(id).cloned();
-        let current = copy.filter(|copy| newest.is_some_and(|newest| copy.version >= newest));
-        if let Some(copy) = current {
-            return Ok(Some(copy));
+        if let Ok(feed) = self.revocations(at).await {
+            let newest = feed.client_version(id);
+            let copy = self.clients.borrow().get(id).cloned();
+            if let Some(copy) = copy.filter(|copy| copy.version >= newest) {
+                return Ok(Some(copy));
+            }
         }
         let found = self
             .directory(at, FindClient { id: id.clone() })
@@ -316,16 +327,15 @@ impl Sessions for Memory {
         at: &At,
     ) -> Result<Option<Rc<Session>>, Unavailable> {
         let key = (handle.session.to_string(), handle.generation);
-        let ended = self
-            .copy
-            .borrow()
-            .ends_session(&handle.session, handle.generation);
-        let cached = self.sessions.borrow().get(&key).cloned();
-        if ended {
+        let feed = self.revocations(at).await?;
+        if feed.ends_session(&handle.session, handle.generation) {
             return Ok(None);
         }
-        if let Some(session) = cached {
-            return Ok(Some(session));
+        let cached = self.sessions.borrow().get(&key).cloned();
+        let cached = cached
+            .filter(|kept| !feed.ends_subject(&kept.subject.subject, kept.subject.generation));
+        if cached.is_some() {
+            return Ok(cached);
         }
         let read = ReadSession {
             session: handle.session.clone(),

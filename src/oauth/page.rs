@@ -257,10 +257,10 @@ pub fn refusal(reason: Reason, at: &At) -> Response {
         problem: problem(&reason),
         request_id: at.request.as_str(),
     };
-    // 401 asks for an Authorization header (RFC 9110 §15.5.2), which no page takes.
+    // A page has no challenge for a browser to answer, and 401 needs one (RFC 9110 §15.5.2).
     let status = match reason.status() {
         401 => 400,
-        other => other,
+        status => status,
     };
     let mut response = html(status, pages::error(&page), None);
     if let Some(seconds) = seconds {

@@ -218,6 +218,19 @@ impl Fixture {
         assert_eq!(created, Ok(ClientCreated::Created));
     }
 
+    /// Registers a client by its metadata, as the administrator.
+    pub(crate) fn register(&self, metadata: &serde_json::Value) -> Response {
+        let request = Request {
+            method: "POST".to_owned(),
+            body: metadata.to_string(),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(format!("Bearer {BOOTSTRAP}")),
+            address: Some(ADDRESS.to_owned()),
+            ..Request::default()
+        };
+        self.send(Endpoint::Register, &request)
+    }
+
     /// Changes a client as an administrator would.
     pub(crate) fn change_client(&self, id: &str, change: impl FnOnce(&mut Client)) {
         let find = FindClient {
