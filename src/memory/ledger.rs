@@ -67,7 +67,8 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
-    outbox: Vec<(u64, Revocation)>,
+    /// What the feed has not been sent yet.
+    pub outbox: Vec<(u64, Revocation)>,
     last_sent: u64,
 }
 
@@ -131,11 +132,6 @@ impl LedgerState {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
         }
-    }
-
-    /// What the feed has not been sent yet.
-    pub fn take_outbox(&mut self) -> Vec<(u64, Revocation)> {
-        std::mem::take(&mut self.outbox)
     }
 
     fn publish(&mut self, entry: Revocation) {

@@ -35,7 +35,9 @@ async fn show<P: Ports>(
     let params = Params::parse(&request.query, &PARAMETERS);
     let browser = Browser::of(server, request)?;
     let sealed = params.required(field::REQUEST)?;
-    let pending = page::unseal(server, &browser, sealed, at)?.into_value();
+    let pending = page::unseal(server, &browser, sealed, at)
+        .await?
+        .into_value();
     let Intent::Consent(authorization, asked) = pending.intent else {
         return Err(Reason::PageFromElsewhere);
     };
@@ -102,7 +104,7 @@ async fn submit<P: Ports>(
         field::WITHDRAW => return withdraw(server, request, &browser, &params, at).await,
         _ => return Err(Reason::MalformedParameter(field::DECISION)),
     };
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     let Intent::Consent(authorization, asked) = pending.value().intent.clone() else {
         return Err(Reason::PageFromElsewhere);
     };
@@ -147,7 +149,8 @@ async fn withdraw<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     let sealed = params.required(field::REQUEST)?;
-    let Intent::Account(owner) = page::unseal(server, browser, sealed, at)?
+    let Intent::Account(owner) = page::unseal(server, browser, sealed, at)
+        .await?
         .into_value()
         .intent
     else {

@@ -49,7 +49,7 @@ async fn show<P: Ports>(
     let Some(sealed) = params.optional(field::REQUEST)? else {
         return show_account(server, request, &browser, at).await;
     };
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     if !server.ports.directory(at, HasAccounts {}).await? {
         return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
     }
@@ -80,7 +80,7 @@ async fn show_account<P: Ports>(
         return account(server, browser, &session, at).await;
     }
     let sealed = page::seal(server, browser, Intent::Login, at).await?;
-    let pending = page::unseal(server, browser, sealed.expose(), at)?;
+    let pending = page::unseal(server, browser, sealed.expose(), at).await?;
     let form = Form {
         sealed: sealed.expose(),
         pending: pending.value(),
@@ -189,7 +189,7 @@ async fn submit<P: Ports>(
         sealed,
         params.typed(field::CSRF)?,
     )?;
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     let username = params.typed(field::USERNAME)?;
     let secret = Secret::new(params.typed(field::PASSWORD)?);
     let address = request.address.as_deref();

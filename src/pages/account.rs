@@ -2,7 +2,7 @@
 
 use maud::html;
 
-use super::field;
+use super::{field, neutralise};
 use super::layout::{hidden, host, name, page};
 
 /// What the landing page shows.
@@ -57,7 +57,7 @@ pub fn account(account: &Account<'_>) -> String {
                                 input type="hidden" name=(field::CLIENT) value=(application.id);
                                 button type="submit" name=(field::DECISION)
                                     value=(field::WITHDRAW)
-                                    aria-label={ "Remove access of " (name(application.name)) } {
+                                    aria-label={ "Remove access of " (neutralise(application.name)) } {
                                     "Remove access"
                                 }
                             }

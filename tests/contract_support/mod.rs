@@ -71,7 +71,7 @@ impl World {
         let now = call.at.now;
         let state = self.shards.entry(shard.to_owned()).or_default();
         let answer = json!(state.apply(call));
-        let entries = state.take_outbox();
+        let entries = std::mem::take(&mut state.outbox);
         self.tell(shard, entries, now);
         answer
     }
