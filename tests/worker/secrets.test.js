@@ -77,6 +77,7 @@ test("OPS-1, AC-8: after a full run no secret is in a log, in KV or in a Durable
   await api(server, "/api/v1/keys/rotate", {});
   await server.stop();
 
+  for (const line of server.lines) assert.match(JSON.parse(line).request_id, /^[0-9a-f-]{36}$/, line);
   const sinks = files(persist).map((path) => ({ name: path, bytes: readFileSync(path) }));
   assert.ok(sinks.some(({ name }) => name.endsWith(".sqlite")) && sinks.some(({ name }) => name.includes("blobs")), "nothing was stored");
   assert.ok(server.lines.length > 40, "nothing was logged");

@@ -66,7 +66,7 @@ export async function serveReady(options) {
 export async function read(response) {
   const text = await response.text();
   const json = response.headers.get("content-type")?.includes("json");
-  return { status: response.status, headers: response.headers, text, body: json ? JSON.parse(text) : undefined };
+  return { status: response.status, headers: response.headers, text, body: json && text !== "" ? JSON.parse(text) : undefined };
 }
 
 /**
