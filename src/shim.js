@@ -42,7 +42,15 @@ async function answer(request, env, ctx, id) {
   const question = url.indexOf("?", start);
   const path = question < 0 ? url.slice(start) : url.slice(start, question);
   const query = question < 0 ? "" : url.slice(question + 1);
-  const body = method === "GET" || method === "HEAD" ? "" : await read(request);
+  /** @type {string | undefined} */
+  let body = "";
+  if (method !== "GET" && method !== "HEAD") {
+    try {
+      body = await read(request);
+    } catch {
+      return json(400, { error: "invalid_request", error_description: "the body did not arrive whole" }, id);
+    }
+  }
   const found = route(path, base(env));
   if (found === undefined) {
     return json(404, { error: "not_found", error_description: "there is nothing at this path" }, id);

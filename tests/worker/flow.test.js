@@ -276,12 +276,29 @@ describe("the whole path", () => {
     assert.equal(signedIn.status, 303);
     const account = await visitor.go(/** @type {string} */ (signedIn.headers.get("location")));
     assert.match(account.text, /signed in as/);
-    const form = formOf(account.text);
+    const form = formOf(account.text, "/logout");
     assert.ok(form);
     const left = await visitor.go(form.action, { form: form.hidden });
     assert.equal(left.status, 200);
     assert.equal(visitor.cookies.has("edgemint-session"), false);
     assert.ok(formOf((await visitor.go("/login")).text)?.hidden.request);
+  });
+
+  test("the account page takes back what was agreed to, and the grants that rest on it end", async () => {
+    const client = await register(server, { implicit_consent: false, client_name: "Trusted for a day" });
+    const visitor = browser(server);
+    const { body } = await exchange(server, client, await code(server, visitor, client));
+    const account = await visitor.go("/login");
+    assert.match(account.text, /Trusted for a day/);
+    const form = formOf(account.text.slice(account.text.indexOf("Trusted for a day")), "/consent");
+    assert.ok(form);
+    assert.equal(form.hidden.client, client.client_id);
+    const taken = await visitor.go(form.action, { form: { ...form.hidden, decision: "withdraw" } });
+    assert.equal(taken.status, 303);
+    assert.doesNotMatch((await visitor.go("/login")).text, /Trusted for a day/);
+    assert.equal((await ask(server, "/oauth/introspect", client, { token: body.access_token })).body.active, false);
+    assert.equal((await refresh(server, client, body.refresh_token)).body.error, "invalid_grant");
+    assert.deepEqual((await visitor.walk(authorizeUrl(server, client))).pages, ["/consent"]);
   });
 
   test("a form without its own value, from another browser or from another site does nothing", async () => {

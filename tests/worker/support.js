@@ -66,7 +66,7 @@ export async function serveReady(options) {
 export async function read(response) {
   const text = await response.text();
   const json = response.headers.get("content-type")?.includes("json");
-  return { status: response.status, headers: response.headers, text, body: json ? JSON.parse(text) : undefined };
+  return { status: response.status, headers: response.headers, text, body: json && text !== "" ? JSON.parse(text) : undefined };
 }
 
 /**
@@ -171,14 +171,16 @@ export function browser(server) {
 }
 
 /**
- * The first form of a page: where it posts to, and what it posts unseen.
+ * The first form of a page, or the first one that posts to `action`: where that is, and what it posts unseen.
  *
  * @param {string} html
+ * @param {string} [action]
  * @returns {{ action: string, hidden: Record<string, string> } | undefined}
  */
-export function formOf(html) {
-  const form = /<form[^>]*\baction="([^"]*)"[^>]*>([^]*?)<\/form>/.exec(html);
-  if (form === null) return undefined;
+export function formOf(html, action) {
+  const forms = Array.from(html.matchAll(/<form[^>]*\baction="([^"]*)"[^>]*>([^]*?)<\/form>/g));
+  const form = forms.find(([, target]) => action === undefined || plain(target) === action);
+  if (form === undefined) return undefined;
   const hidden = Array.from(form[2].matchAll(/<input[^>]*type="hidden"[^>]*>/g), ([input]) => [
     plain(/name="([^"]*)"/.exec(input)?.[1] ?? ""),
     plain(/value="([^"]*)"/.exec(input)?.[1] ?? ""),
