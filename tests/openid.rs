@@ -302,12 +302,13 @@ fn op_7_userinfo_wants_openid_by_get_and_by_post() {
 fn op_8_only_claims_that_a_scope_names_are_told() {
     let fixture = Fixture::new();
     let profile = ["given_name", "name", "preferred_username", "updated_at"];
-    for (scope, claims) in [
-        ("openid", &[] as &[&str]),
+    let cases: [(&str, &[&str]); 4] = [
+        ("openid", &[]),
         ("openid read", &[]),
         ("openid email", &[]), // nobody has told us a mail address
         ("openid profile", &profile),
-    ] {
+    ];
+    for (scope, claims) in cases {
         let tokens = tokens_with(&fixture, &authorization("web").with("scope", scope));
         let told = names(&fixture.userinfo(&tokens.access).json());
         let expected: Vec<&str> = claims.iter().copied().chain(["sub"]).collect();

@@ -511,5 +511,5 @@ fn a_deployment_without_people_says_so_instead_of_a_form() {
         support::block_on(empty.answer(Endpoint::Login, &get(&Form::default()), &fixture.at()));
     assert_eq!(answer.status, 503);
     assert!(!answer.body.contains("<form"));
-    assert!(answer.body.contains("create-administrator"));
+    assert!(answer.body.contains("BOOTSTRAP_TOKEN"));
 }

@@ -625,8 +625,12 @@ fn se_8_many_names_from_one_address_are_throttled_together() {
         request.address = Some(address.to_owned());
         browser.send(Endpoint::Login, request).status
     };
-    for number in 0..100 {
-        assert_eq!(attempt(&format!("name-{number}"), "198.51.100.7"), 403);
+    for number in 0..10 {
+        let name = format!("name-{number}");
+        fixture.create_account(&name, "read");
+        for _ in 0..10 {
+            assert_eq!(attempt(&name, "198.51.100.7"), 403);
+        }
     }
     assert_eq!(attempt("one-more", "198.51.100.7"), 429);
     assert_eq!(attempt("one-more", "198.51.100.8"), 403);

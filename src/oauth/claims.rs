@@ -43,11 +43,9 @@ pub fn about(subject: &SubjectFacts, scope: &Scope) -> Map<String, Value> {
             }
         }
     }
-    if scope.contains("email") {
-        if let Some(email) = &profile.email {
-            claims.insert("email".to_owned(), json!(email));
-            claims.insert("email_verified".to_owned(), json!(false));
-        }
+    if let Some(email) = profile.email.as_ref().filter(|_| scope.contains("email")) {
+        claims.insert("email".to_owned(), json!(email));
+        claims.insert("email_verified".to_owned(), json!(false));
     }
     claims
 }

@@ -64,11 +64,9 @@ pub fn metadata(config: &Config) -> Response {
         "authorization_response_iss_parameter_supported": true,
         "edgemint_revocation_max_age_ms": config.revocation_max_age,
     });
-    if config.danger_open_registration {
-        if let Value::Object(members) = &mut document {
-            let endpoint = config.url("/oauth/register");
-            members.insert("registration_endpoint".to_owned(), Value::String(endpoint));
-        }
+    if let (true, Value::Object(members)) = (config.danger_open_registration, &mut document) {
+        let endpoint = config.url("/oauth/register");
+        members.insert("registration_endpoint".to_owned(), Value::String(endpoint));
     }
     Response::document(document.to_string(), METADATA_CACHE).for_any_origin()
 }

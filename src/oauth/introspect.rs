@@ -31,7 +31,7 @@ pub enum Caller {
     /// A client that authenticated as one.
     Client(AuthenticatedClient),
     /// Somebody with a token: may ask about tokens of the same client and the same subject.
-    Bearer(LiveToken),
+    Bearer(Box<LiveToken>),
 }
 
 impl Caller {
@@ -46,9 +46,8 @@ impl Caller {
         at: &At,
     ) -> Result<Self, Reason> {
         if !matches!(bearer::presented(request), Err(Reason::NoToken)) {
-            return Ok(Self::Bearer(
-                bearer::authenticate(server, request, at).await?,
-            ));
+            let live = bearer::authenticate(server, request, at).await?;
+            return Ok(Self::Bearer(Box::new(live)));
         }
         let client = client_authentication::authenticate(server, request, params, at).await?;
         if client.client().is_public() {

@@ -101,10 +101,7 @@ async fn validate<P: Ports>(
     let resource = caller.client();
     let own = resource.id.as_str() == token.audience
         || resource.default_audience() == token.audience
-        || resource
-            .serves
-            .iter()
-            .any(|served| *served == token.audience);
+        || resource.serves.contains(&token.audience);
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }

@@ -455,7 +455,7 @@ mod tests {
         let opened: Unsealed<Note> = keyring.unseal(&sealed(&keyring)).unwrap();
         assert_eq!(opened.value(), &note("https://api.example"));
         assert_eq!(opened.epoch(), 7);
-        assert_eq!(opened.id().as_str(), base64url::encode(&[9; ID]));
+        assert_eq!(opened.id().as_str(), base64url::encode([9; ID]));
     }
 
     #[test]
