@@ -25,6 +25,9 @@ pub struct Config {
     /// How old a copy of the feed may be, in milliseconds. 5 s: the polls of an isolate stay under
     /// one a second whatever its traffic, and a revocation is seen before a person has told anybody.
     pub revocation_max_age: u64,
+    /// For how many milliseconds beyond that a copy still serves while the feed is away. 0: what
+    /// was revoked meanwhile would be taken for good.
+    pub danger_accept_unchecked_revocation: u64,
     /// How long access tokens live unless the client says otherwise: RFC 9700 asks for short, seed
     /// 000 for an hour.
     pub access_token_lifetime: Seconds,
@@ -73,6 +76,7 @@ impl Config {
             local_run: None,
             danger_open_registration: false,
             revocation_max_age: 5_000,
+            danger_accept_unchecked_revocation: 0,
             access_token_lifetime: Seconds(3600),
         })
     }

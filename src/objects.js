@@ -125,20 +125,31 @@ class Store {
   async alarm() {
     this.due = Infinity;
     let more = false;
-    try {
-      if (this.kind.tells) {
-        await this.settle(this.transaction(() => core().outbox_newest(this.sql)));
+    let failed = false;
+    const tasks = [
+      () => this.settle(this.transaction(() => this.newest())),
+      () => this.publish(),
+      () => (more = this.transaction(() => this.kind.sweep(this.sql))),
+    ];
+    // One that fails must not keep the others from their work: the feed may be away for hours.
+    for (const task of tasks) {
+      try {
+        await task();
+      } catch (error) {
+        report(error);
+        failed = true;
       }
-      await this.publish();
-      more = this.transaction(() => this.kind.sweep(this.sql));
-      this.failures = 0;
-    } catch (error) {
-      // The platform gives up after six attempts; what was decided must be told in the end.
-      report(error);
-      this.failures += 1;
     }
+    // Nothing is thrown: the platform would give up after six attempts, and what was decided must
+    // be told in the end.
+    this.failures = failed ? this.failures + 1 : 0;
     const pause = Math.min(RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
-    this.wake(this.failures > 0 ? pause : more ? RETRY : SWEEP);
+    this.wake(failed ? pause : more ? RETRY : SWEEP);
+  }
+
+  /** The newest number that waits in the outbox; 0 when there is none. */
+  newest() {
+    return this.kind.tells ? core().outbox_newest(this.sql) : 0n;
   }
 
   /**
@@ -176,6 +187,9 @@ class Store {
    * @param {bigint} through
    */
   async settle(through) {
+    if (through === 0n) {
+      return;
+    }
     // A drain that was under way may have read the table before our rows were in it.
     while (this.transaction(() => core().outbox_owes(this.sql, through))) {
       this.draining ??= this.drain().finally(() => (this.draining = undefined));

@@ -23,7 +23,7 @@ export default {
     try {
       return await answer(request, env, ctx, id);
     } catch (error) {
-      console.error(JSON.stringify({ level: "error", request_id: id, reason: String(error) }));
+      failed(error, id);
       return json(500, { error: "server_error", error_description: "something failed on our side" }, id);
     }
   },
@@ -42,7 +42,15 @@ async function answer(request, env, ctx, id) {
   const question = url.indexOf("?", start);
   const path = question < 0 ? url.slice(start) : url.slice(start, question);
   const query = question < 0 ? "" : url.slice(question + 1);
-  const body = method === "GET" || method === "HEAD" ? "" : await read(request);
+  /** @type {string | undefined} */
+  let body = "";
+  if (method !== "GET" && method !== "HEAD") {
+    try {
+      body = await read(request);
+    } catch {
+      return json(400, { error: "invalid_request", error_description: "the body did not arrive whole" }, id);
+    }
+  }
   const found = route(path, base(env));
   if (found === undefined) {
     return json(404, { error: "not_found", error_description: "there is nothing at this path" }, id);
@@ -179,6 +187,14 @@ function pairs(lines) {
 }
 
 /**
+ * @param {unknown} error
+ * @param {string} id
+ */
+function failed(error, id) {
+  console.error(JSON.stringify({ level: "error", request_id: id, reason: String(error) }));
+}
+
+/**
  * @param {number} status
  * @param {Record<string, unknown>} body
  * @param {string} id
@@ -225,9 +241,16 @@ export class Edgemint extends WorkerEntrypoint {
    */
   async #ask(verb, question) {
     const id = crypto.randomUUID();
-    const client = /** @type {any} */ (this.ctx).props?.client;
+    const named = /** @type {any} */ (this.ctx).props?.client;
+    // What is not text would be read as an address in the core's memory.
+    const client = typeof named === "string" ? named : undefined;
     const asked = JSON.stringify(question);
-    const answer = await enter((core) => core.call(this.env, verb, client, asked, Date.now(), id));
-    return JSON.parse(answer);
+    try {
+      const answer = await enter((core) => core.call(this.env, verb, client, asked, Date.now(), id));
+      return JSON.parse(answer);
+    } catch (error) {
+      failed(error, id);
+      return { error: "server_error", status: 500, challenge: null };
+    }
   }
 }

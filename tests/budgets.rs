@@ -198,7 +198,7 @@ fn discovery_and_keys_cost_nothing() {
         Endpoint::Jwks,
         Endpoint::Health,
     ] {
-        let asked = fixture.cost(|| drop(fixture.get(endpoint, &Form::default())));
+        let asked = cost(&fixture, || drop(fixture.get(endpoint, &Form::default())));
         assert_eq!(asked, NOTHING, "{endpoint:?}");
     }
 }

@@ -35,7 +35,7 @@ struct Step {
 /// How a flow is prepared up to its last request.
 type Prepare = fn() -> Step;
 
-const STEPS: [(&str, Prepare); 13] = [
+const STEPS: [(&str, Prepare); 12] = [
     ("authorize without a session", || {
         step(Fixture::new(), |_, _| {
             (Endpoint::Authorize, get(&authorization("web")))
@@ -82,13 +82,6 @@ const STEPS: [(&str, Prepare); 13] = [
             (Endpoint::Login, sign_in_form(browser, &page, "ada"))
         })
     }),
-    ("sign in again over the own session", || {
-        step(Fixture::new(), |_, browser| {
-            browser.sign_in("ada");
-            let page = browser.authorize(&authorization("web").with("prompt", "login"));
-            (Endpoint::Login, sign_in_form(browser, &page, "ada"))
-        })
-    }),
     ("show the consent page", || {
         step(Fixture::new(), |_, browser| {
             browser.sign_in("ada");
@@ -115,6 +108,15 @@ const STEPS: [(&str, Prepare); 13] = [
         })
     }),
 ];
+
+/// A person proves again who they are.
+const RENEWING: (&str, Prepare) = ("sign in again over the own session", || {
+    step(Fixture::new(), |_, browser| {
+        browser.sign_in("ada");
+        let page = browser.authorize(&authorization("web").with("prompt", "login"));
+        (Endpoint::Login, sign_in_form(browser, &page, "ada"))
+    })
+});
 
 /// One person takes over a browser from another.
 const SWITCHING: (&str, Prepare) = ("sign in over somebody else's session", || {
@@ -223,7 +225,7 @@ fn assert_unavailable(response: &Response, step: &str) {
 
 #[test]
 fn te_16_while_a_store_is_away_the_answer_says_so_and_afterwards_another_try_works() {
-    for (name, prepare) in STEPS.into_iter().chain([SWITCHING]) {
+    for (name, prepare) in STEPS.into_iter().chain([RENEWING, SWITCHING]) {
         for outage in OUTAGES {
             let step = prepare();
             let name = format!("{name}, {outage:?}");
@@ -253,30 +255,32 @@ fn te_16_after_any_operation_that_never_arrived_another_try_works() {
 }
 
 #[test]
-fn te_16_where_only_the_end_of_anothers_session_never_arrived_the_person_begins_again() {
-    let (name, prepare) = SWITCHING;
-    let begun_again = Cell::new(0);
-    each_operation(
-        name,
-        prepare,
-        Fault::Unreached,
-        |step, before, browser, name| {
-            let again = step.send(browser, "another-try");
-            if client_of(before).is_some() || is_done(&again) {
-                return;
-            }
-            // The new session stood before the old one was to end, and the page was spent on it.
-            assert_eq!(again.label(), "page_spent", "{name}");
-            browser.code(&authorization("web"));
-            begun_again.set(begun_again.get() + 1);
-        },
-    );
-    assert_eq!(begun_again.get(), 1);
+fn te_16_where_the_end_of_an_older_cookie_or_session_is_not_told_the_person_begins_again() {
+    // The new session stood, and the page was spent on it, before that end was to be told (to the
+    // feed; somebody else's session has to be ended first).
+    for ((name, prepare), times) in [(RENEWING, 1), (SWITCHING, 2)] {
+        let begun_again = Cell::new(0);
+        each_operation(
+            name,
+            prepare,
+            Fault::Unreached,
+            |step, before, browser, name| {
+                let again = step.send(browser, "another-try");
+                if client_of(before).is_some() || is_done(&again) {
+                    return;
+                }
+                assert_eq!(again.label(), "page_spent", "{name}");
+                browser.code(&authorization("web"));
+                begun_again.set(begun_again.get() + 1);
+            },
+        );
+        assert_eq!(begun_again.get(), times, "{name}");
+    }
 }
 
 #[test]
 fn te_16_after_any_failure_the_same_request_works() {
-    for (name, prepare) in STEPS.into_iter().chain([SWITCHING]) {
+    for (name, prepare) in STEPS.into_iter().chain([RENEWING, SWITCHING]) {
         for fault in [Fault::Unreached, Fault::AnswerLost] {
             each_operation(name, prepare, fault, |step, _, _, name| {
                 let response = step.send(&step.browser(), "the-request");
@@ -411,13 +415,7 @@ fn te_16_a_consent_that_could_not_be_finished_tells_the_client_to_try_again() {
             fixture.memory().restore();
             if !is_done(&response) {
                 assert_unavailable(&response, "consent");
-                assert_eq!(
-                    response
-                        .location()
-                        .map(|_| response.answer().value("code").is_some())
-                        .unwrap_or_default(),
-                    false
-                );
+                assert!(!response.location().unwrap_or_default().contains("code="));
             }
             // The client sends the person again, who is asked again or was heard.
             let code = browser.code(&authorization("post"));

@@ -63,12 +63,18 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             ));
         }
     };
-    if let Some(age) = text("EDGEMINT_REVOCATION_MAX_AGE_MS") {
+    if let Some(age) = text("REVOCATION_MAX_AGE") {
+        let unfit = missing("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
+        let seconds: Option<u64> = age.parse().ok().filter(|seconds| *seconds <= 60);
+        config.revocation_max_age = seconds.ok_or(unfit)? * 1000;
+    }
+    if let Some(seconds) = text("DANGER_ACCEPT_UNCHECKED_REVOCATION_SECONDS") {
         let unfit = missing(
-            "EDGEMINT_REVOCATION_MAX_AGE_MS",
-            "set it to 0 to 60000 milliseconds",
+            "DANGER_ACCEPT_UNCHECKED_REVOCATION_SECONDS",
+            "set it to 0 to 3600 seconds",
         );
-        config.revocation_max_age = age.parse().ok().filter(|age| *age <= 60_000).ok_or(unfit)?;
+        let seconds: Option<u64> = seconds.parse().ok().filter(|seconds| *seconds <= 3600);
+        config.danger_accept_unchecked_revocation = seconds.ok_or(unfit)? * 1000;
     }
     if let Some(lifetime) = text("EDGEMINT_ACCESS_TOKEN_LIFETIME") {
         let unfit = missing(

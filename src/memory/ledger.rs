@@ -6,9 +6,9 @@ use crate::model::{
     ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
 };
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, GrantFacts, LedgerAnswer, LedgerVerb, Once,
-    OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, Revoked, Session,
-    SpendCode, SpendOnce, Spent, Standing,
+    AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
+    MOST_CONSENTS, Once, OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant,
+    Revoked, Session, SpendCode, SpendOnce, Spent, Standing,
 };
 use crate::ports::{At, Call};
 use crate::token::Revocation;
@@ -67,7 +67,8 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
-    outbox: Vec<(u64, Revocation)>,
+    /// What the feed has not been sent yet.
+    pub outbox: Vec<(u64, Revocation)>,
     last_sent: u64,
 }
 
@@ -108,6 +109,9 @@ impl LedgerState {
             LedgerVerb::ReadConsent(verb) => {
                 LedgerAnswer::ReadConsent(self.consents.get(&(verb.subject, verb.client)).cloned())
             }
+            LedgerVerb::ListConsents(verb) => {
+                LedgerAnswer::ListConsents(self.list_consents(&verb.subject))
+            }
             LedgerVerb::RememberConsent(verb) => {
                 let known = self
                     .consents
@@ -128,11 +132,6 @@ impl LedgerState {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
         }
-    }
-
-    /// What the feed has not been sent yet.
-    pub fn take_outbox(&mut self) -> Vec<(u64, Revocation)> {
-        std::mem::take(&mut self.outbox)
     }
 
     fn publish(&mut self, entry: Revocation) {
@@ -363,6 +362,16 @@ impl LedgerState {
         }
         // The session's own entry ends the tokens of the grants bound to it.
         self.publish(Revocation::Session(id.clone()));
+    }
+
+    fn list_consents(&self, subject: &Subject) -> Vec<GivenConsent> {
+        let own = self.consents.iter().filter(|((of, _), _)| of == subject);
+        own.take(MOST_CONSENTS)
+            .map(|((_, client), scope)| GivenConsent {
+                client: client.clone(),
+                scope: scope.clone(),
+            })
+            .collect()
     }
 
     fn withdraw_consent(&mut self, subject: Subject, client: ClientId) {

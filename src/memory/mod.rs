@@ -184,15 +184,25 @@ impl Memory {
         }
     }
 
-    fn publish(&self, source: String, entries: Vec<(u64, Revocation)>, at: &At) {
-        if entries.is_empty() {
-            return;
+    /// Sends an outbox to the feed. What cannot be sent stays and goes with the next; until then
+    /// nothing is acknowledged.
+    fn publish(
+        &self,
+        source: String,
+        outbox: &mut Vec<(u64, Revocation)>,
+        at: &At,
+    ) -> Result<(), Unavailable> {
+        if outbox.is_empty() {
+            return Ok(());
         }
+        let reached = self.reach(Outage::Feed)?;
+        let entries = std::mem::take(outbox);
         let verb = FeedVerb::Append(Box::new(Append { source, entries }));
         self.feed.borrow_mut().apply(Call {
             at: at.clone(),
             verb,
         });
+        reached.answer(())
     }
 }
 
@@ -220,12 +230,10 @@ impl Ledger for Memory {
         self.count(|operations| operations.ledger += 1);
         let reached = self.reach(Outage::Ledger)?;
         let at = call.at.clone();
-        let (answer, entries) = {
-            let mut ledgers = self.ledgers.borrow_mut();
-            let state = ledgers.entry(shard).or_default();
-            (state.apply(call), state.take_outbox())
-        };
-        self.publish(format!("ledger-{}", shard.0), entries, &at);
+        let mut ledgers = self.ledgers.borrow_mut();
+        let state = ledgers.entry(shard).or_default();
+        let answer = state.apply(call);
+        self.publish(format!("ledger-{}", shard.0), &mut state.outbox, &at)?;
         reached.answer(answer)
     }
 }
@@ -238,13 +246,12 @@ impl Directory for Memory {
         self.count(|operations| operations.directory += 1);
         let reached = self.reach(Outage::Directory)?;
         let at = call.at.clone();
-        let (answer, subjects, entries) = {
-            let mut state = self.directory.borrow_mut();
-            let answer = state.apply(call);
-            let subjects = std::mem::take(&mut state.subjects_out);
-            (answer, subjects, std::mem::take(&mut state.outbox))
-        };
-        for facts in subjects {
+        let answer = self.directory.borrow_mut().apply(call);
+        loop {
+            let next = self.directory.borrow().subjects_out.first().cloned();
+            let Some(facts) = next else {
+                break;
+            };
             let shard = facts.shard;
             let verb = LedgerVerb::PutSubject(Box::new(PutSubject { facts }));
             self.call_ledger(
@@ -255,8 +262,10 @@ impl Directory for Memory {
                 },
             )
             .await?;
+            self.directory.borrow_mut().subjects_out.remove(0);
         }
-        self.publish("directory".to_owned(), entries, &at);
+        let outbox = &mut self.directory.borrow_mut().outbox;
+        self.publish("directory".to_owned(), outbox, &at)?;
         reached.answer(answer)
     }
 }
@@ -380,6 +389,8 @@ impl Keys for Memory {
     }
 
     async fn public_keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
+        // Public keys are told even while the feed is away: an old set is better than none.
+        let _ = self.revocations(at).await;
         self.keys(at).await
     }
 

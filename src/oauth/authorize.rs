@@ -94,7 +94,7 @@ async fn authorize<P: Ports>(
     };
     let params = Params::parse(text, &PARAMETERS);
     if let Some(sealed) = params.optional("continue")?.filter(|_| !request.is_post()) {
-        let pending = page::unseal_unbound(server, sealed, at)?.into_value();
+        let pending = page::unseal_unbound(server, sealed, at).await?.into_value();
         let Intent::Authorize(authorization) = pending.intent else {
             return Err(Reason::PageFromElsewhere.into());
         };

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::model::{Scope, SubjectFacts};
 
 /// Every claim that can be told, for metadata.
-pub const SUPPORTED: [&str; 16] = [
+pub const SUPPORTED: [&str; 17] = [
     "iss",
     "sub",
     "aud",
@@ -22,6 +22,7 @@ pub const SUPPORTED: [&str; 16] = [
     "preferred_username",
     "updated_at",
     "email",
+    "email_verified",
 ];
 
 /// The claims that `scope` names, as far as they are known. Without `sub`.

@@ -8,14 +8,14 @@ use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
 use crate::model::redirect::display_host;
 use crate::model::scope::OFFLINE_ACCESS;
-use crate::model::{Scope, Subject};
+use crate::model::{ClientId, Scope, Subject};
 use crate::pages::{self, Consent, ScopeLine, field};
-use crate::ports::ledger::{ReadConsent, RememberConsent, Session};
+use crate::ports::ledger::{ReadConsent, RememberConsent, Session, WithdrawConsent};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{AuthorizationRequest, Intent};
 
-const PARAMETERS: [&str; 3] = [field::REQUEST, field::CSRF, field::DECISION];
+const PARAMETERS: [&str; 4] = [field::REQUEST, field::CSRF, field::DECISION, field::CLIENT];
 
 /// `GET` and `POST /consent`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -35,7 +35,9 @@ async fn show<P: Ports>(
     let params = Params::parse(&request.query, &PARAMETERS);
     let browser = Browser::of(server, request)?;
     let sealed = params.required(field::REQUEST)?;
-    let pending = page::unseal(server, &browser, sealed, at)?.into_value();
+    let pending = page::unseal(server, &browser, sealed, at)
+        .await?
+        .into_value();
     let Intent::Consent(authorization, asked) = pending.intent else {
         return Err(Reason::PageFromElsewhere);
     };
@@ -99,9 +101,10 @@ async fn submit<P: Ports>(
     let allowed = match params.required(field::DECISION)? {
         field::ALLOW => true,
         field::DENY => false,
+        field::WITHDRAW => return withdraw(server, request, &browser, &params, at).await,
         _ => return Err(Reason::MalformedParameter(field::DECISION)),
     };
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     let Intent::Consent(authorization, asked) = pending.value().intent.clone() else {
         return Err(Reason::PageFromElsewhere);
     };
@@ -135,6 +138,37 @@ async fn submit<P: Ports>(
     };
     let answer: Result<Response, Reason> = answer.await;
     Ok(answer.unwrap_or_else(|reason| authorize::refuse(server, &authorization, reason)))
+}
+
+/// Takes a consent back from the account page; what rests on it ends. Doing it twice is once.
+async fn withdraw<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    browser: &Browser,
+    params: &Params,
+    at: &At,
+) -> Result<Response, Reason> {
+    let sealed = params.required(field::REQUEST)?;
+    let Intent::Account(owner) = page::unseal(server, browser, sealed, at)
+        .await?
+        .into_value()
+        .intent
+    else {
+        return Err(Reason::PageFromElsewhere);
+    };
+    let client = ClientId::parse(params.required(field::CLIENT)?)
+        .map_err(|_| Reason::MalformedParameter(field::CLIENT))?;
+    if let Some(session) = of_subject(server, request, &owner, at).await? {
+        let withdraw = WithdrawConsent {
+            subject: owner,
+            client,
+        };
+        server
+            .ports
+            .ledger(session.subject.shard, at, withdraw)
+            .await?;
+    }
+    Ok(Response::see_other(server.config.url("/login")))
 }
 
 /// The session, if it is still of the person who was asked.

@@ -16,6 +16,10 @@ use crate::server::Server;
 /// Seconds a copy of the metadata may be kept: a setting that changed is seen within minutes.
 const METADATA_CACHE: u64 = 300;
 
+/// Seconds a copy of the JWKS may be kept: a minute less than a key is published before its first
+/// use, for the copies that stand before it.
+const JWKS_MAX_AGE: u64 = JWKS_CACHE.0 - 60;
+
 /// Scopes that every deployment has.
 const SCOPES: [&str; 4] = ["openid", "profile", "email", OFFLINE_ACCESS];
 
@@ -89,7 +93,7 @@ pub async fn jwks<P: Ports>(server: &Server<P>, at: &At) -> Response {
     };
     match document.await {
         Ok(document) => {
-            Response::document(Value::Object(document).to_string(), JWKS_CACHE.0).for_any_origin()
+            Response::document(Value::Object(document).to_string(), JWKS_MAX_AGE).for_any_origin()
         }
         Err(reason) => Response::refusal(reason).for_any_origin(),
     }

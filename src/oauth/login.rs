@@ -9,12 +9,12 @@ use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
 use crate::model::{Client, Secret, Shard};
-use crate::pages::{self, Account, Login, LoginMessage, field};
+use crate::pages::{self, Account, Application, Login, LoginMessage, field};
 use crate::ports::directory::HasAccounts;
-use crate::ports::ledger::{Once, Session, SpendOnce};
+use crate::ports::ledger::{ListConsents, Once, Session, SpendOnce};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AuthorizationRequest, Intent, Pending, Unsealed};
+use crate::token::{AuthorizationRequest, Departure, Intent, Pending, Unsealed};
 
 const PARAMETERS: [&str; 4] = [
     field::REQUEST,
@@ -24,7 +24,14 @@ const PARAMETERS: [&str; 4] = [
 ];
 
 /// What makes the first administrator of a production deployment.
-const FIRST_ADMINISTRATOR: &str = "npm run admin -- create-administrator";
+fn first_administrator<P>(server: &Server<P>) -> String {
+    format!(
+        "curl {} \\\n  -H \"Authorization: Bearer $BOOTSTRAP_TOKEN\" \\\n  \
+         -H \"Content-Type: application/json\" \\\n  \
+         -d '{{\"username\": \"admin\", \"password\": \"…\"}}'",
+        server.config.url("/api/v1/first-run")
+    )
+}
 
 /// What is shown of a name that was typed; a longer one is nobody's.
 const LONGEST_SHOWN: usize = 64;
@@ -49,9 +56,13 @@ async fn show<P: Ports>(
     let Some(sealed) = params.optional(field::REQUEST)? else {
         return show_account(server, request, &browser, at).await;
     };
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     if !server.ports.directory(at, HasAccounts {}).await? {
-        return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
+        return Ok(page::html(
+            503,
+            pages::not_ready(&first_administrator(server)),
+            None,
+        ));
     }
     let asks_again = matches!(&pending.value().intent, Intent::Authorize(request)
         if request.prompt.login || request.max_age.is_some());
@@ -74,20 +85,17 @@ async fn show_account<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     if !server.ports.directory(at, HasAccounts {}).await? {
-        return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
+        return Ok(page::html(
+            503,
+            pages::not_ready(&first_administrator(server)),
+            None,
+        ));
     }
     if let Some(session) = session::current(server, request, at).await? {
-        let account = Account {
-            username: session.subject.username.as_str(),
-            applications: &[],
-            action: &server.config.path("/logout"),
-            csrf: "",
-        };
-        let page = page::html(200, pages::account(&account), None);
-        return Ok(browser.remember(server, page));
+        return account(server, browser, &session, at).await;
     }
     let sealed = page::seal(server, browser, Intent::Login, at).await?;
-    let pending = page::unseal(server, browser, sealed.expose(), at)?;
+    let pending = page::unseal(server, browser, sealed.expose(), at).await?;
     let form = Form {
         sealed: sealed.expose(),
         pending: pending.value(),
@@ -95,6 +103,47 @@ async fn show_account<P: Ports>(
         message: None,
     };
     form.show(server, browser, 200, at).await
+}
+
+/// Who is signed in, and which applications have a lasting permission.
+async fn account<P: Ports>(
+    server: &Server<P>,
+    browser: &Browser,
+    session: &Session,
+    at: &At,
+) -> Result<Response, Reason> {
+    let subject = session.subject.subject.clone();
+    let list = ListConsents {
+        subject: subject.clone(),
+    };
+    let given = server.ports.ledger(session.subject.shard, at, list).await?;
+    let mut applications = Vec::new();
+    for consent in given {
+        let client = server.ports.client(&consent.client, at).await?;
+        let name = client.map_or(consent.client.to_string(), |client| client.name.clone());
+        applications.push((consent.client, name, consent.scope.to_string()));
+    }
+    let lines: Vec<Application<'_>> = applications
+        .iter()
+        .map(|(id, name, scope)| Application {
+            id: id.as_str(),
+            name,
+            scope,
+        })
+        .collect();
+    let leave = page::seal(server, browser, Intent::Logout(Departure::default()), at).await?;
+    let own = page::seal(server, browser, Intent::Account(subject), at).await?;
+    let page = pages::account(&Account {
+        username: session.subject.username.as_str(),
+        applications: &lines,
+        action: &server.config.path("/logout"),
+        request: leave.expose(),
+        csrf: &page::csrf(server, browser, leave.expose())?,
+        withdraw_action: &server.config.path("/consent"),
+        withdraw_request: own.expose(),
+        withdraw_csrf: &page::csrf(server, browser, own.expose())?,
+    });
+    Ok(browser.remember(server, page::html(200, page, None)))
 }
 
 struct Form<'a> {
@@ -115,7 +164,9 @@ impl Form<'_> {
         let authorization = match &self.pending.intent {
             Intent::Authorize(authorization) => Some(authorization),
             Intent::Login => None,
-            Intent::Consent(..) | Intent::Logout(_) => return Err(Reason::PageFromElsewhere),
+            Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => {
+                return Err(Reason::PageFromElsewhere);
+            }
         };
         let client = match authorization {
             Some(authorization) => Some(authorize::registered(server, authorization, at).await?),
@@ -153,7 +204,7 @@ async fn submit<P: Ports>(
         sealed,
         params.typed(field::CSRF)?,
     )?;
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     let username = params.typed(field::USERNAME)?;
     let secret = Secret::new(params.typed(field::PASSWORD)?);
     let address = request.address.as_deref();
@@ -189,7 +240,7 @@ async fn submit<P: Ports>(
             let client = authorize::registered(server, &authorization, at).await?;
             Some((*authorization, client))
         }
-        Intent::Login | Intent::Consent(..) | Intent::Logout(_) => None,
+        Intent::Login | Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => None,
     };
     let (session, cookie) =
         session::open(server, request, once, &account.facts, &["pwd"], at).await?;

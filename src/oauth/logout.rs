@@ -4,9 +4,10 @@
 use super::login::spend;
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{authorize, session};
+use super::{session, signing};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
+use crate::jose::{ExpectedTyp, Policy};
 use crate::model::{Client, ClientId};
 use crate::pages::{self, Logout, field};
 use crate::ports::{At, Ports};
@@ -44,30 +45,29 @@ async fn show<P: Ports>(
     let params = Params::parse(&request.query, &PARAMETERS);
     params.refuse_repeated()?;
     let browser = Browser::of(server, request)?;
-    let client = client(server, &params, at).await?;
-    let hinted = match (&client, params.optional("id_token_hint")?) {
-        (Some(client), Some(hint)) => {
-            Some(authorize::hinted_subject(server, &client.id, hint, at).await?)
-        }
-        (None, Some(_)) => return Err(Reason::MissingParameter("client_id")),
-        (_, None) => None,
+    let asked = asked(server, &params, at).await?;
+    let client = match &asked.client {
+        Some(id) => Some(registered(server, id, at).await?),
+        None => None,
     };
-    let departure = Departure {
-        redirect_uri: departure(
-            client.as_deref(),
-            params.optional("post_logout_redirect_uri")?,
-        )?,
-        state: params.within("state", LONGEST_STATE)?.map(str::to_owned),
+    let departure = if asked.distrusted {
+        Departure::default()
+    } else {
+        Departure {
+            redirect_uri: departure(
+                client.as_deref(),
+                params.optional("post_logout_redirect_uri")?,
+            )?,
+            state: params.within("state", LONGEST_STATE)?.map(str::to_owned),
+        }
     };
     let Some(session) = session::current(server, request, at).await? else {
         return Ok(leave(server, departure));
     };
-    if let Some(hinted) = hinted {
-        // The hint proves that the application knows whom it signs out.
-        if session.subject.subject.as_str() == hinted {
-            session::end(server, &session, at).await?;
-            return Ok(leave(server, departure));
-        }
+    // The hint proves that the application knows whom it signs out.
+    if asked.subject.as_deref() == Some(session.subject.subject.as_str()) {
+        session::end(server, &session, at).await?;
+        return Ok(leave(server, departure));
     }
     let leads_to = departure.redirect_uri.clone();
     let sealed = page::seal(server, &browser, Intent::Logout(departure), at).await?;
@@ -99,7 +99,7 @@ async fn submit<P: Ports>(
         sealed,
         params.typed(field::CSRF)?,
     )?;
-    let pending = page::unseal(server, &browser, sealed, at)?;
+    let pending = page::unseal(server, &browser, sealed, at).await?;
     let Intent::Logout(departure) = pending.value().intent.clone() else {
         return Err(Reason::PageFromElsewhere);
     };
@@ -110,19 +110,71 @@ async fn submit<P: Ports>(
     Ok(leave(server, departure))
 }
 
-async fn client<P: Ports>(
+/// Who asks for the logout, and of whom.
+#[derive(Default)]
+struct Asked {
+    client: Option<ClientId>,
+    subject: Option<String>,
+    /// The hint is not an ID token of ours, or another client's: nothing that came with it counts,
+    /// and the person is asked (§2).
+    distrusted: bool,
+}
+
+async fn asked<P: Ports>(server: &Server<P>, params: &Params, at: &At) -> Result<Asked, Reason> {
+    let named = match params.optional("client_id")? {
+        Some(id) => Some(ClientId::parse(id).map_err(|_| Reason::UnknownClient)?),
+        None => None,
+    };
+    let Some(hint) = params.optional("id_token_hint")? else {
+        return Ok(Asked {
+            client: named,
+            ..Asked::default()
+        });
+    };
+    match hinted(server, hint, at).await? {
+        Some((client, subject)) if named.as_ref().is_none_or(|named| *named == client) => {
+            Ok(Asked {
+                client: Some(client),
+                subject: Some(subject),
+                distrusted: false,
+            })
+        }
+        _ => Ok(Asked {
+            distrusted: true,
+            ..Asked::default()
+        }),
+    }
+}
+
+/// To whom and about whom an ID token of ours was issued, expired or not; `None` when it is none.
+async fn hinted<P: Ports>(
     server: &Server<P>,
-    params: &Params,
+    hint: &str,
     at: &At,
-) -> Result<Option<std::rc::Rc<Client>>, Reason> {
-    let Some(id) = params.optional("client_id")? else {
+) -> Result<Option<(ClientId, String)>, Reason> {
+    let policy = Policy::new(server.config.issuer.clone(), "", ExpectedTyp::Plain)
+        .danger_accept_any_audience()
+        .danger_accept_expired();
+    let claims = match signing::verify_own(server, hint, &policy, at).await {
+        Ok(claims) => claims,
+        Err(Some(reason)) => return Err(reason),
+        Err(None) => return Ok(None),
+    };
+    let ([audience], Some(subject)) = (claims.audience(), claims.subject()) else {
         return Ok(None);
     };
-    let id = ClientId::parse(id).map_err(|_| Reason::UnknownClient)?;
-    let client = server.ports.client(&id, at).await?;
+    let client = ClientId::parse(audience).ok();
+    Ok(client.map(|client| (client, subject.to_owned())))
+}
+
+async fn registered<P: Ports>(
+    server: &Server<P>,
+    id: &ClientId,
+    at: &At,
+) -> Result<std::rc::Rc<Client>, Reason> {
+    let client = server.ports.client(id, at).await?;
     client
         .filter(|client| client.enabled)
-        .map(Some)
         .ok_or(Reason::UnknownClient)
 }
 

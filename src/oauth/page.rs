@@ -111,14 +111,15 @@ async fn seal_for<P: Ports>(
 /// Opens what a page carried, for the browser that began it.
 ///
 /// # Errors
-/// [`Reason::PageExpired`] or [`Reason::PageFromElsewhere`].
-pub fn unseal<P>(
+/// [`Reason::PageExpired`] or [`Reason::PageFromElsewhere`]; [`Reason::Unavailable`] without the
+/// feed, which knows the epoch.
+pub async fn unseal<P: Ports>(
     server: &Server<P>,
     browser: &Browser,
     text: &str,
     at: &At,
 ) -> Result<Unsealed<Pending>, Reason> {
-    let pending = unseal_any(server, text, at)?;
+    let pending = unseal_any(server, text, at).await?;
     let bound = Digest::of(pending.value().browser.as_bytes());
     if bound != Digest::of(browser.digest().as_bytes()) {
         return Err(Reason::PageFromElsewhere);
@@ -130,19 +131,23 @@ pub fn unseal<P>(
 ///
 /// # Errors
 /// As [`unseal`].
-pub fn unseal_unbound<P>(
+pub async fn unseal_unbound<P: Ports>(
     server: &Server<P>,
     text: &str,
     at: &At,
 ) -> Result<Unsealed<Pending>, Reason> {
-    let pending = unseal_any(server, text, at)?;
+    let pending = unseal_any(server, text, at).await?;
     if !pending.value().browser.is_empty() {
         return Err(Reason::PageFromElsewhere);
     }
     Ok(pending)
 }
 
-fn unseal_any<P>(server: &Server<P>, text: &str, at: &At) -> Result<Unsealed<Pending>, Reason> {
+async fn unseal_any<P: Ports>(
+    server: &Server<P>,
+    text: &str,
+    at: &At,
+) -> Result<Unsealed<Pending>, Reason> {
     let pending: Unsealed<Pending> = match server.keyring.unseal(text) {
         Ok(pending) => pending,
         // A root that was taken out: the page is simply too old.
@@ -150,6 +155,15 @@ fn unseal_any<P>(server: &Server<P>, text: &str, at: &At) -> Result<Unsealed<Pen
         Err(_) => return Err(Reason::PageFromElsewhere),
     };
     if pending.value().expires_at <= at.now.unix() {
+        return Err(Reason::PageExpired);
+    }
+    // A restore may have forgotten that this page was used.
+    if server
+        .ports
+        .revocations(at)
+        .await?
+        .ends_epoch(pending.epoch())
+    {
         return Err(Reason::PageExpired);
     }
     Ok(pending)

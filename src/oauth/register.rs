@@ -28,10 +28,7 @@ const LONGEST_ACCESS: u64 = 24 * 3600;
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
     match register(server, request, at).await {
         Ok(body) => Response::json(201, body).for_any_origin(),
-        Err(reason @ (Reason::NoToken | Reason::TokenUnknown | Reason::InsufficientScope(_))) => {
-            bearer::refusal(reason).for_any_origin()
-        }
-        Err(reason) => Response::refusal(reason).for_any_origin(),
+        Err(reason) => bearer::refusal(reason).for_any_origin(),
     }
 }
 

@@ -3,6 +3,7 @@
 use maud::html;
 
 use super::layout::{hidden, host, name, page};
+use super::{field, neutralise};
 
 /// What the landing page shows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,13 +14,23 @@ pub struct Account<'a> {
     pub applications: &'a [Application<'a>],
     /// Where the sign-out form posts to.
     pub action: &'a str,
-    /// The CSRF value of this browser.
+    /// The sealed request to sign out.
+    pub request: &'a str,
+    /// Its CSRF value.
     pub csrf: &'a str,
+    /// Where taking back a consent posts to.
+    pub withdraw_action: &'a str,
+    /// The sealed request of this page.
+    pub withdraw_request: &'a str,
+    /// Its CSRF value.
+    pub withdraw_csrf: &'a str,
 }
 
 /// One application that holds access.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Application<'a> {
+    /// Its client id.
+    pub id: &'a str,
     /// Its display name.
     pub name: &'a str,
     /// What it was given, separated by spaces.
@@ -33,7 +44,7 @@ pub fn account(account: &Account<'_>) -> String {
         html! {
             h1 { "You are signed in as " (name(account.username)) }
             @if account.applications.is_empty() {
-                p class="lede" { "No application holds access to your account." }
+                p class="lede" { "No application has a lasting permission for your account." }
             } @else {
                 h2 id="applications" { "Applications with access" }
                 ul class="scopes" aria-labelledby="applications" {
@@ -41,12 +52,21 @@ pub fn account(account: &Account<'_>) -> String {
                         li {
                             span class="what" { (name(application.name)) }
                             span class="how" { (host(application.scope)) }
+                            form method="post" action=(account.withdraw_action) class="inline" {
+                                (hidden(Some(account.withdraw_request), account.withdraw_csrf))
+                                input type="hidden" name=(field::CLIENT) value=(application.id);
+                                button type="submit" name=(field::DECISION)
+                                    value=(field::WITHDRAW)
+                                    aria-label={ "Remove access of " (neutralise(application.name)) } {
+                                    "Remove access"
+                                }
+                            }
                         }
                     }
                 }
             }
             form method="post" action=(account.action) {
-                (hidden(None, account.csrf))
+                (hidden(Some(account.request), account.csrf))
                 div class="answers" {
                     button class="primary" type="submit" { "Sign out" }
                     a class="button" href="/" { "To the front page" }
@@ -67,6 +87,7 @@ mod tests {
             applications: &[],
             action: "/logout",
             csrf: "c5rf",
+            ..Account::default()
         });
         assert!(html.contains(">ada<"));
         assert!(html.contains(r#"<form method="post" action="/logout">"#));
@@ -77,6 +98,7 @@ mod tests {
     #[test]
     fn every_application_is_listed_with_what_it_holds() {
         let applications = [Application {
+            id: "c_ledger",
             name: "Ledger",
             scope: "openid books:read",
         }];
@@ -85,7 +107,10 @@ mod tests {
             applications: &applications,
             action: "/logout",
             csrf: "c5rf",
+            ..Account::default()
         });
         assert!(html.contains(">Ledger<") && html.contains(">openid books:read<"));
+        assert!(html.contains(r#"name="client" value="c_ledger""#));
+        assert!(html.contains(r#"name="decision" value="withdraw""#));
     }
 }

@@ -40,6 +40,10 @@ pub mod field {
     pub const ALLOW: &str = "allow";
     /// A value of [`DECISION`].
     pub const DENY: &str = "deny";
+    /// Takes back what was allowed before.
+    pub const WITHDRAW: &str = "withdraw";
+    /// The application that is meant.
+    pub const CLIENT: &str = "client";
 }
 
 #[cfg(test)]

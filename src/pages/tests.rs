@@ -18,6 +18,7 @@ fn pages() -> Vec<(String, String)> {
         },
     ];
     let applications = [Application {
+        id: EVIL,
         name: EVIL,
         scope: EVIL,
     }];
@@ -73,7 +74,11 @@ fn pages() -> Vec<(String, String)> {
                 username: EVIL,
                 applications: &applications,
                 action: "/logout",
+                request: EVIL,
                 csrf: EVIL,
+                withdraw_action: "/consent",
+                withdraw_request: EVIL,
+                withdraw_csrf: EVIL,
             }),
         ),
         ("not_ready".to_owned(), not_ready(EVIL)),
@@ -284,10 +289,12 @@ fn pages_are_written_to_be_looked_at() {
     };
     let applications = [
         Application {
+            id: "c_ledger",
             name: "Ledger & Sons",
             scope: "openid profile books:read",
         },
         Application {
+            id: "c_weather",
             name: "Weather station",
             scope: "stations:write",
         },
@@ -357,7 +364,11 @@ fn pages_are_written_to_be_looked_at() {
                 username: "ada",
                 applications: &applications,
                 action: "/logout",
+                request: "r",
                 csrf: "c",
+                withdraw_action: "/consent",
+                withdraw_request: "r",
+                withdraw_csrf: "c",
             }),
         ),
         (

@@ -23,6 +23,7 @@ verbs! {
     EndSession => (),
     ReadSubject => Option<SubjectFacts>,
     ReadConsent => Option<Scope>,
+    ListConsents => Vec<GivenConsent>,
     RememberConsent => (),
     WithdrawConsent => (),
     SpendOnce => Once,
@@ -49,6 +50,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::ReadSession(_)
         | LedgerAnswer::ReadSubject(_)
         | LedgerAnswer::ReadConsent(_)
+        | LedgerAnswer::ListConsents(_)
         | LedgerAnswer::RememberConsent(())
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
@@ -57,7 +59,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
 }
 
 /// The directory publishes a subject. An older version never replaces a newer one; a raised
-/// generation, or an end of activity, is put into the feed.
+/// generation, which every end of activity brings, is put into the feed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PutSubject {
     /// The row.
@@ -297,6 +299,25 @@ pub struct ReadConsent {
     pub subject: Subject,
     /// For which client.
     pub client: ClientId,
+}
+
+/// Everything the subject agreed to, by client id; at most [`MOST_CONSENTS`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListConsents {
+    /// Whose.
+    pub subject: Subject,
+}
+
+/// More than a page can show a person.
+pub const MOST_CONSENTS: usize = 100;
+
+/// What was agreed to for one client.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GivenConsent {
+    /// For which client.
+    pub client: ClientId,
+    /// To what.
+    pub scope: Scope,
 }
 
 /// Adds to what the subject agreed to.

@@ -36,6 +36,8 @@ pub enum Intent {
     Consent(Box<AuthorizationRequest>, Subject),
     /// Signing in for its own sake.
     Login,
+    /// This person's own page, from which a consent can be taken back.
+    Account(Subject),
     /// Signing out, and where to go then.
     Logout(Departure),
 }

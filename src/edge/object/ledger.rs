@@ -9,9 +9,10 @@ use crate::model::{
     ClientId, GrantId, Moment, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
 };
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, FailureLimit, GrantFacts, LedgerAnswer, LedgerVerb,
-    Once, OpenSession, Opened, ReadConsent, ReadGrant, RecordFailure, RememberConsent, RevokeGrant,
-    Revoked, Session, SpendCode, SpendOnce, Spent, Standing, WithdrawConsent,
+    AdvanceFamily, Advanced, Authentication, FailureLimit, GivenConsent, GrantFacts, LedgerAnswer,
+    LedgerVerb, MOST_CONSENTS, Once, OpenSession, Opened, ReadConsent, ReadGrant, RecordFailure,
+    RememberConsent, RevokeGrant, Revoked, Session, SpendCode, SpendOnce, Spent, Standing,
+    WithdrawConsent,
 };
 use crate::ports::{At, Call};
 use crate::token::Revocation;
@@ -60,6 +61,9 @@ pub(super) fn apply(
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
         }
         LedgerVerb::ReadConsent(verb) => shard.consent(&verb).map(LedgerAnswer::ReadConsent),
+        LedgerVerb::ListConsents(verb) => shard
+            .consents(&verb.subject)
+            .map(LedgerAnswer::ListConsents),
         LedgerVerb::RememberConsent(verb) => shard
             .remember_consent(*verb)
             .map(LedgerAnswer::RememberConsent),
@@ -447,6 +451,13 @@ impl Shard<'_> {
             (&verb.subject, &verb.client),
         )?;
         Ok(row.map(|row| row.scope))
+    }
+
+    fn consents(&self, subject: &Subject) -> Result<Vec<GivenConsent>, Fault> {
+        self.sql.rows(
+            "SELECT client, scope FROM consents WHERE subject = ? ORDER BY client LIMIT ?",
+            (subject, MOST_CONSENTS),
+        )
     }
 
     fn remember_consent(&self, verb: RememberConsent) -> Result<(), Fault> {

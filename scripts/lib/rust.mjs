@@ -2,8 +2,8 @@
 // @ts-check
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { aptInstall, aptOffers } from "./apt.js";
-import { Refusal, attempt, root, run, step } from "./steps.js";
+import { aptInstall, aptOffers } from "./apt.mjs";
+import { Refusal, attempt, root, run, step } from "./steps.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
 const REMEMBERED = join(root, ".cache/rust.json");
@@ -20,6 +20,12 @@ const LLVM_VERSIONS = [22, 21, 20, 19];
 /** @returns {Promise<string>} the cargo that compiles for this machine */
 export async function nativeCargo() {
   const cargo = onPath("cargo") ?? ifExists("/usr/bin/cargo");
+  if (cargo && !onPath("cc")) {
+    if (!(await aptOffers("gcc", "libc6-dev"))) {
+      throw new Refusal("a C compiler is missing: `apt-get install gcc libc6-dev` as root, or `xcode-select --install` on a Mac");
+    }
+    await step("C compiler", () => aptInstall("gcc", "libc6-dev"));
+  }
   if (cargo) return cargo;
   if (await aptOffers("cargo-web", "rustc-web")) {
     await step("Rust", () => aptInstall("cargo-web", "rustc-web", "gcc", "libc6-dev"));

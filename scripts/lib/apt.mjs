@@ -1,7 +1,7 @@
 // Debian packages, where we may install them.
 // @ts-check
 import { existsSync } from "node:fs";
-import { attempt, run } from "./steps.js";
+import { attempt, run } from "./steps.mjs";
 
 /** @type {Promise<string[] | null> | undefined} */
 let prefix;

@@ -1,6 +1,6 @@
 // `npm run build`: the worker's module and the browser's.
 // @ts-check
-import { build } from "./lib/modules.js";
+import { build } from "./lib/modules.mjs";
 
 export default async function main() {
   const built = await build();

@@ -1,12 +1,14 @@
 // Compiles the two wasm modules: `build/edge` for workerd, `build/browser` for everybody else.
 // @ts-check
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { nativeCargo, wasmToolchain } from "./rust.js";
-import { attempt, Refusal, root, run, step } from "./steps.js";
+import { nativeCargo, wasmToolchain } from "./rust.mjs";
+import { attempt, Refusal, root, run, step } from "./steps.mjs";
 
 const STAMPS = join(root, ".cache/built.json");
+// Beside the Rust, but not compiled with it.
+const JAVASCRIPT = /^src\/([^/]+\.js|browser\/package)$/;
 // Never --all-features: an older workerd refuses the import encoding that then gets used.
 const WASM_FEATURES = [
   "bulk-memory",
@@ -28,7 +30,7 @@ const WASM_FEATURES = [
  */
 export async function build(modules = ["edge", "browser"]) {
   const stamps = readStamps();
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.js"]);
+  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"]);
   const stale = modules.filter((module) => stamps[module] !== inputs || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
     await buildModule(module);
@@ -111,16 +113,11 @@ export function fingerprint(paths) {
 
 /** @param {string} path @returns {string[]} what cargo may read below it */
 function files(path) {
-  if (!existsSync(path)) return [];
-  let entries;
-  try {
-    entries = readdirSync(path, { withFileTypes: true });
-  } catch {
-    return [path];
-  }
-  return entries
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found?.isDirectory()) return found ? [path] : [];
+  return readdirSync(path, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .filter((entry) => !entry.name.endsWith(".js") && entry.name !== "package")
+    .filter((entry) => !JAVASCRIPT.test(relative(root, join(path, entry.name))))
     .flatMap((entry) => (entry.isDirectory() ? files(join(path, entry.name)) : [join(path, entry.name)]));
 }
 

@@ -1,12 +1,12 @@
-// `node scripts/run.js COMMAND …`: the door of every npm script. Starts on Node 20, installs the npm packages if
-// they changed, goes on in the Node that came with them, and there runs `scripts/COMMAND.js`.
+// `node scripts/run.mjs COMMAND …`: the door of every npm script. Starts on Node 20, installs the npm packages if
+// they changed, goes on in the Node that came with them, and there runs `scripts/COMMAND.mjs`.
 // @ts-check
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { constants } from "node:os";
 import { join } from "node:path";
-import { Refusal, root, run, step } from "./lib/steps.js";
+import { Refusal, root, run, step } from "./lib/steps.mjs";
 
 const NODE = join(root, "node_modules/node/bin/node");
 const [command = "", ...args] = process.argv.slice(2);
@@ -17,7 +17,9 @@ try {
   await packages();
   const current = Number(process.versions.node.split(".")[0]);
   if (current >= 24) {
-    const { default: main } = await import(`./${command}.js`);
+    process.on("disconnect", () => process.kill(process.pid, "SIGTERM"));
+    process.channel?.unref();
+    const { default: main } = await import(`./${command}.mjs`);
     await main(args);
   } else {
     relay();

@@ -1,0 +1,107 @@
+//! All objects in memory, connected as in production: what a shard or the directory decides is
+//! told before it is answered.
+
+use std::collections::BTreeMap;
+
+use edgemint::memory::{DirectoryState, FeedState, LedgerState};
+use edgemint::model::{Moment, RequestId};
+use edgemint::ports::directory::DirectoryVerb;
+use edgemint::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
+use edgemint::ports::ledger::{LedgerVerb, PutSubject};
+use edgemint::ports::{At, Call, Verb};
+use edgemint::token::Revocation;
+use serde_json::{Value, json};
+
+/// The objects.
+pub(crate) struct World {
+    shards: BTreeMap<String, LedgerState>,
+    directory: DirectoryState,
+    feed: FeedState,
+    told: u64,
+}
+
+impl World {
+    /// The name of the feed.
+    pub(crate) const FEED: &str = "feed-in-memory";
+
+    pub(crate) fn new(shards: u16) -> Self {
+        Self {
+            shards: BTreeMap::new(),
+            directory: DirectoryState::new(shards),
+            feed: FeedState::new(Self::FEED),
+            told: 0,
+        }
+    }
+
+    /// Does one verb; answers, and says what the feed has heard since the last one.
+    pub(crate) fn call(&mut self, object: &str, call: Value) -> (Value, Vec<Revocation>) {
+        let at: At = serde_json::from_value(call["at"].clone()).unwrap();
+        let answer = match object {
+            "directory" => {
+                let call: Call<DirectoryVerb> = serde_json::from_value(call).unwrap();
+                let answer = json!(self.directory.apply(call));
+                for facts in std::mem::take(&mut self.directory.subjects_out) {
+                    let shard = format!("shard-{}", facts.shard.0);
+                    let verb = PutSubject { facts }.into_verb();
+                    self.ledger(
+                        &shard,
+                        Call {
+                            at: at.clone(),
+                            verb,
+                        },
+                    );
+                }
+                let entries = std::mem::take(&mut self.directory.outbox);
+                self.tell("directory", entries, at.now);
+                answer
+            }
+            "feed" => {
+                let call: Call<FeedVerb> = serde_json::from_value(call).unwrap();
+                json!(self.feed.apply(call))
+            }
+            shard => {
+                let call: Call<LedgerVerb> = serde_json::from_value(call).unwrap();
+                self.ledger(shard, call)
+            }
+        };
+        (answer, self.heard(at))
+    }
+
+    fn ledger(&mut self, shard: &str, call: Call<LedgerVerb>) -> Value {
+        let now = call.at.now;
+        let state = self.shards.entry(shard.to_owned()).or_default();
+        let answer = json!(state.apply(call));
+        let entries = std::mem::take(&mut state.outbox);
+        self.tell(shard, entries, now);
+        answer
+    }
+
+    fn tell(&mut self, source: &str, entries: Vec<(u64, Revocation)>, now: Moment) {
+        if entries.is_empty() {
+            return;
+        }
+        let at = At {
+            request: RequestId::parse("outbox").unwrap(),
+            now,
+        };
+        let verb = Append {
+            source: source.to_owned(),
+            entries,
+        }
+        .into_verb();
+        self.feed.apply(Call { at, verb });
+    }
+
+    fn heard(&mut self, at: At) -> Vec<Revocation> {
+        let verb = Since {
+            feed: Self::FEED.to_owned(),
+            cursor: self.told,
+        }
+        .into_verb();
+        let FeedObjectAnswer::Since(answer) = self.feed.apply(Call { at, verb }) else {
+            panic!("the feed answered another verb");
+        };
+        self.told = answer.head;
+        answer.entries
+    }
+}

@@ -1,0 +1,16 @@
+// @ts-check
+/** A Worker with service bindings to ours: `POST /{binding}/{method}` with its arguments as a JSON list. */
+export default {
+  /**
+   * @param {Request} request
+   * @param {any} env
+   */
+  async fetch(request, env) {
+    const [, binding, method] = new URL(request.url).pathname.split("/");
+    const values = /** @type {any[]} */ (await request.json());
+    if (method === "validate") {
+      values[0] = new Request("https://resource.example/", { headers: values[0] });
+    }
+    return Response.json(await env[binding][method](...values));
+  },
+};

@@ -1,0 +1,32 @@
+// @ts-check
+/** A long random sequence of calls is answered by the Durable Objects as it is by memory. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { follow } from "./feed.js";
+import { startObjects } from "./objects.js";
+
+const STEPS = 2000;
+const SEED = process.env.SEED ?? "20260101";
+
+it(`${STEPS} random calls are answered as memory answers them (SEED=${SEED})`, async () => {
+  const trace = execFileSync(
+    "cargo",
+    ["run", "--quiet", "--example", "store_trace", "--", SEED, String(STEPS)],
+    { cwd: fileURLToPath(new URL("../..", import.meta.url)), maxBuffer: 1 << 28 },
+  );
+  const objects = await startObjects({ bindings: { LEDGER_SHARDS: "2" } });
+  try {
+    const feed = await follow(objects);
+    const here = (/** @type {any} */ value) =>
+      JSON.parse(JSON.stringify(value).replaceAll("feed-in-memory", feed.name));
+    for (const [index, step] of JSON.parse(trace.toString()).entries()) {
+      const label = `step ${index}: ${JSON.stringify(step.call)}`;
+      assert.deepEqual(await objects.call(step.object, here(step.call)), here(step.answer), label);
+      assert.deepEqual(await feed.news(), step.feed, `the feed after ${label}`);
+    }
+  } finally {
+    await objects.stop();
+  }
+});

@@ -1,0 +1,111 @@
+// @ts-check
+/** The Durable Objects in workerd, with nothing in front of them. */
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Miniflare } from "miniflare";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const ENTRY = `
+  export { Ledger, Directory, Feed } from "../../src/objects.js";
+  export default { fetch: () => new Response("only objects here") };
+`;
+
+/**
+ * Starts workerd.
+ *
+ * @param {{ persist?: string, entry?: string, core?: string, bindings?: object }} [options]
+ *   `persist`: a directory that outlives the process; `entry` and `core`: text to take the place
+ *   of the entry module and of `src/core.js` (the real one is `./real-core.js` then)
+ */
+export async function startObjects({ persist, entry = ENTRY, core, bindings = {} } = {}) {
+  const text = (/** @type {string} */ path) => readFileSync(`${root}${path}`, "utf8");
+  const sqlite = (/** @type {string} */ className) => ({ className, useSQLite: true });
+  const miniflare = new Miniflare({
+    compatibilityDate: "2026-04-01",
+    modulesRoot: root,
+    modules: [
+      { type: "ESModule", path: `${root}tests/worker/entry.js`, contents: entry },
+      { type: "ESModule", path: `${root}src/objects.js` },
+      { type: "ESModule", path: `${root}src/core.js`, contents: core ?? text("src/core.js") },
+      { type: "ESModule", path: `${root}src/real-core.js`, contents: text("src/core.js") },
+      ...scripts(`${root}build/edge`),
+      { type: "CompiledWasm", path: `${root}build/edge/edgemint_bg.wasm` },
+    ],
+    durableObjects: {
+      LEDGER: sqlite("Ledger"),
+      DIRECTORY: sqlite("Directory"),
+      FEED: sqlite("Feed"),
+    },
+    kvNamespaces: ["KV"],
+    bindings,
+    ...(persist === undefined ? {} : { defaultPersistRoot: persist }),
+  });
+  await miniflare.ready;
+  /** @type {Map<string, Promise<any>>} */
+  const stubs = new Map();
+
+  /** @param {string} name `directory`, `feed` or `shard-N` */
+  function stub(name) {
+    const known = stubs.get(name);
+    if (known) {
+      return known;
+    }
+    const binding = name.startsWith("shard-") ? "LEDGER" : name.toUpperCase();
+    const made = miniflare
+      .getDurableObjectNamespace(binding)
+      .then((namespace) => namespace.get(namespace.idFromName(name)));
+    stubs.set(name, made);
+    return made;
+  }
+
+  return {
+    miniflare,
+    object: stub,
+    /**
+     * @param {string} name
+     * @param {object} call
+     */
+    async call(name, call) {
+      return JSON.parse(await (await stub(name)).call(JSON.stringify(call)));
+    },
+    /** Kills workerd where it stands. */
+    async crash() {
+      const running = children(process.pid, "workerd");
+      if (running.length === 0) {
+        throw new Error("there is no workerd to kill");
+      }
+      for (const pid of running) {
+        process.kill(pid, "SIGKILL");
+      }
+      await miniflare.dispose();
+    },
+    stop: () => miniflare.dispose(),
+  };
+}
+
+/**
+ * @param {string} directory
+ * @returns {{ type: "ESModule", path: string }[]} the glue of the core, and its snippets
+ */
+function scripts(directory) {
+  return readdirSync(directory, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => ({ type: "ESModule", path: join(directory, name) }));
+}
+
+/**
+ * @param {number} parent
+ * @param {string} name
+ */
+function children(parent, name) {
+  const { stdout } = spawnSync("ps", ["-o", "pid=,comm=", "--ppid", String(parent)]);
+  return stdout
+    .toString()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, command]) => command === name)
+    .map(([pid]) => Number(pid));
+}

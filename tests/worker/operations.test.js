@@ -1,0 +1,97 @@
+// @ts-check
+// What the steady state costs, counted at the bindings. The numbers are those that the design promises.
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { ask, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
+
+describe("operations", () => {
+  /** @type {import("./support.js").Server} */
+  let server;
+  /** @type {ReturnType<typeof browser>} */
+  let visitor;
+  /** @type {import("./support.js").Client} */
+  let client;
+
+  before(async () => {
+    // A copy of the feed that stays fresh for the whole file.
+    server = await serveReady({ script: "tests/worker/counting.js", bindings: { EDGEMINT_REVOCATION_MAX_AGE_MS: "60000" } });
+    visitor = browser(server);
+    client = await register(server);
+    await read(await fetch(`${server.url}/ready`));
+    // Signs in; then the session is seen for the first time; from here on both are warm.
+    await code(server, visitor, client);
+    await code(server, visitor, client);
+  });
+  after(() => server.stop());
+
+  /**
+   * What `work` costs.
+   *
+   * @template T
+   * @param {() => Promise<T>} work
+   * @returns {Promise<[Record<string, number>, T]>}
+   */
+  async function cost(work) {
+    await fetch(`${server.url}/counted`);
+    const result = await work();
+    return [(await read(await fetch(`${server.url}/counted`))).body, result];
+  }
+
+  test("a sign-in costs one KV put and one ledger call, and lists nothing", async () => {
+    const [spent, { status }] = await cost(async () => exchange(server, client, await code(server, visitor, client)));
+    assert.equal(status, 200);
+    assert.deepEqual(spent, { "worker kv put": 1, "worker ledger": 1 });
+  });
+
+  test("a sign-in whose consent is remembered costs one ledger call more", async () => {
+    const asks = await register(server, { implicit_consent: false });
+    const first = await exchange(server, asks, await code(server, visitor, asks));
+    await introspect(server, asks, first.body.access_token);
+    const [spent, { status }] = await cost(async () => exchange(server, asks, await code(server, visitor, asks)));
+    assert.equal(status, 200);
+    assert.deepEqual(spent, { "worker kv put": 1, "worker ledger": 2 });
+  });
+
+  test("a refresh costs one ledger call and no KV", async () => {
+    const { body } = await exchange(server, client, await code(server, visitor, client));
+    const [spent, { status }] = await cost(() => refresh(server, client, body.refresh_token));
+    assert.equal(status, 200);
+    assert.deepEqual(spent, { "worker ledger": 1 });
+  });
+
+  for (const access_token_format of ["sealed", "jwt"]) {
+    test(`introspection, check_token and client_credentials cost nothing: ${access_token_format}`, async () => {
+      const service = await register(server, { access_token_format, redirect_uris: [], grant_types: ["client_credentials"], scope: "a" });
+      const issue = () => ask(server, "/oauth/token", service, { grant_type: "client_credentials" });
+      await issue();
+      const [spent] = await cost(async () => {
+        const { body } = await issue();
+        for (let times = 0; times < 20; times += 1) {
+          assert.equal((await introspect(server, service, body.access_token)).body.active, true);
+          assert.equal((await ask(server, "/oauth/check_token", service, { token: body.access_token, scope: "a" })).body.active, true);
+          assert.equal((await introspect(server, service, `${body.access_token}x`)).body.active, false);
+        }
+      });
+      assert.deepEqual(spent, {});
+    });
+  }
+
+  test("who a token belongs to costs one ledger call", async () => {
+    const { body } = await exchange(server, client, await code(server, visitor, client));
+    const [spent, { status }] = await cost(() => fetch(`${server.url}/oauth/userinfo`, { headers: { authorization: `Bearer ${body.access_token}` } }));
+    assert.equal(status, 200);
+    assert.deepEqual(spent, { "worker ledger": 1 });
+  });
+
+  test("metadata, keys and health cost nothing", async () => {
+    const paths = ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json", "/health", "/nothing"];
+    const [spent] = await cost(() => Promise.all(paths.map((path) => fetch(server.url + path))));
+    assert.deepEqual(spent, {});
+  });
+
+  test("a revocation costs one ledger call, which tells the feed before it is answered", async () => {
+    const { body } = await exchange(server, client, await code(server, visitor, client));
+    const [spent] = await cost(() => revoke(server, client, body.access_token));
+    assert.deepEqual(spent, { "worker ledger": 1, "object feed": 1 });
+  });
+});
