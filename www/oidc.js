@@ -27,7 +27,6 @@ export async function loadModule() {
   if (core !== undefined) return;
   try {
     const module = await import("./pkg/index.js");
-    await module.init();
     core = module;
   } catch {
     throw failure("no_module");

@@ -306,6 +306,9 @@ impl LedgerState {
         else {
             return Opened::Refused;
         };
+        if self.spend_once(verb.page, at) == Once::Again {
+            return Opened::PageSpent;
+        }
         let renewed = verb.renew.filter(|id| {
             self.session(id, now)
                 .is_some_and(|session| session.subject.subject == facts.subject)

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::access::JWT_TYPE;
-use crate::token::{AccessToken, Generations, Revocations, SealRefused};
+use crate::token::{AccessToken, Generations, Revocations, SealRefused, seal};
 
 /// Seconds by which an edge's clock may be ahead of ours (FAPI 2.0 §5.3.2.1 asks for up to 60).
 const SKEW: u64 = 60;
@@ -42,7 +42,7 @@ impl LiveToken {
     }
 }
 
-/// Mints the text of a token in the client's form.
+/// Mints the text of a token in the client's form; `id` is fresh randomness.
 ///
 /// # Errors
 /// [`Reason::Unavailable`] or [`Reason::Internal`].
@@ -50,10 +50,10 @@ pub async fn mint<P: Ports>(
     server: &Server<P>,
     client: &Client,
     token: &AccessToken,
+    id: [u8; seal::ID],
     revocations: &Revocations,
     at: &At,
 ) -> Result<Secret, Reason> {
-    let id = server.fresh_id()?;
     match client.access_token_format {
         AccessTokenFormat::Sealed => Ok(server.keyring.seal(token, revocations.epoch(), id)?),
         AccessTokenFormat::Jwt => {

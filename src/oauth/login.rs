@@ -8,7 +8,7 @@ use super::{authorize, password, session};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
-use crate::model::{Secret, Shard};
+use crate::model::{Client, Secret, Shard};
 use crate::pages::{self, Account, Application, Login, LoginMessage, field};
 use crate::ports::directory::HasAccounts;
 use crate::ports::ledger::{ListConsents, Once, Session, SpendOnce};
@@ -234,16 +234,22 @@ async fn submit<P: Ports>(
         }
         Err(other) => return Err(other),
     };
-    spend(server, &pending, at).await?;
-    let (session, cookie) = session::open(server, request, &account.facts, &["pwd"], at).await?;
-    let session = Rc::new(session);
-    let answer = match pending.into_value().intent {
+    let once = spending(&pending);
+    let goes_on = match pending.into_value().intent {
         Intent::Authorize(authorization) => {
-            signed_in(server, request, *authorization, session, at).await
+            let client = authorize::registered(server, &authorization, at).await?;
+            Some((*authorization, client))
         }
-        Intent::Login | Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => {
-            Response::see_other(server.config.url("/login"))
+        Intent::Login | Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => None,
+    };
+    let (session, cookie) =
+        session::open(server, request, once, &account.facts, &["pwd"], at).await?;
+    let session = Rc::new(session);
+    let answer = match goes_on {
+        Some((authorization, client)) => {
+            signed_in(server, request, &client, authorization, session, at).await
         }
+        None => Response::see_other(server.config.url("/login")),
     };
     Ok(answer.with("set-cookie", cookie))
 }
@@ -252,6 +258,7 @@ async fn submit<P: Ports>(
 async fn signed_in<P: Ports>(
     server: &Server<P>,
     request: &Request,
+    client: &Client,
     mut authorization: AuthorizationRequest,
     session: Rc<Session>,
     at: &At,
@@ -261,12 +268,8 @@ async fn signed_in<P: Ports>(
         return authorize::refuse(server, &authorization, Reason::LoginRequired);
     }
     authorization.prompt.login = false;
-    let client = match authorize::registered(server, &authorization, at).await {
-        Ok(client) => client,
-        Err(reason) => return page::refusal(reason, at),
-    };
     let for_refusal = authorization.clone();
-    authorize::next(server, request, &client, authorization, Some(session), at)
+    authorize::next(server, request, client, authorization, Some(session), at)
         .await
         .unwrap_or_else(|reason| authorize::refuse(server, &for_refusal, reason))
 }
@@ -280,13 +283,21 @@ pub async fn spend<P: Ports>(
     pending: &Unsealed<Pending>,
     at: &At,
 ) -> Result<(), Reason> {
-    let key = format!("page:{}", pending.id());
-    let once = SpendOnce {
-        key: key.clone(),
-        expires_at: pending.value().expires_at,
-    };
-    match server.ports.ledger(Shard::of_key(&key), at, once).await? {
+    let once = spending(pending);
+    match server
+        .ports
+        .ledger(Shard::of_key(&once.key), at, once)
+        .await?
+    {
         Once::First => Ok(()),
         Once::Again => Err(Reason::PageSpent),
+    }
+}
+
+/// What spends a page.
+fn spending(pending: &Unsealed<Pending>) -> SpendOnce {
+    SpendOnce {
+        key: format!("page:{}", pending.id()),
+        expires_at: pending.value().expires_at,
     }
 }

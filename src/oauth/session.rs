@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::{Seconds, SessionId, SubjectFacts};
-use crate::ports::ledger::{Authentication, OpenSession, Opened, Session};
+use crate::ports::ledger::{Authentication, OpenSession, Opened, Session, SpendOnce};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::session::LIFETIME;
@@ -48,19 +48,25 @@ pub fn handle<P>(server: &Server<P>, request: &Request) -> Option<Unsealed<Sessi
     server.keyring.unseal(request.cookie(&name)?).ok()
 }
 
-/// Opens a session for somebody who proved who they are, or renews the one that the same person
-/// had in this browser; either way the cookie of before is dead. Answers with the cookie.
+/// Opens a session for somebody who proved who they are on this page, or renews the one that the
+/// same person had in this browser; either way the cookie of before is dead. Answers with the
+/// cookie.
 ///
 /// # Errors
-/// [`Reason::WrongCredentials`] when the account is not active; [`Reason::Unavailable`].
+/// [`Reason::WrongCredentials`] when the account is not active; [`Reason::PageSpent`];
+/// [`Reason::Unavailable`].
 pub async fn open<P: Ports>(
     server: &Server<P>,
     request: &Request,
+    page: SpendOnce,
     subject: &SubjectFacts,
     methods: &[&str],
     at: &At,
 ) -> Result<(Session, String), Reason> {
     let now = at.now.unix();
+    // Whatever can fail does so before the page is spent: a page that fails can be sent again.
+    let epoch = server.ports.revocations(at).await?.epoch();
+    let id = server.fresh_id()?;
     let before = current(server, request, at).await?;
     let same_person = |session: &Rc<Session>| session.subject.subject == subject.subject;
     let renew = before
@@ -68,6 +74,7 @@ pub async fn open<P: Ports>(
         .filter(|session| same_person(session))
         .map(|old| old.id.clone());
     let open = OpenSession {
+        page,
         session: SessionId::parse(&server.fresh_text(24)?)
             .map_err(|_| Reason::Internal("a random text is no session id"))?,
         renew: renew.clone(),
@@ -81,6 +88,7 @@ pub async fn open<P: Ports>(
     let session = match server.ports.ledger(subject.shard, at, open).await? {
         Opened::Session(session) => *session,
         Opened::Refused => return Err(Reason::WrongCredentials),
+        Opened::PageSpent => return Err(Reason::PageSpent),
     };
     // Somebody else's session in this browser ends; not before the new one stands.
     if let Some(old) = before.filter(|_| renew.is_none()) {
@@ -92,8 +100,7 @@ pub async fn open<P: Ports>(
         generation: session.generation,
         expires_at: session.expires_at,
     };
-    let epoch = server.ports.revocations(at).await?.epoch();
-    let sealed = server.keyring.seal(&handle, epoch, server.fresh_id()?)?;
+    let sealed = server.keyring.seal(&handle, epoch, id)?;
     let cookie = server.config.set_cookie(COOKIE, sealed.expose(), LIFETIME);
     Ok((session, cookie))
 }

@@ -5,7 +5,7 @@ use super::grant::{self, authorization_code, client_credentials, refresh_token};
 use super::params::Params;
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::GrantType;
+use crate::model::{AccessTokenFormat, GrantType};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -43,21 +43,25 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
     if !client.check_grant_type(grant) {
         return Err(Reason::GrantNotAllowed);
     }
-    // Before anything is spent: without the feed nothing may be minted.
+    // Before anything is spent: without the feed, randomness and keys nothing can be minted.
     let revocations = server.ports.revocations(at).await?;
+    let id = server.fresh_id()?;
+    if client.scope.contains("openid") || client.access_token_format == AccessTokenFormat::Jwt {
+        server.ports.keys(at).await?;
+    }
     let response = match grant {
         GrantType::AuthorizationCode => {
             let approved =
                 authorization_code::redeem(server, client, &params, &revocations, at).await?;
-            grant::respond(server, client, approved, &revocations, at).await?
+            grant::respond(server, client, approved, id, &revocations, at).await?
         }
         GrantType::RefreshToken => {
             let approved =
                 refresh_token::refresh(server, client, &params, &revocations, at).await?;
-            grant::respond(server, client, approved, &revocations, at).await?
+            grant::respond(server, client, approved, id, &revocations, at).await?
         }
         GrantType::ClientCredentials => {
-            client_credentials::issue(server, client, &params, &revocations, at).await?
+            client_credentials::issue(server, client, &params, id, &revocations, at).await?
         }
     };
     serde_json::to_string(&response).map_err(|_| Reason::Internal("an answer does not serialise"))

@@ -226,10 +226,12 @@ pub struct RevokeToken {
     pub token: TokenId,
 }
 
-/// Opens a session after a sign-in, or renews the one the browser had. The page it came from is
-/// spent before, by [`SpendOnce`].
+/// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came
+/// from in the same transaction, so that a page is never spent on nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct OpenSession {
+    /// The page.
+    pub page: SpendOnce,
     /// The id, if a new one is opened.
     pub session: SessionId,
     /// The session of this subject to renew instead.
@@ -250,6 +252,8 @@ pub enum Opened {
     Session(Box<Session>),
     /// The account is not active.
     Refused,
+    /// The page was used before.
+    PageSpent,
 }
 
 /// A session row, with what is known of its subject.

@@ -295,7 +295,8 @@ impl Trace {
                     "scope": if self.chance(20) { json!(self.scope()) } else { Value::Null },
                     "audiences": match self.below(20) {
                         0 => json!(["https://other.example"]),
-                        _ => json!(["https://api.example", "https://other.example"]),
+                        1 => json!([]),
+                        _ => json!(["https://other.example", "https://api.example"]),
                     },
                     "idle": 1500, "grace": 30, "most_retries": 2,
                 }})
@@ -306,6 +307,7 @@ impl Trace {
             17 | 18 => json!({ "read_grant": { "grant": grant, "idle": 400 } }),
             19 => json!({ "revoke_token": { "token": format!("t{}", self.below(9)) } }),
             20..=22 => json!({ "open_session": {
+                "page": { "key": format!("page:{}", self.below(300)), "expires_at": now + 900 },
                 "session": session,
                 "renew": if self.chance(40) { json!(other) } else { Value::Null },
                 "subject": subject, "authentication": authentication,

@@ -137,6 +137,11 @@ impl<'a> Browser<'a> {
             .cloned()
     }
 
+    /// Every cookie, by its whole name.
+    pub(crate) fn cookies(&self) -> Vec<(String, String)> {
+        self.cookies.borrow().clone().into_iter().collect()
+    }
+
     /// Puts a cookie into the jar, by its name without `__Host-`.
     pub(crate) fn set_cookie(&self, name: &str, value: &str) {
         let name = format!("__Host-{name}");

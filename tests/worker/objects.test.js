@@ -79,6 +79,7 @@ const call = (request, verb) => ({ at: { request, now: NOW * 1000 }, verb });
 async function signIn(objects, session = "s1") {
   await objects.call("shard-0", call("put", { put_subject: { facts: ANN } }));
   const verb = {
+    page: { key: `page:${session}`, expires_at: NOW + 900 },
     session,
     renew: null,
     subject: "u_ann",

@@ -361,6 +361,9 @@ impl Shard<'_> {
         let Some(facts) = facts else {
             return Ok(Opened::Refused);
         };
+        if self.spend_once(&verb.page, at)? == Once::Again {
+            return Ok(Opened::PageSpent);
+        }
         let renewed = match verb.renew {
             Some(id) => self
                 .session(&id, now)?

@@ -7,7 +7,7 @@ use crate::oauth::params::Params;
 use crate::oauth::{access_token, grantable};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AccessToken, Generations, Revocations};
+use crate::token::{AccessToken, Generations, Revocations, seal};
 
 /// The parameters this reads.
 pub const PARAMETERS: [&str; 2] = ["scope", "resource"];
@@ -20,6 +20,7 @@ pub async fn issue<P: Ports>(
     server: &Server<P>,
     client: &Client,
     params: &Params,
+    id: [u8; seal::ID],
     revocations: &Revocations,
     at: &At,
 ) -> Result<TokenResponse, Reason> {
@@ -58,7 +59,7 @@ pub async fn issue<P: Ports>(
             scopes: revocations.scope_generations(requested.iter()),
         },
     };
-    let text = access_token::mint(server, client, &token, revocations, at).await?;
+    let text = access_token::mint(server, client, &token, id, revocations, at).await?;
     Ok(TokenResponse {
         access_token: text.expose().to_owned(),
         token_type: "Bearer",

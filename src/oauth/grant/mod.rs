@@ -15,7 +15,7 @@ use crate::model::{
 use crate::ports::ledger::Authentication;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AccessToken, Generations, RefreshToken, Revocations};
+use crate::token::{AccessToken, Generations, RefreshToken, Revocations, seal};
 
 /// RFC 6749 §5.1 and OpenID Connect Core §3.1.3.3; seed 000's TokenSet by its RFC names.
 #[derive(Debug, Clone, Serialize)]
@@ -48,7 +48,7 @@ pub struct Approved {
     refresh: Option<u64>,
 }
 
-/// Mints what was approved.
+/// Mints what was approved; `id` is fresh randomness, for the access token.
 ///
 /// # Errors
 /// [`Reason::Unavailable`] or [`Reason::Internal`].
@@ -56,6 +56,7 @@ pub async fn respond<P: Ports>(
     server: &Server<P>,
     client: &Client,
     approved: Approved,
+    id: [u8; seal::ID],
     revocations: &Revocations,
     at: &At,
 ) -> Result<TokenResponse, Reason> {
@@ -79,7 +80,7 @@ pub async fn respond<P: Ports>(
             scopes: revocations.scope_generations(scope.iter()),
         },
     };
-    let access = access_token::mint(server, client, &token, revocations, at).await?;
+    let access = access_token::mint(server, client, &token, id, revocations, at).await?;
     let refresh = match approved.refresh {
         Some(generation) => {
             let refresh = RefreshToken {

@@ -1,0 +1,204 @@
+//! What each flow costs in storage. Questions to the feed are not counted here: an isolate asks
+//! them by the clock, not by the request.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use edgemint::server::Endpoint;
+use support::{
+    Fixture, Form, Operations, Tokens, authenticated, authorization, exchange_form, refresh_form,
+};
+
+/// What an action costs besides questions to the feed.
+fn cost(fixture: &Fixture, action: impl FnOnce()) -> Operations {
+    Operations {
+        feed: 0,
+        ..fixture.cost(action)
+    }
+}
+
+const NOTHING: Operations = Operations {
+    ledger: 0,
+    directory: 0,
+    feed: 0,
+    kv_puts: 0,
+};
+
+const ONE_LEDGER_CALL: Operations = Operations {
+    ledger: 1,
+    ..NOTHING
+};
+
+const ONE_KV_PUT: Operations = Operations {
+    kv_puts: 1,
+    ..NOTHING
+};
+
+#[test]
+fn a_sign_in_with_a_warm_session_costs_one_kv_put_and_one_ledger_call() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    for id in ["web", "other"] {
+        fixture.tokens_in(&browser, id);
+        let mut code = String::new();
+        let form = authorization(id);
+        let authorize = cost(&fixture, || code = browser.code(&form));
+        let request = fixture.token_request(id, &exchange_form(id, &code));
+        let exchange = cost(&fixture, || {
+            assert_eq!(fixture.send(Endpoint::Token, &request).status, 200);
+        });
+        assert_eq!((authorize, exchange), (ONE_KV_PUT, ONE_LEDGER_CALL), "{id}");
+    }
+    // The key of `web` signs in memory; that of `jwt` is RSA and costs no more.
+    fixture.tokens_in(&browser, "jwt");
+    let whole = cost(&fixture, || drop(fixture.tokens_in(&browser, "jwt")));
+    let expected = Operations {
+        ledger: 1,
+        ..ONE_KV_PUT
+    };
+    assert_eq!(whole, expected);
+}
+
+#[test]
+fn a_remembered_consent_costs_one_ledger_read_more() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    for id in ["post", "spa"] {
+        fixture.tokens_in(&browser, id);
+        let whole = cost(&fixture, || drop(fixture.tokens_in(&browser, id)));
+        let expected = Operations {
+            ledger: 2,
+            ..ONE_KV_PUT
+        };
+        assert_eq!(whole, expected, "{id}");
+    }
+}
+
+#[test]
+fn a_session_is_read_once_and_then_known() {
+    let fixture = Fixture::new();
+    let browser = fixture.browser();
+    let form = authorization("web");
+    browser.code(&form);
+    let cold = cost(&fixture, || drop(browser.code(&form)));
+    assert_eq!((cold.ledger, cold.kv_puts), (1, 1));
+    let warm = cost(&fixture, || drop(browser.code(&form)));
+    assert_eq!(warm, ONE_KV_PUT);
+}
+
+#[test]
+fn a_refresh_costs_one_ledger_call_and_no_kv() {
+    let fixture = Fixture::new();
+    for id in ["web", "post", "spa", "jwt"] {
+        let tokens = fixture.tokens_of(id);
+        let request = fixture.token_request(id, &refresh_form(tokens.refresh()));
+        for round in ["first", "retry"] {
+            let refresh = cost(&fixture, || {
+                Tokens::of(&fixture.send(Endpoint::Token, &request));
+            });
+            assert_eq!(refresh, ONE_LEDGER_CALL, "{id} {round}");
+        }
+    }
+}
+
+#[test]
+fn introspection_and_validation_cost_nothing_whatever_the_verdict() {
+    let fixture = Fixture::new();
+    let tokens = fixture.tokens();
+    let jwt = fixture.tokens_of("jwt");
+    let own = Tokens::of(&fixture.client_credentials("web"));
+    fixture.client_credentials("api");
+    fixture.client_credentials("other");
+    let dead = fixture.tokens();
+    assert_eq!(fixture.revoke(&dead.access).status, 200);
+    for (id, token) in [
+        ("web", &tokens.access),
+        ("web", &own.access),
+        ("web", &dead.access),
+        ("jwt", &jwt.access),
+        ("api", &tokens.access),
+        ("other", &"no token of ours".to_owned()),
+    ] {
+        let form = Form::new(&[("token", token)]);
+        let request = authenticated(id, &form);
+        for endpoint in [Endpoint::Introspect, Endpoint::CheckToken] {
+            let steady = cost(&fixture, || {
+                assert_eq!(fixture.send(endpoint, &request).status, 200);
+            });
+            assert_eq!(steady, NOTHING, "{id} {endpoint:?}");
+        }
+    }
+}
+
+#[test]
+fn a_steady_request_asks_the_feed_and_nobody_else() {
+    let fixture = Fixture::new();
+    let tokens = fixture.tokens();
+    fixture.introspect(&tokens.access);
+    let before = fixture.memory().operations();
+    fixture.introspect(&tokens.access);
+    let after = fixture.memory().operations();
+    assert!(after.feed > before.feed);
+    assert_eq!(
+        Operations {
+            feed: before.feed,
+            ..after
+        },
+        before
+    );
+}
+
+#[test]
+fn client_credentials_cost_nothing() {
+    let fixture = Fixture::new();
+    for id in ["web", "post", "jwt", "api"] {
+        fixture.client_credentials(id);
+        let steady = cost(&fixture, || {
+            assert_eq!(fixture.client_credentials(id).status, 200);
+        });
+        assert_eq!(steady, NOTHING, "{id}");
+    }
+}
+
+#[test]
+fn a_request_that_is_refused_for_what_it_says_costs_nothing() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    let code = browser.code(&authorization("web"));
+    let tokens = fixture.tokens_in(&browser, "web");
+    let good = exchange_form("web", &code);
+    for form in [
+        good.clone().with("code_verifier", &"x".repeat(43)),
+        good.clone().with("redirect_uri", "https://evil.example/"),
+        good.clone().with("code", "emc_x"),
+        good.with("grant_type", "password"),
+        refresh_form("emr_x"),
+        refresh_form(tokens.refresh()).with("scope", "a  b"),
+    ] {
+        let refused = cost(&fixture, || {
+            assert_eq!(fixture.token_as("web", &form).status, 400);
+        });
+        assert_eq!(refused, NOTHING, "{form:?}");
+    }
+    for form in [
+        authorization("web").without("code_challenge"),
+        authorization("web").with("redirect_uri", "https://evil.example/"),
+    ] {
+        assert_eq!(cost(&fixture, || drop(browser.authorize(&form))), NOTHING);
+    }
+}
+
+#[test]
+fn discovery_and_keys_cost_nothing() {
+    let fixture = Fixture::new();
+    fixture.tokens();
+    for endpoint in [
+        Endpoint::OpenidConfiguration,
+        Endpoint::AuthorizationServer,
+        Endpoint::Jwks,
+        Endpoint::Health,
+    ] {
+        let asked = cost(&fixture, || drop(fixture.get(endpoint, &Form::default())));
+        assert_eq!(asked, NOTHING, "{endpoint:?}");
+    }
+}
