@@ -87,6 +87,8 @@ pub struct Response {
     pub body: String,
     /// Why it is a refusal, for the log.
     pub reason: Option<Reason>,
+    /// Something worth knowing about a request that was granted, for the log.
+    pub event: Option<&'static str>,
 }
 
 impl Response {
@@ -102,6 +104,7 @@ impl Response {
             ],
             body,
             reason: None,
+            event: None,
         }
     }
 
@@ -116,6 +119,7 @@ impl Response {
             ],
             body,
             reason: None,
+            event: None,
         }
     }
 
@@ -127,6 +131,7 @@ impl Response {
             headers: vec![("cache-control", "no-store".to_owned())],
             body: String::new(),
             reason: None,
+            event: None,
         }
     }
 

@@ -1,7 +1,9 @@
-//! `POST /api/v1/keys/rotate`: a successor for every signing key, published before its first use.
+//! `POST /api/v1/keys/rotate`: a successor for every signing key, published before its first use;
+//! with `{"at_once": true}` it signs at once and what the keys of before signed is refused.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::accounts::body;
 use super::{actor, problem};
 use crate::error::Reason;
 use crate::http::{Request, Response};
@@ -20,6 +22,17 @@ pub async fn rotate<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
 
 async fn add<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<KeySet, Reason> {
     actor::administrator(server, request, at).await?;
+    let at_once = match request.body.is_empty() {
+        true => false,
+        false => match body(request, &["at_once"])?.get("at_once") {
+            None => false,
+            Some(Value::Bool(at_once)) => *at_once,
+            Some(_) => return Err(Reason::UnfitField("at_once", "has to be true or false")),
+        },
+    };
+    if request.oversized {
+        return Err(Reason::TooLarge);
+    }
     server.ports.keys(at).await?;
     let mut keys = Vec::new();
     for algorithm in Algorithm::ALL {
@@ -27,7 +40,14 @@ async fn add<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result
     }
     Ok(server
         .ports
-        .directory(at, AddKeys { keys, rotate: true })
+        .directory(
+            at,
+            AddKeys {
+                keys,
+                rotate: true,
+                at_once,
+            },
+        )
         .await?)
 }
 

@@ -401,6 +401,7 @@ impl Keys for Bindings {
                     AddKeys {
                         keys,
                         rotate: false,
+                        at_once: false,
                     },
                 )
                 .await?;

@@ -26,7 +26,7 @@ pub(super) fn request(
 ) {
     let wanted = match settings.logged {
         Logged::All => true,
-        Logged::Refusals => response.reason.is_some(),
+        Logged::Refusals => response.reason.is_some() || response.event.is_some(),
         Logged::Nothing => false,
     };
     if !wanted {
@@ -44,6 +44,7 @@ pub(super) fn request(
         "method": method,
         "status": response.status,
         "reason": response.reason.as_ref().map(Reason::label),
+        "event": response.event,
         "detail": detail,
     });
     print(&line.to_string());

@@ -382,6 +382,7 @@ impl Keys for Memory {
         let add = AddKeys {
             keys: made,
             rotate: false,
+            at_once: false,
         };
         let added = Rc::new(self.directory(at, add).await?);
         *self.signing.borrow_mut() = Some(Rc::clone(&added));

@@ -11,12 +11,19 @@ use crate::model::redirect::UnfitUri;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{
     AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, RedirectUri, Scope,
-    Seconds, Secret,
+    Seconds, Secret, Shard,
 };
 use crate::ports::directory::{ClientCreated, CreateClient};
+use crate::ports::ledger::{FailureLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
+/// Clients that one address may register in an hour without a token: a developer's morning, not a
+/// flood of records that nobody uses (CVE-2026-9705).
+const STRANGERS: FailureLimit = FailureLimit {
+    most: 20,
+    window: Seconds(3600),
+};
 /// Redirect URIs a client may have; an exact list longer than this is a pattern in disguise.
 const MOST_URIS: usize = 32;
 /// Characters of a name that a page shows.
@@ -43,6 +50,9 @@ async fn register<P: Ports>(
         Err(Reason::NoToken) if server.config.danger_open_registration => false,
         Err(reason) => return Err(reason),
     };
+    if !vouched {
+        limit(server, request, at).await?;
+    }
     let metadata = parse_strict_object(request.json()?.as_bytes())
         .map_err(|_| Reason::MalformedBody("one JSON object without repeated members"))?;
     let (mut client, secret) = read(server, &metadata, vouched)?;
@@ -60,6 +70,26 @@ async fn register<P: Ports>(
         ClientCreated::Created => Ok(response(&client, secret.as_ref(), at)),
         ClientCreated::IdTaken => Err(Reason::UnfitMetadata("client_id")),
     }
+}
+
+/// Counts a registration that nobody vouches for, and refuses too many from one place.
+async fn limit<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<(), Reason> {
+    let address = request.address.as_deref().unwrap_or("unknown");
+    let key = format!("registration:{address}");
+    let shard = Shard::of_key(&key);
+    let known = ReadFailures {
+        key: key.clone(),
+        limit: STRANGERS,
+    };
+    if let Some(until) = server.ports.ledger(shard, at, known).await? {
+        return Err(Reason::TooManyFailures(at.now.unix().until(until).0));
+    }
+    let count = RecordFailure {
+        key,
+        limit: STRANGERS,
+    };
+    server.ports.ledger(shard, at, count).await?;
+    Ok(())
 }
 
 fn lifetime<P>(

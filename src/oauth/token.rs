@@ -25,14 +25,21 @@ const PARAMETERS: [&str; 10] = [
 /// `POST /oauth/token`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
     match issue(server, request, at).await {
-        Ok(body) => Response::json(200, body)
-            .with("pragma", "no-cache")
-            .for_any_origin(),
+        Ok((body, event)) => Response {
+            event,
+            ..Response::json(200, body)
+                .with("pragma", "no-cache")
+                .for_any_origin()
+        },
         Err(reason) => client_refusal(request, reason).for_any_origin(),
     }
 }
 
-async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<String, Reason> {
+async fn issue<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<(String, Option<&'static str>), Reason> {
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
     let client = client_authentication::authenticate(server, request, &params, at).await?;
@@ -49,6 +56,7 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
     if client.scope.contains("openid") || client.access_token_format == AccessTokenFormat::Jwt {
         server.ports.keys(at).await?;
     }
+    let mut event = None;
     let response = match grant {
         GrantType::AuthorizationCode => {
             let approved =
@@ -58,13 +66,16 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
         GrantType::RefreshToken => {
             let approved =
                 refresh_token::refresh(server, client, &params, &revocations, at).await?;
+            event = approved.event();
             grant::respond(server, client, approved, id, &revocations, at).await?
         }
         GrantType::ClientCredentials => {
             client_credentials::issue(server, client, &params, id, &revocations, at).await?
         }
     };
-    serde_json::to_string(&response).map_err(|_| Reason::Internal("an answer does not serialise"))
+    let body = serde_json::to_string(&response)
+        .map_err(|_| Reason::Internal("an answer does not serialise"))?;
+    Ok((body, event))
 }
 
 /// A refusal to a client. One that tried `Authorization` is told how to (RFC 6749 §5.2).

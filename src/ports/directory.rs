@@ -163,6 +163,10 @@ pub struct AddKeys {
     pub keys: Vec<StoredKey>,
     /// Whether they take over from those in force; else only what has no key gets one.
     pub rotate: bool,
+    /// Whether they do so at once, and the keys of before are published no longer: what those
+    /// signed is refused within the revocation bound. For a key that leaked.
+    #[serde(default)]
+    pub at_once: bool,
 }
 
 /// A signing key at rest.
@@ -222,15 +226,22 @@ impl KeySet {
             if !first && !added.rotate {
                 continue;
             }
-            // The first has no cache to wait for: nobody has read a JWKS without it.
-            let signs_from = if first { now } else { now + JWKS_CACHE };
-            let retires = signs_from + LONGEST_SIGNED;
+            // The first has no cache to wait for: nobody has read a JWKS without it. After a leak a
+            // cache that lacks the new key is the lesser evil.
+            let waits = !first && !added.at_once;
+            let signs_from = if waits { now + JWKS_CACHE } else { now };
+            let retires = if added.at_once {
+                now
+            } else {
+                signs_from + LONGEST_SIGNED
+            };
             for old in self
                 .keys
                 .iter_mut()
                 .filter(|old| old.algorithm == key.algorithm)
             {
-                old.published_until.get_or_insert(retires);
+                let end = old.published_until.get_or_insert(retires);
+                *end = retires.min(*end);
             }
             self.keys.push(StoredKey {
                 signs_from,

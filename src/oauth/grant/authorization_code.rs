@@ -69,6 +69,7 @@ pub async fn redeem<P: Ports>(
             authentication,
             nonce: code.nonce,
             refresh: refreshable.then_some(0),
+            again: false,
         }),
         Spent::Again => Err(Reason::CodeReplayed),
         Spent::Never => Err(Reason::CodeEnded),

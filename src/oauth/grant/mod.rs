@@ -46,6 +46,16 @@ pub struct Approved {
     nonce: Option<String>,
     /// The generation of the refresh token to hand out, if one is.
     refresh: Option<u64>,
+    /// Whether an answer that was lost is given again.
+    again: bool,
+}
+
+impl Approved {
+    /// What an auditor should know of it.
+    #[must_use]
+    pub fn event(&self) -> Option<&'static str> {
+        self.again.then_some("refresh_retried")
+    }
 }
 
 /// Mints what was approved; `id` is fresh randomness, for the access token.

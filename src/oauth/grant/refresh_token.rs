@@ -73,6 +73,7 @@ pub async fn refresh<P: Ports>(
             authentication: standing.authentication,
             nonce: None,
             refresh: Some(standing.generation),
+            again: standing.retry,
         }),
         Advanced::ScopeExceeded => Err(Reason::ScopeExceeded),
         Advanced::OtherAudience => Err(Reason::UnknownResource),
