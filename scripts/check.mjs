@@ -27,16 +27,19 @@ export default async function main() {
   };
   const cargo = await nativeCargo();
   const lint = ["--", "-D", "warnings"];
-  await check("format", () => run(cargo, ["fmt", "--all", "--check"]));
-  await check("types", () => run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "jsconfig.json"]));
+  await check("format", () => run(cargo, ["fmt", "--all", "--check"], { show: true }));
+  await check("types", () => run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "jsconfig.json"], { show: true }));
   await check("clippy, native", () =>
-    run(cargo, ["clippy", "--quiet", "--locked", "--package", "edgemint", "--all-targets", ...lint]),
+    run(cargo, ["clippy", "--quiet", "--locked", "--package", "edgemint", "--all-targets", ...lint], { show: true }),
   );
   for (const feature of ["edge", "browser"]) {
     await check(`clippy, ${feature}`, () => clippyWasm(feature, lint));
   }
   await check("documentation", () =>
-    run(cargo, ["doc", "--quiet", "--locked", "--package", "edgemint", "--no-deps"], { env: { RUSTDOCFLAGS: "-Dwarnings" } }),
+    run(cargo, ["doc", "--quiet", "--locked", "--package", "edgemint", "--no-deps"], {
+      env: { RUSTDOCFLAGS: "-Dwarnings" },
+      show: true,
+    }),
   );
   await build();
   await check("sizes", sizes);
@@ -60,7 +63,7 @@ async function clippyWasm(feature, lint) {
     if (!existsSync(program) && (await aptOffers("rust-web-clippy"))) await aptInstall("rust-web-clippy");
     if (!existsSync(program)) throw new Refusal("clippy for wasm32 is missing: `apt-get install rust-web-clippy` as root");
   }
-  await run(program, [...args, ...target, ...lint], { env });
+  await run(program, [...args, ...target, ...lint], { env, show: true });
 }
 
 async function sizes() {

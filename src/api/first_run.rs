@@ -1,4 +1,5 @@
 //! `POST /api/v1/first-run`: the first administrator and the demo's client, once.
+//! The client only in a local run.
 
 use serde_json::json;
 
@@ -56,8 +57,10 @@ async fn first_run<P: Ports>(
             ..Profile::default()
         },
     };
-    // The client first: should the account fail, the next try finds the client and goes on.
-    if let Some(client) = demo(server) {
+    // Production gets nothing that nobody asked for. The client first: should the account fail,
+    // the next try finds the client and goes on.
+    let local = server.config.local_run.is_some();
+    if let Some(client) = demo(server).filter(|_| local) {
         server.ports.directory(at, CreateClient { client }).await?;
     }
     let facts = create_account(server, new, true, at).await?;

@@ -217,44 +217,39 @@ impl LedgerState {
         let Some(facts) = facts.filter(|_| live) else {
             return Advanced::Ended;
         };
+        let Some(row) = self.grants.get_mut(&verb.grant) else {
+            return Advanced::Ended;
+        };
+        let retry = verb.generation < row.generation;
+        let repeated = [&row.advanced_by, &row.retried_by]
+            .into_iter()
+            .any(|by| by.as_ref() == Some(&at.request));
+        let previous = verb.generation + 1 == row.generation;
+        let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
+        // First of all: what else a thief asks for does not hide the theft.
+        if retry && !(previous && (repeated || in_time)) {
+            row.dead = true;
+            row.killed_by = Some(at.request.clone());
+            self.publish(Revocation::Grant(verb.grant.clone()));
+            return Advanced::Reused;
+        }
         let scope = match &verb.scope {
             Some(asked) if !asked.is_subset(&row.scope) => return Advanced::ScopeExceeded,
             Some(asked) => asked.clone(),
             None => row.scope.clone(),
         };
-        if verb
-            .audience
-            .as_ref()
-            .is_some_and(|asked| *asked != row.audience)
-        {
+        if !verb.audiences.contains(&row.audience) {
             return Advanced::OtherAudience;
         }
-        let Some(row) = self.grants.get_mut(&verb.grant) else {
-            return Advanced::Ended;
-        };
-        let retry = verb.generation < row.generation;
-        if retry {
-            let repeated = [&row.advanced_by, &row.retried_by]
-                .into_iter()
-                .any(|by| by.as_ref() == Some(&at.request));
-            let previous = verb.generation + 1 == row.generation;
-            let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
-            if !previous || !(repeated || in_time) {
-                row.dead = true;
-                row.killed_by = Some(at.request.clone());
-                self.publish(Revocation::Grant(verb.grant.clone()));
-                return Advanced::Reused;
-            }
-            if !repeated {
-                row.retries += 1;
-                row.retried_by = Some(at.request.clone());
-            }
-        } else {
+        if !retry {
             row.generation += 1;
             row.advanced_at = now;
             row.advanced_by = Some(at.request.clone());
             row.retries = 0;
             row.retried_by = None;
+        } else if !repeated {
+            row.retries += 1;
+            row.retried_by = Some(at.request.clone());
         }
         Advanced::To(Box::new(Standing {
             generation: row.generation,

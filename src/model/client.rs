@@ -181,6 +181,11 @@ impl Client {
             .unwrap_or_else(|| self.id.as_str())
     }
 
+    /// Every audience it may have tokens for: its default, and what it may name.
+    pub fn audiences(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.default_audience()).chain(self.resources.iter().map(String::as_str))
+    }
+
     /// Whether it may learn about tokens of this client and audience (RFC 7662 §4).
     #[must_use]
     pub fn may_introspect(&self, issued_to: &ClientId, audience: &str) -> bool {

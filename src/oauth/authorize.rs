@@ -237,15 +237,8 @@ fn read(
 pub fn audience(client: &Client, resource: Option<&str>) -> Result<String, Reason> {
     match resource {
         None => Ok(client.default_audience().to_owned()),
-        Some(named) => {
-            let allowed = named == client.default_audience()
-                || client.resources.iter().any(|resource| resource == named);
-            if allowed {
-                Ok(named.to_owned())
-            } else {
-                Err(Reason::UnknownResource)
-            }
-        }
+        Some(named) if client.audiences().any(|audience| audience == named) => Ok(named.to_owned()),
+        Some(_) => Err(Reason::UnknownResource),
     }
 }
 

@@ -24,7 +24,14 @@ const PARAMETERS: [&str; 4] = [
 ];
 
 /// What makes the first administrator of a production deployment.
-const FIRST_ADMINISTRATOR: &str = "npm run admin -- create-administrator";
+fn first_administrator<P>(server: &Server<P>) -> String {
+    format!(
+        "curl {} \\\n  -H \"Authorization: Bearer $BOOTSTRAP_TOKEN\" \\\n  \
+         -H \"Content-Type: application/json\" \\\n  \
+         -d '{{\"username\": \"admin\", \"password\": \"…\"}}'",
+        server.config.url("/api/v1/first-run")
+    )
+}
 
 /// What is shown of a name that was typed; a longer one is nobody's.
 const LONGEST_SHOWN: usize = 64;
@@ -51,7 +58,11 @@ async fn show<P: Ports>(
     };
     let pending = page::unseal(server, &browser, sealed, at).await?;
     if !server.ports.directory(at, HasAccounts {}).await? {
-        return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
+        return Ok(page::html(
+            503,
+            pages::not_ready(&first_administrator(server)),
+            None,
+        ));
     }
     let asks_again = matches!(&pending.value().intent, Intent::Authorize(request)
         if request.prompt.login || request.max_age.is_some());
@@ -74,7 +85,11 @@ async fn show_account<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     if !server.ports.directory(at, HasAccounts {}).await? {
-        return Ok(page::html(503, pages::not_ready(FIRST_ADMINISTRATOR), None));
+        return Ok(page::html(
+            503,
+            pages::not_ready(&first_administrator(server)),
+            None,
+        ));
     }
     if let Some(session) = session::current(server, request, at).await? {
         return account(server, browser, &session, at).await;

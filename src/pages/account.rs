@@ -2,8 +2,8 @@
 
 use maud::html;
 
-use super::{field, neutralise};
 use super::layout::{hidden, host, name, page};
+use super::{field, neutralise};
 
 /// What the landing page shows.
 #[derive(Clone, Copy, Debug, Default)]

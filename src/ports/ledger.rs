@@ -125,8 +125,8 @@ pub struct AdvanceFamily {
     pub generation: u64,
     /// A narrower scope for this one access token.
     pub scope: Option<Scope>,
-    /// A resource, which must be the grant's.
-    pub audience: Option<String>,
+    /// The resources that will do now; the grant's must be among them.
+    pub audiences: Vec<String>,
     /// How long it may lie idle.
     pub idle: Seconds,
     /// How long, and how often, the previous token still gets the same answer.

@@ -276,41 +276,36 @@ impl Shard<'_> {
             return Ok(Advanced::Ended);
         };
         let terms = row.terms.0;
+        let retry = verb.generation < row.generation;
+        let repeated = [&row.advanced_by, &row.retried_by]
+            .into_iter()
+            .any(|by| by.as_ref() == Some(&at.request));
+        let previous = verb.generation + 1 == row.generation;
+        let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
+        // First of all: what else a thief asks for does not hide the theft.
+        if retry && !(previous && (repeated || in_time)) {
+            self.kill(&verb.grant, Some(&at.request))?;
+            return Ok(Advanced::Reused);
+        }
         let scope = match &verb.scope {
             Some(asked) if !asked.is_subset(&terms.scope) => return Ok(Advanced::ScopeExceeded),
             Some(asked) => asked.clone(),
             None => terms.scope.clone(),
         };
-        if verb
-            .audience
-            .as_ref()
-            .is_some_and(|asked| *asked != terms.audience)
-        {
+        if !verb.audiences.contains(&terms.audience) {
             return Ok(Advanced::OtherAudience);
         }
-        let retry = verb.generation < row.generation;
-        let repeated = [&row.advanced_by, &row.retried_by]
-            .into_iter()
-            .any(|by| by.as_ref() == Some(&at.request));
-        if retry {
-            let previous = verb.generation + 1 == row.generation;
-            let in_time = now <= row.advanced_at + verb.grace && row.retries < verb.most_retries;
-            if !previous || !(repeated || in_time) {
-                self.kill(&verb.grant, Some(&at.request))?;
-                return Ok(Advanced::Reused);
-            }
-            if !repeated {
-                self.sql.write(
-                    "UPDATE grants SET retries = retries + 1, retried_by = ? WHERE grant_id = ?",
-                    (&at.request, &verb.grant),
-                )?;
-            }
-        } else {
+        if !retry {
             self.sql.write(
                 "UPDATE grants SET generation = generation + 1, advanced_at = ?, advanced_by = ?,
                     retries = 0, retried_by = NULL
                  WHERE grant_id = ?",
                 (now, &at.request, &verb.grant),
+            )?;
+        } else if !repeated {
+            self.sql.write(
+                "UPDATE grants SET retries = retries + 1, retried_by = ? WHERE grant_id = ?",
+                (&at.request, &verb.grant),
             )?;
         }
         Ok(Advanced::To(Box::new(Standing {

@@ -7,6 +7,7 @@ use super::{Approved, needed_until};
 use crate::error::Reason;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{Client, GrantId, GrantType, UnixTime};
+use crate::oauth::authorize::audience;
 use crate::oauth::params::Params;
 use crate::oauth::pkce;
 use crate::ports::ledger::{Authentication, SpendCode, Spent};
@@ -102,10 +103,8 @@ fn check<P: Ports>(
         return Err(Reason::CodeForOtherRedirectUri);
     }
     pkce::verify(params.optional("code_verifier")?, &code.challenge)?;
-    if params
-        .optional("resource")?
-        .is_some_and(|resource| resource != code.audience)
-    {
+    let resource = params.optional("resource")?.unwrap_or(&code.audience);
+    if audience(client, Some(resource))? != code.audience {
         return Err(Reason::UnknownResource);
     }
     Ok(Redeemable(code, grant))

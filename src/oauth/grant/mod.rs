@@ -93,8 +93,9 @@ pub async fn respond<P: Ports>(
         }
         None => None,
     };
-    let id_token = if approved.granted.contains("openid") {
-        Some(id_token(server, client, &approved, &access, at).await?)
+    let granted = super::grantable::for_subject(client, &approved.granted, &approved.subject);
+    let id_token = if granted.contains("openid") {
+        Some(id_token(server, client, &approved, &granted, &access, at).await?)
     } else {
         None
     };
@@ -116,12 +117,13 @@ async fn id_token<P: Ports>(
     server: &Server<P>,
     client: &Client,
     approved: &Approved,
+    granted: &Scope,
     access_token: &Secret,
     at: &At,
 ) -> Result<String, Reason> {
     let now = at.now.unix();
     let subject = &approved.subject;
-    let mut members: Map<String, Value> = claims::about(subject, &approved.granted);
+    let mut members: Map<String, Value> = claims::about(subject, granted);
     let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
     tell("iss", json!(server.config.issuer));
     tell("sub", json!(subject.subject));

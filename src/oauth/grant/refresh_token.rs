@@ -45,12 +45,17 @@ pub async fn refresh<P: Ports>(
         Some(text) => Some(Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?),
         None => None,
     };
+    // What the client lost since then has dropped out (RFC 9700 §4.14.2).
+    let resource = params.optional("resource")?;
+    let audiences = client
+        .audiences()
+        .filter(|audience| resource.is_none_or(|named| named == *audience));
     let advance = AdvanceFamily {
         grant: token.grant.clone(),
         client: client.id.clone(),
         generation: token.generation,
         scope,
-        audience: params.optional("resource")?.map(str::to_owned),
+        audiences: audiences.map(str::to_owned).collect(),
         idle: IDLE,
         grace: GRACE,
         most_retries: MOST_RETRIES,
