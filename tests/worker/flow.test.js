@@ -344,7 +344,7 @@ describe("a deployment", () => {
     try {
       const before = await read(await fetch(`${server.url}/login`));
       assert.equal(before.status, 503);
-      assert.match(before.text, /create-administrator/);
+      assert.match(before.text, /first-run/);
       const stranger = await fetch(`${server.url}/api/v1/first-run`, { method: "POST", headers: { authorization: "Bearer guess" }, body: "{}" });
       assert.equal(stranger.status, 401);
       assert.equal((await api(server, "/api/v1/first-run", ADMINISTRATOR)).status, 201);
@@ -353,6 +353,21 @@ describe("a deployment", () => {
       assert.match(page.headers.get("set-cookie") ?? "", /^__Host-[^;]*; Path=\/; HttpOnly; SameSite=Lax; Max-Age=\d+; Secure$/);
     } finally {
       await server.stop();
+    }
+  });
+
+  test("publishes the bound within which a revocation is seen, as it is set", async () => {
+    for (const [bindings, wanted] of /** @type {[Record<string, string>, number][]} */ ([
+      [{}, 0],
+      [{ REVOCATION_MAX_AGE: "7" }, 7000],
+    ])) {
+      const server = await serve({ bindings });
+      try {
+        const { body } = await read(await fetch(`${server.url}/.well-known/openid-configuration`));
+        assert.equal(body.edgemint_revocation_max_age_ms, wanted);
+      } finally {
+        await server.stop();
+      }
     }
   });
 

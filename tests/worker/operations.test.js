@@ -14,7 +14,7 @@ describe("operations", () => {
 
   before(async () => {
     // A copy of the feed that stays fresh for the whole file.
-    server = await serveReady({ script: "tests/worker/counting.js", bindings: { EDGEMINT_REVOCATION_MAX_AGE_MS: "60000" } });
+    server = await serveReady({ script: "tests/worker/counting.js", bindings: { REVOCATION_MAX_AGE: "60" } });
     visitor = browser(server);
     client = await register(server);
     await read(await fetch(`${server.url}/ready`));

@@ -25,7 +25,7 @@ describe("the service binding", () => {
     const binding = (/** @type {any} */ props) => ({ name: "edgemint", entrypoint: "Edgemint", ...(props ? { props } : {}) });
     server = await serveReady({
       script: "tests/worker/counting.js",
-      bindings: { EDGEMINT_REVOCATION_MAX_AGE_MS: "60000" },
+      bindings: { REVOCATION_MAX_AGE: "60" },
       workers: [
         {
           name: "caller",

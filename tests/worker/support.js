@@ -38,7 +38,7 @@ export async function serve({ bindings = {}, ...options } = {}) {
       ROOT_SECRETS: ROOT_SECRET,
       BOOTSTRAP_TOKEN,
       EDGEMINT_LOG: "nothing",
-      EDGEMINT_REVOCATION_MAX_AGE_MS: "0",
+      REVOCATION_MAX_AGE: "0",
       ...bindings,
     },
   });
