@@ -293,10 +293,9 @@ impl Trace {
                 json!({ "advance_family": {
                     "grant": grant, "client": holder, "generation": generation,
                     "scope": if self.chance(20) { json!(self.scope()) } else { Value::Null },
-                    "audience": match self.below(20) {
-                        0 => json!("https://other.example"),
-                        1 => json!("https://api.example"),
-                        _ => Value::Null,
+                    "audiences": match self.below(20) {
+                        0 => json!(["https://other.example"]),
+                        _ => json!(["https://api.example", "https://other.example"]),
                     },
                     "idle": 1500, "grace": 30, "most_retries": 2,
                 }})
