@@ -27,6 +27,8 @@ export async function loadModule() {
   if (core !== undefined) return;
   try {
     const module = await import("./pkg/index.js");
+    // It starts with its first call; whether it can is to be known before anybody signs in.
+    await module.pkcePair();
     core = module;
   } catch {
     throw failure("no_module");

@@ -202,7 +202,7 @@ describe("hostile input", () => {
     for (const size of [1_000, 8_000, 60_000]) {
       const long = "a".repeat(size);
       const cookies = Array.from({ length: size / 20 }, (_, index) => `edgemint-session${index}=x`).join("; ");
-      for (const headers of [
+      for (const headers of /** @type {Record<string, string>[]} */ ([
         { authorization: `Bearer ${long}` },
         { authorization: `Basic ${long}` },
         { authorization: long },
@@ -211,10 +211,10 @@ describe("hostile input", () => {
         { cookie: cookies },
         { origin: `https://${long}` },
         { "x-anything": long },
-      ]) {
+      ])) {
         for (const path of ["/oauth/userinfo", "/login", "/oauth/authorize", "/health"]) {
           // The runtime itself refuses what is too much for it, with an answer of its own.
-          const response = await fetch(server.url + path, { headers: /** @type {Record<string, string>} */ (headers), redirect: "manual" });
+          const response = await fetch(server.url + path, { headers, redirect: "manual" });
           const answer = { status: response.status, headers: response.headers, text: await response.text(), body: undefined };
           if ([431, 400].includes(answer.status) && !answer.headers.has("x-request-id")) continue;
           assert.ok(answer.status < 500, `${path}: ${answer.status}`);
@@ -335,10 +335,13 @@ describe("records that were corrupted in KV", () => {
   });
   after(() => server.stop());
 
+  /** @returns {Promise<any>} */
+  const records = () => server.mf.getKVNamespace("KV");
+
   const GARBAGE = ["", "x", "null", "[]", "{}", '{"id":7}', "\0\u{FFFD}", "{".repeat(10_000), '{"version":99999}'];
 
   test("a client is found all the same, because nothing in KV decides", async () => {
-    const kv = await server.mf.getKVNamespace("KV");
+    const kv = await records();
     for (const garbage of GARBAGE) {
       const client = await register(server, { grant_types: ["client_credentials"], redirect_uris: [], scope: "a" });
       await kv.put(`client:${client.client_id}`, garbage);
@@ -348,7 +351,7 @@ describe("records that were corrupted in KV", () => {
   });
 
   test("another client's record under an id is not believed", async () => {
-    const kv = await server.mf.getKVNamespace("KV");
+    const kv = await records();
     const machine = { grant_types: ["client_credentials"], redirect_uris: [], scope: "a" };
     const [known, victim] = [await register(server, machine), await register(server, machine)];
     await ask(server, "/oauth/token", known, { grant_type: "client_credentials" });
@@ -360,7 +363,7 @@ describe("records that were corrupted in KV", () => {
   });
 
   test("keys are published from the directory when the copy is of no use", async () => {
-    const kv = await server.mf.getKVNamespace("KV");
+    const kv = await records();
     const before = (await read(await fetch(`${server.url}/.well-known/jwks.json`))).body;
     for (const garbage of GARBAGE) {
       await kv.put("keys:public", garbage);
@@ -375,7 +378,7 @@ describe("records that were corrupted in KV", () => {
     const client = await register(server);
     const visitor = browser(server);
     const kept = await code(server, visitor, client);
-    const kv = await server.mf.getKVNamespace("KV");
+    const kv = await records();
     const { keys } = await kv.list({ prefix: "code:" });
     assert.ok(keys.length > 0);
     for (const { name } of keys) await kv.delete(name);

@@ -161,6 +161,7 @@ export function browser(server) {
       if (form === undefined || last.status !== 200) return { pages, last };
       const page = new URL(form.action, server.url).pathname;
       pages.push(page);
+      /** @type {Record<string, string>} */
       const typed = page === "/login" ? { username, password } : page === "/consent" ? { decision } : {};
       last = await go(form.action, { form: { ...form.hidden, ...typed } });
     }
