@@ -57,7 +57,7 @@ pub async fn mint<P: Ports>(
     match client.access_token_format {
         AccessTokenFormat::Sealed => Ok(server.keyring.seal(token, revocations.epoch(), id)?),
         AccessTokenFormat::Jwt => {
-            let jti = base64url::encode(&id);
+            let jti = base64url::encode(id);
             let claims = to_claims(&server.config.issuer, token, &jti, revocations.epoch());
             let text = signing::sign(server, client.signing, JWT_TYPE, &claims, at).await?;
             Ok(Secret::new(text))
