@@ -11,6 +11,7 @@ pub mod error;
 pub mod http;
 pub mod jose;
 pub mod memory;
+pub mod message;
 pub mod model;
 pub mod oauth;
 pub mod pages;

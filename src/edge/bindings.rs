@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::jose::{
     Algorithm, JoseError, PublicKey, Signer as _, SigningKeyRef, Verifier, base64url,
 };
+use crate::message;
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
 use crate::ports::directory::{
     self, AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
@@ -210,7 +211,7 @@ impl Bindings {
     async fn read_kv<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let text = self.env.kv("KV").ok()?.get(key).text().await.ok()??;
         // A record that does not parse is as good as none: who published it is asked.
-        serde_json::from_str(&text).ok()
+        message::read(text.as_bytes()).ok()
     }
 }
 

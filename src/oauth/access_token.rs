@@ -1,10 +1,12 @@
 //! Minting access tokens in either form, and the one validation that every endpoint asks.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::signing;
 use crate::error::Reason;
 use crate::jose::{Claims, ExpectedTyp, Policy, base64url};
+use crate::message;
 use crate::model::{
     AccessTokenFormat, Client, ClientId, GrantId, Scope, Secret, SessionId, Shard, TokenId,
     UnixTime, Username,
@@ -19,6 +21,16 @@ const SKEW: u64 = 60;
 
 /// The private claim that carries what the feed is asked about.
 const PRIVATE: &str = "edgemint";
+
+/// What it holds.
+#[derive(Deserialize)]
+struct Private {
+    epoch: u32,
+    shard: Shard,
+    grant: Option<GrantId>,
+    session: Option<SessionId>,
+    generations: Generations,
+}
 
 /// A token whose seal or signature held, that has not expired and was not revoked within the
 /// published bound. Only [`validate`] makes one. For whom it is, the caller checks.
@@ -160,8 +172,7 @@ fn to_claims(issuer: &str, token: &AccessToken, jti: &str, epoch: u32) -> Map<St
 
 fn from_claims(claims: &Claims) -> Option<Opened> {
     let text = |name| claims.text(name).ok().flatten();
-    let private = claims.claim(PRIVATE)?;
-    let read = |name: &str| private.get(name).cloned().unwrap_or(Value::Null);
+    let private: Private = message::read_value(claims.claim(PRIVATE)?).ok()?;
     let [audience] = claims.audience() else {
         return None;
     };
@@ -173,15 +184,14 @@ fn from_claims(claims: &Claims) -> Option<Opened> {
         audience: audience.clone(),
         issued_at: UnixTime(claims.issued_at()?),
         expires_at: UnixTime(claims.expires_at()?),
-        grant: serde_json::from_value::<Option<GrantId>>(read("grant")).ok()?,
-        session: serde_json::from_value::<Option<SessionId>>(read("session")).ok()?,
-        shard: serde_json::from_value::<Shard>(read("shard")).ok()?,
-        generations: serde_json::from_value::<Generations>(read("generations")).ok()?,
+        grant: private.grant,
+        session: private.session,
+        shard: private.shard,
+        generations: private.generations,
     };
-    let epoch = u32::try_from(private.get("epoch")?.as_u64()?).ok()?;
     Some(Opened {
         id: TokenId::parse(claims.id()?).ok()?,
-        epoch,
+        epoch: private.epoch,
         token,
     })
 }

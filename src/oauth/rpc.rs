@@ -2,6 +2,7 @@
 //! says (`ctx.props.client`); without one every verb refuses.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::client_authentication::{self, AuthenticatedClient};
@@ -9,6 +10,7 @@ use super::introspect::{self, Caller};
 use super::{access_token, bearer, revoke};
 use crate::error::Reason;
 use crate::http::Request;
+use crate::message;
 use crate::model::{ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -126,6 +128,6 @@ async fn validate<P: Ports>(
     .to_string())
 }
 
-fn read<'a, T: Deserialize<'a>>(arguments: &'a str) -> Result<T, Reason> {
-    serde_json::from_str(arguments).map_err(|_| Reason::MalformedBody("the verb's arguments"))
+fn read<T: DeserializeOwned>(arguments: &str) -> Result<T, Reason> {
+    message::read(arguments.as_bytes()).map_err(|_| Reason::MalformedBody("the verb's arguments"))
 }

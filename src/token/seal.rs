@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::jose::base64url;
+use crate::message;
 use crate::model::{Secret, TokenId};
 
 /// The layout above.
@@ -259,7 +260,7 @@ impl Keyring {
         let plain = key
             .open_in_place(aead::Nonce::assume_unique_for_key([0; 12]), aad, sealed)
             .map_err(|_| SealRefused::Broken)?;
-        let value: T = serde_json::from_slice(plain).map_err(|_| SealRefused::Broken)?;
+        let value: T = message::read(plain).map_err(|_| SealRefused::Broken)?;
         if value.resource().map(resource_tag).unwrap_or_default() != read.resource {
             return Err(SealRefused::Broken);
         }

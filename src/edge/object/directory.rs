@@ -1,6 +1,7 @@
 //! The directory in SQLite. What a verb promises is written at its arguments, in
 //! `ports::directory`.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Json, Sql};
@@ -101,7 +102,7 @@ fn find_account(sql: &Sql, verb: &FindAccount) -> Result<Option<Account>, Fault>
 }
 
 fn has_accounts(sql: &Sql) -> Result<bool, Fault> {
-    let any: Option<serde_json::Value> = sql.row("SELECT 1 FROM accounts LIMIT 1", ())?;
+    let any: Option<IgnoredAny> = sql.row("SELECT 1 FROM accounts LIMIT 1", ())?;
     Ok(any.is_some())
 }
 
@@ -304,8 +305,7 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         DirectoryAnswer::CreateClient(_)
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_) => {
-            let waiting: Option<serde_json::Value> =
-                sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
+            let waiting: Option<IgnoredAny> = sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
             Ok(waiting.is_some())
         }
         DirectoryAnswer::CreateAccount(_)

@@ -1,6 +1,7 @@
 //! One shard of the ledger in SQLite. What a verb promises is written at its arguments, in
 //! `ports::ledger`.
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Flag, Json, Sql};
@@ -94,10 +95,7 @@ pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
             &format!("DELETE FROM {table} WHERE {key} IN ({expired})"),
             (until, MOST_SWEPT),
         )?;
-        more |= swept
-            && sql
-                .row::<serde_json::Value>(&expired, (until, 1))?
-                .is_some();
+        more |= swept && sql.row::<IgnoredAny>(&expired, (until, 1))?.is_some();
     }
     Ok(more)
 }
@@ -321,7 +319,7 @@ impl Shard<'_> {
     }
 
     fn revoke_grant(&self, verb: &RevokeGrant) -> Result<Revoked, Fault> {
-        let known: Option<serde_json::Value> = self.sql.row(
+        let known: Option<IgnoredAny> = self.sql.row(
             "SELECT 1 FROM grants WHERE grant_id = ? AND client = ?",
             (&verb.grant, &verb.client),
         )?;

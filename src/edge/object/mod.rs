@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+use crate::message;
 use crate::model::{Moment, Seconds, UnixTime};
 use crate::ports::ledger::tells_an_end;
 use crate::ports::{Call, Unavailable};
@@ -44,7 +45,7 @@ pub struct Outcome {
 /// # Errors
 /// [`Unavailable`] for either, and for what is no answer of its kind.
 pub fn read_answer<A: DeserializeOwned>(text: &str) -> Result<A, Unavailable> {
-    serde_json::from_str(text).map_err(|_| Unavailable("the object gave no answer to the call"))
+    message::read(text.as_bytes()).map_err(|_| Unavailable("the object gave no answer to the call"))
 }
 
 /// Makes the tables of a shard.
@@ -134,7 +135,7 @@ pub fn feed_open(sql: &Sql, id: &str) -> Result<(), JsValue> {
 #[wasm_bindgen]
 pub fn feed_call(sql: &Sql, call: &str) -> Result<String, JsValue> {
     let answer = feed::apply(sql, read_call(call)?)?;
-    Ok(serde_json::to_string(&answer).map_err(Fault::Shape)?)
+    Ok(serde_json::to_string(&answer).map_err(Fault::from)?)
 }
 
 /// Forgets what is too old; answers whether there is more.
@@ -190,7 +191,7 @@ pub fn trap() {
 }
 
 fn read_call<V: DeserializeOwned>(text: &str) -> Result<Call<V>, Fault> {
-    serde_json::from_str(text).map_err(|_| Fault::Refused("this is no call that is known here"))
+    message::read(text.as_bytes()).map_err(|_| Fault::Refused("this is no call that is known here"))
 }
 
 fn outcome(

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Json, Sql};
+use crate::message;
 use crate::model::{Moment, RequestId, SubjectFacts};
 use crate::ports::feed::{Append, FeedVerb};
 use crate::ports::ledger::{LedgerVerb, PutSubject};
@@ -96,10 +97,10 @@ pub(super) fn deliveries(sql: &Sql, clock: Moment, source: &str) -> Result<Strin
     let mut deliveries = Vec::new();
     for row in rows {
         if row.target == FEED {
-            entries.push((row.number, serde_json::from_str(&row.body)?));
+            entries.push((row.number, message::read(row.body.as_bytes())?));
             continue;
         }
-        let facts = serde_json::from_str(&row.body)?;
+        let facts = message::read(row.body.as_bytes())?;
         let verb: LedgerVerb = PutSubject { facts }.into_verb();
         let call = call(clock, row.number, verb)?;
         deliveries.push(Delivery {

@@ -1,10 +1,14 @@
 //! The database of a Durable Object: a statement and its values go in as text, rows come out as
 //! text, and serde types both. The JavaScript side is `Sql` in `src/objects.js`.
 
+use std::any::type_name;
+
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
+
+use crate::message::{self, Unreadable};
 
 #[wasm_bindgen]
 extern "C" {
@@ -25,13 +29,20 @@ pub(super) enum Fault {
     Refused(&'static str),
     /// The database failed.
     Database(JsValue),
-    /// A row or an answer has another shape than its table promises.
-    Shape(serde_json::Error),
+    /// What a table holds, named here, has another shape than the table promises.
+    Shape(&'static str),
 }
 
+impl From<Unreadable> for Fault {
+    fn from(_: Unreadable) -> Self {
+        Self::Shape("a stored text has not its expected shape")
+    }
+}
+
+/// For what we write.
 impl From<serde_json::Error> for Fault {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Shape(error)
+    fn from(_: serde_json::Error) -> Self {
+        Self::Shape("a value does not serialise")
     }
 }
 
@@ -41,7 +52,7 @@ impl From<Fault> for JsValue {
             // A bare string is how `objects.js` tells a refusal from a failure.
             Fault::Refused(reason) => Self::from_str(reason),
             Fault::Database(error) => error,
-            Fault::Shape(error) => js_sys::Error::new(&error.to_string()).unchecked_into(),
+            Fault::Shape(what) => js_sys::Error::new(what).unchecked_into(),
         }
     }
 }
@@ -56,7 +67,7 @@ impl Sql {
         let rows = self
             .rows_text(statement, &serde_json::to_string(&values)?)
             .map_err(Fault::Database)?;
-        Ok(serde_json::from_str(&rows)?)
+        message::read(rows.as_bytes()).map_err(|_| Fault::Shape(type_name::<T>()))
     }
 
     /// The first row.
@@ -92,7 +103,7 @@ impl<T: Serialize> Serialize for Json<T> {
 impl<'de, T: DeserializeOwned> Deserialize<'de> for Json<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        serde_json::from_str(&text)
+        message::read(text.as_bytes())
             .map(Self)
             .map_err(D::Error::custom)
     }
