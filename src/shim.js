@@ -48,17 +48,21 @@ async function answer(request, env, ctx, id) {
     try {
       body = await read(request);
     } catch {
+      note(env, id, method, 400);
       return json(400, { error: "invalid_request", error_description: "the body did not arrive whole" }, id);
     }
   }
   const found = route(path, base(env));
   if (found === undefined) {
+    note(env, id, method, 404);
     return json(404, { error: "not_found", error_description: "there is nothing at this path" }, id);
   }
   const asked = method === "HEAD" ? "GET" : method;
   const endpoint = Object.hasOwn(found.methods, asked) ? found.methods[asked] : undefined;
   if (endpoint === undefined) {
-    return otherMethod(found, method, id);
+    const response = otherMethod(found, method, id);
+    note(env, id, method, response.status);
+    return response;
   }
   const answered = enter((core) =>
     core.answer(
@@ -124,6 +128,21 @@ async function read(request) {
       return undefined;
     }
     chunks.push(decoder.decode(value, { stream: true }));
+  }
+}
+
+/**
+ * The log line of a request that the core never saw; of the others it writes one itself.
+ *
+ * @param {any} env
+ * @param {string} id
+ * @param {string} method
+ * @param {number} status
+ */
+function note(env, id, method, status) {
+  const logged = env.EDGEMINT_LOG || "all";
+  if (logged === "all" || (logged === "refusals" && status >= 400)) {
+    console.log(JSON.stringify({ time: Date.now(), request_id: id, endpoint: null, method, status }));
   }
 }
 

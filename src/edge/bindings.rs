@@ -92,8 +92,9 @@ pub(super) struct Bindings {
     revocation_max_age: u64,
     danger_accept_unchecked_revocation: u64,
     feed: RefCell<Option<Rc<Revocations>>>,
-    /// Whether this isolate was told of an end that its copy may not have.
-    feed_is_behind: Cell<bool>,
+    /// Ends that this isolate was told of, and how many of them its copy must have.
+    ends_told: Cell<u64>,
+    ends_learned: Cell<u64>,
     refreshing_since: Cell<Option<Moment>>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
@@ -109,7 +110,8 @@ impl Bindings {
             revocation_max_age: config.revocation_max_age,
             danger_accept_unchecked_revocation: config.danger_accept_unchecked_revocation,
             feed: RefCell::new(None),
-            feed_is_behind: Cell::new(false),
+            ends_told: Cell::new(0),
+            ends_learned: Cell::new(0),
             refreshing_since: Cell::new(None),
             clients: Copies::new(),
             sessions: Copies::new(),
@@ -150,10 +152,9 @@ impl Bindings {
         };
         let verb = FeedVerb::Since(Box::new(Since { feed, cursor }));
         let at_now = at.clone();
-        // Before the question is sent: an end that is told from here on makes the copy old again.
-        self.feed_is_behind.set(false);
-        let asked = self.call_feed(Call { at: at_now, verb }).await;
-        let answer = asked.inspect_err(|_| self.feed_is_behind.set(true))?;
+        // The answer has what was told before the question; later ends it may lack.
+        let told = self.ends_told.get();
+        let answer = self.call_feed(Call { at: at_now, verb }).await?;
         let FeedObjectAnswer::Since(answer) = answer else {
             return Err(Unavailable("the feed answered another verb"));
         };
@@ -163,6 +164,7 @@ impl Bindings {
         copy.learn(answer, at.now);
         let copy = Rc::new(copy);
         *kept = Some(Rc::clone(&copy));
+        self.ends_learned.set(self.ends_learned.get().max(told));
         Ok(copy)
     }
 
@@ -224,7 +226,7 @@ impl Ledger for Bindings {
         let name = format!("shard-{}", shard.0);
         let answer = self.call("LEDGER", &name, &call).await?;
         if ledger::tells_an_end(&answer) {
-            self.feed_is_behind.set(true);
+            self.ends_told.set(self.ends_told.get() + 1);
         }
         Ok(answer)
     }
@@ -238,7 +240,7 @@ impl Directory for Bindings {
         let changes = directory::changes_what_is_published(&call.verb);
         let answer = self.call("DIRECTORY", "directory", &call).await?;
         if changes {
-            self.feed_is_behind.set(true);
+            self.ends_told.set(self.ends_told.get() + 1);
         }
         Ok(answer)
     }
@@ -249,7 +251,8 @@ impl Feed for Bindings {
         let copy = self.feed.borrow().clone();
         match copy {
             Some(copy)
-                if copy.age(at.now) < self.revocation_max_age && !self.feed_is_behind.get() =>
+                if copy.age(at.now) < self.revocation_max_age
+                    && self.ends_learned.get() == self.ends_told.get() =>
             {
                 Ok(copy)
             }
