@@ -79,9 +79,7 @@ impl Endpoint {
             .find(|(known, _)| *known == word)
             .map(|(_, endpoint)| endpoint)
     }
-}
 
-impl Endpoint {
     /// The word, for logs.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -137,6 +135,15 @@ impl<P: Ports> Server<P> {
         let mut buffer = vec![0; bytes];
         self.ports.fill(&mut buffer)?;
         Ok(base64url::encode(&buffer))
+    }
+
+    /// A fresh name: a prefix and so many random bytes.
+    ///
+    /// # Errors
+    /// [`Reason::Unavailable`] when there is no randomness.
+    pub fn fresh_name<T: TryFrom<String>>(&self, prefix: &str, bytes: usize) -> Result<T, Reason> {
+        let text = format!("{prefix}{}", self.fresh_text(bytes)?);
+        T::try_from(text).map_err(|_| Reason::Internal("a random text makes no name of its kind"))
     }
 
     /// Whether signing keys can be read and the feed answers.
