@@ -7,7 +7,6 @@ use crate::config::Config;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::base64url;
-use crate::model::Moment;
 use crate::oauth;
 use crate::ports::{At, Ports, Unavailable};
 use crate::token::{Keyring, seal};
@@ -159,6 +158,3 @@ impl<P: Ports> Server<P> {
         }
     }
 }
-
-/// Instants before this are a clock that does not run yet (2026-01-01).
-pub const EARLIEST: Moment = Moment(1_767_225_600_000);
