@@ -96,15 +96,13 @@ impl Response {
     #[must_use]
     pub fn json(status: u16, body: String) -> Self {
         Self {
-            status,
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("cache-control", "no-store".to_owned()),
                 ("x-content-type-options", "nosniff".to_owned()),
             ],
             body,
-            reason: None,
-            event: None,
+            ..Self::empty(status)
         }
     }
 
@@ -112,14 +110,12 @@ impl Response {
     #[must_use]
     pub fn document(body: String, seconds: u64) -> Self {
         Self {
-            status: 200,
             headers: vec![
                 ("content-type", "application/json".to_owned()),
                 ("cache-control", format!("public, max-age={seconds}")),
             ],
             body,
-            reason: None,
-            event: None,
+            ..Self::empty(200)
         }
     }
 
@@ -173,12 +169,17 @@ impl Response {
             "error": reason.code().as_str(),
             "error_description": reason.description(),
         });
-        let mut response = Self::json(reason.status(), body.to_string());
+        Self::json(reason.status(), body.to_string()).because_of(reason)
+    }
+
+    /// Makes it a refusal: the log is told why, and the peer when trying again makes sense.
+    #[must_use]
+    pub fn because_of(mut self, reason: Reason) -> Self {
         if let Some(seconds) = retry_after(&reason) {
-            response = response.with("retry-after", seconds.to_string());
+            self = self.with("retry-after", seconds.to_string());
         }
-        response.reason = Some(reason);
-        response
+        self.reason = Some(reason);
+        self
     }
 
     /// The value of a header.
@@ -203,8 +204,7 @@ impl Response {
 }
 
 /// Seconds after which trying again makes sense, where it does.
-#[must_use]
-pub fn retry_after(reason: &Reason) -> Option<u64> {
+fn retry_after(reason: &Reason) -> Option<u64> {
     match reason {
         Reason::Unavailable(_) => Some(1),
         Reason::TooManyFailures(seconds) => Some(*seconds),

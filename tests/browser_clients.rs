@@ -1,13 +1,11 @@
 //! Browser clients and CORS (BA).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{get_with, json_post, online, online_tokens};
 use edgemint::http::{Request, Response};
 use edgemint::server::Endpoint;
+use support::tokens::{get_with, json_post, online, online_tokens};
 use support::{
     BOOTSTRAP, Fixture, Form, Seen, Tokens, authenticated, authorization, exchange_form, get, post,
     refresh_form,

@@ -1,19 +1,17 @@
 //! What ends many things at once: the end of a person, a client, a session or an epoch.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{
-    FORMS, api_token, assert_inactive, assert_unavailable, json_post, online, online_tokens,
-    raise_epoch,
-};
 use edgemint::model::{Scope, Secret};
 use edgemint::ports::directory::ChangeAccount;
 use edgemint::ports::{At, Directory};
 use edgemint::server::Endpoint;
 use edgemint::token::Keyring;
+use support::tokens::{
+    FORMS, api_token, assert_inactive, assert_unavailable, json_post, online, online_tokens,
+    raise_epoch,
+};
 use support::{
     Fixture, Form, Outage, Seen, Tokens, authorization, block_on, get, quick_hash, subject,
 };

@@ -1,19 +1,17 @@
 //! Introspection, RFC 7662 (IN), and seed 000's check_token (S0.5).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{
-    FORMS, altered, assert_inactive, assert_unavailable, call_rpc, facts, metadata, resigned,
-    sealed, unsigned,
-};
 use edgemint::http::{Request, Response};
 use edgemint::model::UnixTime;
 use edgemint::server::Endpoint;
 use edgemint::token::AccessToken;
 use serde_json::{Value, json};
+use support::tokens::{
+    FORMS, altered, assert_inactive, assert_unavailable, call_rpc, facts, metadata, resigned,
+    sealed, unsigned,
+};
 use support::{
     Fixture, Form, Outage, RESOURCE, Seen, Tokens, authenticated, authorization, basic,
     exchange_form, get, post, secret,

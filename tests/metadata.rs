@@ -1,16 +1,14 @@
 //! Metadata, keys and the issuer (MD).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{FORMS, json_post, kid, kids, metadata};
 use edgemint::http::Request;
 use edgemint::jose::Algorithm;
 use edgemint::ports::directory::{JWKS_CACHE, LONGEST_SIGNED};
 use edgemint::server::Endpoint;
 use serde_json::Value;
+use support::tokens::{FORMS, json_post, kid, kids, metadata};
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, Outage, Seen, Tokens, authorization, decoded, get, secret,
 };

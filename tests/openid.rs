@@ -1,15 +1,13 @@
 //! OpenID Connect (OP).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{FORMS, altered, metadata, online, resigned, unsigned};
 use edgemint::http::Request;
 use edgemint::jose::Algorithm;
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
+use support::tokens::{FORMS, altered, metadata, online, resigned, unsigned};
 use support::{
     Fixture, Form, ISSUER, NONCE, PASSWORD, Seen, Tokens, authorization, exchange_form, post,
 };

@@ -1,14 +1,11 @@
 //! Operations (OPS): what leaks, what is refused to start, one instant per request.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use b::{FORMS, json_post, online};
 use edgemint::config::Config;
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, JoseError, PublicKey, Verifier};
@@ -24,6 +21,7 @@ use edgemint::ports::{
 use edgemint::server::{Endpoint, Server};
 use edgemint::token::{Keyring, Revocations, SessionHandle};
 use serde_json::json;
+use support::tokens::{FORMS, json_post, online};
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, Outage, PASSWORD, Seen, Tokens, authorization, basic,
     block_on, decoded, get, post, secret,

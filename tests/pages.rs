@@ -1,14 +1,12 @@
 //! Pages and consent (UI).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::online;
 use edgemint::http::Response;
 use edgemint::model::{Client, RedirectUri, Scope};
 use edgemint::server::Endpoint;
+use support::tokens::online;
 use support::{
     Fixture, Form, Outage, Seen, Tokens, authorization, client, exchange_form, get, post,
 };

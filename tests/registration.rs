@@ -1,16 +1,14 @@
 //! Registration of clients (RFC 7591, CR-6 and CR-7), of accounts, and of the first administrator.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{api_token, assert_unavailable, json_post};
 use edgemint::http::{Request, Response};
 use edgemint::memory::Memory;
 use edgemint::model::Secret;
 use edgemint::server::{Endpoint, Server};
 use serde_json::{Value, json};
+use support::tokens::{api_token, assert_unavailable, json_post};
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, Outage, Seen, Tokens, authorization, basic, block_on, post,
 };

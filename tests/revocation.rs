@@ -1,14 +1,14 @@
 //! Revocation, RFC 7009 (RV).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{FORMS, altered, assert_inactive, assert_unavailable, call_rpc, resigned, unsigned};
 use edgemint::http::Request;
 use edgemint::server::Endpoint;
 use serde_json::json;
+use support::tokens::{
+    FORMS, altered, assert_inactive, assert_unavailable, call_rpc, resigned, unsigned,
+};
 use support::{Fixture, Form, Outage, Seen, Tokens, authenticated, basic, post};
 
 #[test]

@@ -1,18 +1,16 @@
 //! Sessions, sign-in and sign-out (SE).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
 use std::time::Duration;
 
-use b::{FORMS, altered, online, online_tokens, resigned, unsigned};
 use edgemint::http::{Request, Response};
 use edgemint::model::Secret;
 use edgemint::oauth::password;
 use edgemint::server::Endpoint;
 use serde_json::json;
+use support::tokens::{FORMS, altered, online, online_tokens, resigned, unsigned};
 use support::{Browser, Fixture, Form, PASSWORD, Page, Seen, Tokens, authorization, get};
 
 const SESSION: &str = "edgemint-session";

@@ -1,19 +1,17 @@
 //! Bearer tokens at our own resources and through a service binding (RS).
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
-#[path = "support/b.rs"]
-mod b;
 mod support;
 
-use b::{
-    FORMS, altered, api_token, call_rpc, facts, get_with, json_post, metadata, resigned, sealed,
-    signed_by_stranger, unsigned,
-};
 use edgemint::http::Request;
 use edgemint::model::{Secret, UnixTime};
 use edgemint::server::Endpoint;
 use edgemint::token::{AccessToken, Keyring};
 use serde_json::json;
+use support::tokens::{
+    FORMS, altered, api_token, call_rpc, facts, get_with, json_post, metadata, resigned, sealed,
+    signed_by_stranger, unsigned,
+};
 use support::{Fixture, Form, RESOURCE, Seen, Tokens, authorization, exchange_form, get, post};
 
 #[test]

@@ -2,10 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{actor, problem};
+use super::{actor, body, problem};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::jose::parse_strict_object;
 use crate::model::{Profile, Scope, Secret, Subject, SubjectFacts, Username};
 use crate::oauth::password;
 use crate::ports::directory::{AccountCreated, CreateAccount};
@@ -55,7 +54,7 @@ pub struct NewAccount {
 
 impl NewAccount {
     fn read(request: &Request) -> Result<Self, Reason> {
-        let body = body(
+        let members = body::object_of(
             request,
             &[
                 "first_name",
@@ -68,12 +67,13 @@ impl NewAccount {
                 "roles",
             ],
         )?;
-        let first = alias(&body, "first_name", "firstName")?.ok_or(required("first_name"))?;
-        let last = alias(&body, "last_name", "lastName")?.ok_or(required("last_name"))?;
-        let username = member(&body, "username")?.ok_or(required("username"))?;
-        let password = member(&body, "password")?.ok_or(required("password"))?;
-        let scope = member(&body, "scopes")?.unwrap_or_default();
-        match body.get("roles") {
+        let first =
+            alias(&members, "first_name", "firstName")?.ok_or(body::missing("first_name"))?;
+        let last = alias(&members, "last_name", "lastName")?.ok_or(body::missing("last_name"))?;
+        let username = body::required(&members, "username")?;
+        let password = body::required(&members, "password")?;
+        let scope = body::text(&members, "scopes")?.unwrap_or_default();
+        match members.get("roles") {
             None => {}
             Some(Value::Array(roles)) if roles.is_empty() => {}
             Some(_) => {
@@ -165,50 +165,15 @@ pub async fn create_account<P: Ports>(
     }
 }
 
-/// Reads a JSON object with these members and no others.
-///
-/// # Errors
-/// [`Reason::MalformedBody`].
-pub fn body(request: &Request, known: &[&str]) -> Result<Map<String, Value>, Reason> {
-    let members = parse_strict_object(request.json()?.as_bytes())
-        .map_err(|_| Reason::MalformedBody("one JSON object without repeated members"))?;
-    if members.keys().all(|name| known.contains(&name.as_str())) {
-        Ok(members)
-    } else {
-        Err(Reason::MalformedBody(
-            "there is a member that is not known here",
-        ))
-    }
-}
-
-/// A text member.
-///
-/// # Errors
-/// [`Reason::UnfitField`] when it is not text.
-pub fn member<'a>(
-    body: &'a Map<String, Value>,
-    name: &'static str,
-) -> Result<Option<&'a str>, Reason> {
-    match body.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Reason::UnfitField(name, "has to be text")),
-    }
-}
-
 fn alias<'a>(
-    body: &'a Map<String, Value>,
+    members: &'a Map<String, Value>,
     name: &'static str,
     alias: &'static str,
 ) -> Result<Option<&'a str>, Reason> {
-    match (member(body, name)?, member(body, alias)?) {
+    match (body::text(members, name)?, body::text(members, alias)?) {
         (Some(_), Some(_)) => Err(Reason::UnfitField(name, "is there in both spellings")),
         (one, other) => Ok(one.or(other)),
     }
-}
-
-fn required(field: &'static str) -> Reason {
-    Reason::UnfitField(field, "is required")
 }
 
 /// Seed 000's UserAccount. Its `id` is our subject.

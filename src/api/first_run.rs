@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::accounts::{NewAccount, body, chosen_password, chosen_username, create_account, member};
-use super::{actor, problem};
+use super::accounts::{NewAccount, chosen_password, chosen_username, create_account};
+use super::{actor, body, problem};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
@@ -44,10 +44,9 @@ async fn first_run<P: Ports>(
     {
         actor::administrator(server, request, at).await?;
     }
-    let members = body(request, &["username", "password"])?;
-    let required = |field| Reason::UnfitField(field, "is required");
-    let username = member(&members, "username")?.ok_or(required("username"))?;
-    let password = member(&members, "password")?.ok_or(required("password"))?;
+    let members = body::object_of(request, &["username", "password"])?;
+    let username = body::required(&members, "username")?;
+    let password = body::required(&members, "password")?;
     let new = NewAccount {
         username: chosen_username(username)?,
         password: chosen_password(password)?,

@@ -3,8 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::accounts::body;
-use super::{actor, problem};
+use super::{actor, body, problem};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
@@ -22,33 +21,30 @@ pub async fn rotate<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
 
 async fn add<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<KeySet, Reason> {
     actor::administrator(server, request, at).await?;
-    let at_once = match request.body.is_empty() {
-        true => false,
-        false => match body(request, &["at_once"])?.get("at_once") {
-            None => false,
-            Some(Value::Bool(at_once)) => *at_once,
-            Some(_) => return Err(Reason::UnfitField("at_once", "has to be true or false")),
-        },
-    };
-    if request.oversized {
-        return Err(Reason::TooLarge);
-    }
+    let at_once = at_once(request)?;
     server.ports.keys(at).await?;
     let mut keys = Vec::new();
     for algorithm in Algorithm::ALL {
         keys.push(server.ports.generate(algorithm).await?);
     }
-    Ok(server
-        .ports
-        .directory(
-            at,
-            AddKeys {
-                keys,
-                rotate: true,
-                at_once,
-            },
-        )
-        .await?)
+    let add = AddKeys {
+        keys,
+        rotate: true,
+        at_once,
+    };
+    Ok(server.ports.directory(at, add).await?)
+}
+
+/// A request without a body asks for nothing special.
+fn at_once(request: &Request) -> Result<bool, Reason> {
+    if request.body.is_empty() && !request.oversized {
+        return Ok(false);
+    }
+    match body::object_of(request, &["at_once"])?.get("at_once") {
+        None => Ok(false),
+        Some(Value::Bool(at_once)) => Ok(*at_once),
+        Some(_) => Err(Reason::UnfitField("at_once", "has to be true or false")),
+    }
 }
 
 fn view(keys: &KeySet) -> String {

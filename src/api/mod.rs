@@ -1,7 +1,8 @@
-//! The management API under `/api/v1`: who acts, and what the foundation needs of it.
+//! The management API under `/api/v1`: accounts, the first run, signing keys, and who may act.
 
 pub mod accounts;
 pub mod actor;
+pub mod body;
 pub mod first_run;
 pub mod keys;
 pub mod problem;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::error::Reason;
-use crate::http::{Response, retry_after};
+use crate::http::Response;
 use crate::oauth::bearer;
 
 /// Members of the shape itself; a field of such a name appears in `errors` only.
@@ -27,8 +27,8 @@ pub fn refusal(reason: Reason) -> Response {
         }
         body.insert("non_field_errors".to_owned(), json!([]));
     }
-    let challenge = bearer::refusal(reason.clone());
-    let mut response = Response::json(status, Value::Object(body).to_string());
+    // The challenge, and when to try again, are the same everywhere.
+    let mut response = bearer::refusal(reason).with_body(Value::Object(body).to_string());
     if let Some((_, value)) = response
         .headers
         .iter_mut()
@@ -36,13 +36,6 @@ pub fn refusal(reason: Reason) -> Response {
     {
         *value = "application/problem+json".to_owned();
     }
-    if let Some(value) = challenge.header("www-authenticate") {
-        response = response.with("www-authenticate", value);
-    }
-    if let Some(seconds) = retry_after(&reason) {
-        response = response.with("retry-after", seconds.to_string());
-    }
-    response.reason = Some(reason);
     response
 }
 
@@ -51,10 +44,8 @@ fn title(status: u16) -> &'static str {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
-        404 => "Not Found",
         409 => "Conflict",
         413 => "Content Too Large",
-        422 => "Unprocessable Content",
         429 => "Too Many Requests",
         503 => "Service Unavailable",
         _ => "Internal Server Error",

@@ -225,12 +225,8 @@ async fn submit<P: Ports>(
                 username: shown,
                 message: Some(message),
             };
-            let mut page = form.show(server, &browser, status, at).await?;
-            if let Some(seconds) = crate::http::retry_after(&reason) {
-                page = page.with("retry-after", seconds.to_string());
-            }
-            page.reason = Some(reason);
-            return Ok(page);
+            let page = form.show(server, &browser, status, at).await?;
+            return Ok(page.because_of(reason));
         }
         Err(other) => return Err(other),
     };

@@ -1,7 +1,7 @@
 //! What all pages share: headers, the browser's own cookie, the form's own value.
 
 use crate::error::Reason;
-use crate::http::{Request, Response, retry_after};
+use crate::http::{Request, Response};
 use crate::model::{Digest, Seconds, Secret};
 use crate::pages::{self, ErrorPage, Problem};
 use crate::ports::{At, Ports, Unavailable};
@@ -252,7 +252,6 @@ fn source(uri: &str) -> Option<String> {
 /// The page of a refusal that no client may be told of. It never redirects.
 #[must_use]
 pub fn refusal(reason: Reason, at: &At) -> Response {
-    let seconds = retry_after(&reason);
     let page = ErrorPage {
         problem: problem(&reason),
         request_id: at.request.as_str(),
@@ -262,12 +261,7 @@ pub fn refusal(reason: Reason, at: &At) -> Response {
         401 => 400,
         status => status,
     };
-    let mut response = html(status, pages::error(&page), None);
-    if let Some(seconds) = seconds {
-        response = response.with("retry-after", seconds.to_string());
-    }
-    response.reason = Some(reason);
-    response
+    html(status, pages::error(&page), None).because_of(reason)
 }
 
 fn problem(reason: &Reason) -> Problem {

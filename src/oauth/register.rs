@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::bearer;
-use crate::api::actor;
+use crate::api::{actor, body};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::jose::{Algorithm, parse_strict_object};
+use crate::jose::Algorithm;
 use crate::model::redirect::UnfitUri;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{
@@ -14,6 +14,7 @@ use crate::model::{
     Seconds, Secret, Shard,
 };
 use crate::ports::directory::{ClientCreated, CreateClient};
+use crate::ports::feed::KEPT;
 use crate::ports::ledger::{FailureLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -28,8 +29,8 @@ const STRANGERS: FailureLimit = FailureLimit {
 const MOST_URIS: usize = 32;
 /// Characters of a name that a page shows.
 const LONGEST_NAME: usize = 120;
-/// The longest an access token may live: what the feed remembers (design: 24 h).
-const LONGEST_ACCESS: u64 = 24 * 3600;
+/// The longest an access token may live: as long as the feed remembers its end.
+const LONGEST_ACCESS: u64 = KEPT.0;
 
 /// `POST /oauth/register`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -53,20 +54,13 @@ async fn register<P: Ports>(
     if !vouched {
         limit(server, request, at).await?;
     }
-    let metadata = parse_strict_object(request.json()?.as_bytes())
-        .map_err(|_| Reason::MalformedBody("one JSON object without repeated members"))?;
+    let metadata = body::object(request)?;
     let (mut client, secret) = read(server, &metadata, vouched)?;
     client.access_token_lifetime = lifetime(server, &metadata, vouched)?;
-    let created = server
-        .ports
-        .directory(
-            at,
-            CreateClient {
-                client: client.clone(),
-            },
-        )
-        .await?;
-    match created {
+    let create = CreateClient {
+        client: client.clone(),
+    };
+    match server.ports.directory(at, create).await? {
         ClientCreated::Created => Ok(response(&client, secret.as_ref(), at)),
         ClientCreated::IdTaken => Err(Reason::UnfitMetadata("client_id")),
     }

@@ -13,6 +13,7 @@ mod browser;
 mod client;
 mod form;
 mod seen;
+pub(crate) mod tokens;
 
 use std::cell::Cell;
 use std::pin::pin;

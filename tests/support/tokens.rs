@@ -1,10 +1,4 @@
-//! What the tests of validation, introspection, revocation, pages and operations share.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test support: each test file uses a part, and a broken fixture should stop it"
-)]
+//! Tokens as a deployment makes them and as others bend them, and the answers about them.
 
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, RingSigner, SigningKeyRef, base64url, jwt};
@@ -16,7 +10,7 @@ use edgemint::server::Endpoint;
 use edgemint::token::{AccessToken, Generations};
 use serde_json::{Map, Value};
 
-use crate::support::{Browser, Fixture, Form, Seen, Tokens, authorization, block_on, decoded, get};
+use super::{Browser, Fixture, Form, Seen, Tokens, authorization, block_on, decoded, get};
 
 /// Clients with either form of access tokens.
 pub(crate) const FORMS: [&str; 2] = ["web", "jwt"];
