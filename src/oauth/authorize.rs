@@ -409,7 +409,7 @@ async fn must_ask<P: Ports>(
     Ok(!agreed.is_some_and(|agreed| authorization.scope.is_subset(&agreed)))
 }
 
-/// Whether an answer to the consent question is kept.
+/// Whether an answer to the consent question saves the next request from it.
 #[must_use]
 pub fn is_remembered(client: &Client, redirect_uri: &str) -> bool {
     !client.is_public() || redirect_uri.starts_with("https://")

@@ -123,17 +123,16 @@ async fn submit<P: Ports>(
         return ask_again(server, &browser, *authorization, now, asked, at).await;
     }
     let answer = async {
-        if authorize::is_remembered(&client, &authorization.redirect_uri) {
-            let remember = RememberConsent {
-                subject: asked,
-                client: client.id.clone(),
-                scope: authorization.scope.clone(),
-            };
-            server
-                .ports
-                .ledger(session.subject.shard, at, remember)
-                .await?;
-        }
+        // Kept even where the next request asks again: the account page lists it, and takes it back.
+        let remember = RememberConsent {
+            subject: asked,
+            client: client.id.clone(),
+            scope: authorization.scope.clone(),
+        };
+        server
+            .ports
+            .ledger(session.subject.shard, at, remember)
+            .await?;
         authorize::issue(server, &client, &authorization, &session, at).await
     };
     let answer: Result<Response, Reason> = answer.await;
