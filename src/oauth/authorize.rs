@@ -423,9 +423,7 @@ async fn to_page<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     let browser = Browser::of(server, request)?;
-    let sealed = page::seal(server, &browser, intent, at).await?;
-    let location = with_query(&server.config.url(path), &[("request", sealed.expose())]);
-    Ok(browser.remember(server, Response::see_other(location)))
+    page::lead_to(server, &browser, path, intent, at).await
 }
 
 /// Issues a code for exactly what the request says, and remembers it.
