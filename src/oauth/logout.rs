@@ -1,6 +1,7 @@
 //! Signing out, OpenID Connect RP-Initiated Logout §2. A link never signs anybody out: the page
 //! asks, unless the application proves by an ID token that it is this person's.
 
+use super::authorize::LONGEST_STATE;
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{session, signing};
@@ -22,9 +23,6 @@ const PARAMETERS: [&str; 7] = [
     field::REQUEST,
     field::CSRF,
 ];
-
-/// As long as the authorization endpoint's.
-const LONGEST_STATE: usize = 4096;
 
 /// `GET` and `POST /logout`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
