@@ -7,7 +7,6 @@ use crate::config::Config;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::base64url;
-use crate::model::Moment;
 use crate::oauth;
 use crate::ports::{At, Ports, Unavailable};
 use crate::token::{Keyring, seal};
@@ -79,9 +78,7 @@ impl Endpoint {
             .find(|(known, _)| *known == word)
             .map(|(_, endpoint)| endpoint)
     }
-}
 
-impl Endpoint {
     /// The word, for logs.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -139,6 +136,15 @@ impl<P: Ports> Server<P> {
         Ok(base64url::encode(&buffer))
     }
 
+    /// A fresh name: a prefix and so many random bytes.
+    ///
+    /// # Errors
+    /// [`Reason::Unavailable`] when there is no randomness.
+    pub fn fresh_name<T: TryFrom<String>>(&self, prefix: &str, bytes: usize) -> Result<T, Reason> {
+        let text = format!("{prefix}{}", self.fresh_text(bytes)?);
+        T::try_from(text).map_err(|_| Reason::Internal("a random text makes no name of its kind"))
+    }
+
     /// Whether signing keys can be read and the feed answers.
     async fn ready(&self, at: &At) -> Response {
         let ready = async {
@@ -152,6 +158,3 @@ impl<P: Ports> Server<P> {
         }
     }
 }
-
-/// Instants before this are a clock that does not run yet (2026-01-01).
-pub const EARLIEST: Moment = Moment(1_767_225_600_000);

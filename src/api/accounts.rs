@@ -145,10 +145,8 @@ pub async fn create_account<P: Ports>(
     first_only: bool,
     at: &At,
 ) -> Result<SubjectFacts, Reason> {
-    let subject = Subject::parse(&format!("u_{}", server.fresh_text(16)?))
-        .map_err(|_| Reason::Internal("a random text is no subject"))?;
     let create = CreateAccount {
-        subject,
+        subject: server.fresh_name(Subject::PREFIX, 16)?,
         username: new.username,
         password_hash: password::hash(server, &new.password)?,
         scope: new.scope,

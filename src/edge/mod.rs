@@ -147,12 +147,27 @@ fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
     }
 }
 
+/// Instants before this are a clock that does not run yet (2026-01-01).
+const EARLIEST: Moment = Moment(1_767_225_600_000);
+
 fn at(now: f64, request: &str) -> Option<At> {
-    let now = Moment(settings::whole(now)?);
-    (now >= crate::server::EARLIEST).then_some(At {
+    let now = Moment(whole(now)?);
+    (now >= EARLIEST).then_some(At {
         request: RequestId::parse(request).ok()?,
         now,
     })
+}
+
+/// A JavaScript number as whole milliseconds.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked before; there is no lossless conversion from f64"
+)]
+fn whole(number: f64) -> Option<u64> {
+    (number.is_finite() && (0.0..9_007_199_254_740_992.0).contains(&number))
+        .then_some(number as u64)
 }
 
 /// Answers a request: an [`Answer`] at once when nothing has to be waited for, else a promise of

@@ -41,8 +41,8 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             .map(|var| var.to_string())
             .filter(|s| !s.is_empty())
     };
-    let missing = |name, remedy| UnfitSetting { name, remedy };
-    let issuer = text("ISSUER").ok_or(missing(
+    let unfit = |name, remedy| UnfitSetting { name, remedy };
+    let issuer = text("ISSUER").ok_or(unfit(
         "ISSUER",
         "set it to the https URL that people and clients use",
     ))?;
@@ -57,27 +57,27 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
         None | Some("0") => false,
         Some("1") => true,
         Some(_) => {
-            return Err(missing(
+            return Err(unfit(
                 "EDGEMINT_DANGER_OPEN_REGISTRATION",
                 "set it to 0 or 1",
             ));
         }
     };
     if let Some(age) = text("REVOCATION_MAX_AGE") {
-        let unfit = missing("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
+        let refusal = unfit("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
         let seconds: Option<u64> = age.parse().ok().filter(|seconds| *seconds <= 60);
-        config.revocation_max_age = seconds.ok_or(unfit)? * 1000;
+        config.revocation_max_age = seconds.ok_or(refusal)? * 1000;
     }
     if let Some(seconds) = text("DANGER_ACCEPT_UNCHECKED_REVOCATION_SECONDS") {
-        let unfit = missing(
+        let refusal = unfit(
             "DANGER_ACCEPT_UNCHECKED_REVOCATION_SECONDS",
             "set it to 0 to 3600 seconds",
         );
         let seconds: Option<u64> = seconds.parse().ok().filter(|seconds| *seconds <= 3600);
-        config.danger_accept_unchecked_revocation = seconds.ok_or(unfit)? * 1000;
+        config.danger_accept_unchecked_revocation = seconds.ok_or(refusal)? * 1000;
     }
     if let Some(lifetime) = text("EDGEMINT_ACCESS_TOKEN_LIFETIME") {
-        let unfit = missing(
+        let refusal = unfit(
             "EDGEMINT_ACCESS_TOKEN_LIFETIME",
             "set it to 1 to 86400 seconds",
         );
@@ -85,20 +85,17 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             .parse()
             .ok()
             .filter(|seconds| (1..=86_400).contains(seconds));
-        config.access_token_lifetime = Seconds(read.ok_or(unfit)?);
+        config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
     let logged = match text("EDGEMINT_LOG").as_deref() {
         None | Some("all") => Logged::All,
         Some("refusals") => Logged::Refusals,
         Some("nothing") => Logged::Nothing,
         Some(_) => {
-            return Err(missing(
-                "EDGEMINT_LOG",
-                "set it to all, refusals or nothing",
-            ));
+            return Err(unfit("EDGEMINT_LOG", "set it to all, refusals or nothing"));
         }
     };
-    let roots = text("ROOT_SECRETS").ok_or(missing(
+    let roots = text("ROOT_SECRETS").ok_or(unfit(
         "ROOT_SECRETS",
         "make one with: openssl rand -base64 32 | wrangler secret put ROOT_SECRETS",
     ))?;
@@ -107,22 +104,10 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
         .map(|root| Secret::new(root.trim()))
         .collect();
     let keyring = Keyring::new(&config.issuer, &roots).map_err(|_| {
-        missing(
+        unfit(
             "ROOT_SECRETS",
             "each secret in the list needs at least 32 characters",
         )
     })?;
     Ok((Settings { logged }, config, keyring))
-}
-
-/// A JavaScript number as whole milliseconds.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the range is checked on the line above; there is no lossless conversion from f64"
-)]
-pub(super) fn whole(number: f64) -> Option<u64> {
-    (number.is_finite() && (0.0..9_007_199_254_740_992.0).contains(&number))
-        .then_some(number as u64)
 }

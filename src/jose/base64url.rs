@@ -18,6 +18,11 @@ pub fn decode(text: impl AsRef<[u8]>) -> Result<Vec<u8>, JoseError> {
         .map_err(|_| JoseError::Base64urlInvalid)
 }
 
+/// Whether the byte stands in the alphabet.
+pub fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

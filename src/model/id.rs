@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::jose::base64url;
+
 /// What is wrong with an identifier that came from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MalformedId;
@@ -57,47 +59,43 @@ macro_rules! id {
     };
 }
 
-fn base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
-}
-
 id!(
     /// RFC 6749 §2.2. At most 60 characters, so that `bot-` and the id make a username; no
     /// character that Basic authentication, a log or a URL would have to escape.
     ClientId,
     60,
-    |byte| base64url(byte) || byte == b'.' || byte == b'~'
+    |byte| base64url::is_digit(byte) || byte == b'.' || byte == b'~'
 );
 id!(
     /// Names a person for good: `u_` and 128 random bits. No client id begins with `u_`, so the
     /// `sub` of a person and of a client never meet (RFC 9700 §4.15.1).
     Subject,
     64,
-    base64url
+    base64url::is_digit
 );
 id!(
     /// A grant and its refresh family. It is the id of the code that opened it.
     GrantId,
     32,
-    base64url
+    base64url::is_digit
 );
 id!(
     /// A browser session; what OpenID Connect calls `sid`.
     SessionId,
     32,
-    base64url
+    base64url::is_digit
 );
 id!(
     /// One sealed thing; what RFC 7519 calls `jti`.
     TokenId,
     32,
-    base64url
+    base64url::is_digit
 );
 id!(
     /// One HTTP request. A store that sees the same id and verb twice answers as it did before.
     RequestId,
     64,
-    base64url
+    base64url::is_digit
 );
 id!(
     /// A login name: 1–64 characters, lower case, so that two names never differ by case alone.
@@ -107,9 +105,23 @@ id!(
     |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.@+".contains(&byte)
 );
 
-impl ClientId {
-    /// The prefix that belongs to [`Subject`].
-    pub const RESERVED: &'static str = "u_";
+impl Subject {
+    /// What every subject begins with, and no client id.
+    pub const PREFIX: &'static str = "u_";
+}
+
+/// 192 random bits are 32 of the characters that it allows.
+impl From<[u8; 24]> for TokenId {
+    fn from(random: [u8; 24]) -> Self {
+        Self(base64url::encode(random))
+    }
+}
+
+/// A grant is named by the code that opens it.
+impl From<TokenId> for GrantId {
+    fn from(code: TokenId) -> Self {
+        Self(code.0)
+    }
 }
 
 /// One of the ledger's objects. A subject's shard is chosen once and sealed into everything that
@@ -142,6 +154,14 @@ mod tests {
         }
         assert!(Username::parse("Upper").is_err());
         assert!(ClientId::parse("edgemint-demo").is_ok());
+    }
+
+    #[test]
+    fn an_id_of_our_own_making_reads_back() {
+        let id = TokenId::from([0xff; 24]);
+        assert_eq!(TokenId::parse(id.as_str()), Ok(id.clone()));
+        let grant = GrantId::from(id);
+        assert_eq!(GrantId::parse(grant.as_str()), Ok(grant));
     }
 
     #[test]

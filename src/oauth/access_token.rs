@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::signing;
 use crate::error::Reason;
-use crate::jose::{Claims, ExpectedTyp, Policy, base64url};
+use crate::jose::{Claims, ExpectedTyp, Policy};
 use crate::message;
 use crate::model::{
     AccessTokenFormat, Client, ClientId, GrantId, Scope, Secret, SessionId, Shard, TokenId,
@@ -69,7 +69,7 @@ pub async fn mint<P: Ports>(
     match client.access_token_format {
         AccessTokenFormat::Sealed => Ok(server.keyring.seal(token, revocations.epoch(), id)?),
         AccessTokenFormat::Jwt => {
-            let jti = base64url::encode(id);
+            let jti = TokenId::from(id);
             let claims = to_claims(&server.config.issuer, token, &jti, revocations.epoch());
             let text = signing::sign(server, client.signing, JWT_TYPE, &claims, at).await?;
             Ok(Secret::new(text))
@@ -146,7 +146,7 @@ pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<O
 }
 
 /// RFC 9068 §2.2.
-fn to_claims(issuer: &str, token: &AccessToken, jti: &str, epoch: u32) -> Map<String, Value> {
+fn to_claims(issuer: &str, token: &AccessToken, jti: &TokenId, epoch: u32) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("iss".to_owned(), json!(issuer));
     claims.insert("sub".to_owned(), json!(token.sub));

@@ -13,7 +13,7 @@ use crate::http::{Request, Response, with_query};
 use crate::jose::Policy;
 use crate::jose::id_token;
 use crate::model::scope::OFFLINE_ACCESS;
-use crate::model::{Client, ClientId, GrantId, GrantType, Scope, Seconds};
+use crate::model::{Client, ClientId, GrantType, Scope, Seconds, TokenId};
 use crate::ports::ledger::{ReadConsent, Session};
 use crate::ports::{At, CodeRecord, Ports};
 use crate::server::Server;
@@ -461,11 +461,9 @@ pub async fn issue<P: Ports>(
     let epoch = server.ports.revocations(at).await?.epoch();
     let id = server.fresh_id()?;
     let sealed = server.keyring.seal(&code, epoch, id)?;
-    let grant = GrantId::parse(&crate::jose::base64url::encode(id))
-        .map_err(|_| Reason::Internal("a random id is no grant id"))?;
     let record = CodeRecord {
         pk: random_pk(server)?,
-        grant,
+        grant: TokenId::from(id).into(),
         shard: code.shard,
         client: code.client,
         subject: code.subject,

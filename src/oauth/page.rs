@@ -2,6 +2,7 @@
 
 use crate::error::Reason;
 use crate::http::{Request, Response};
+use crate::jose::base64url;
 use crate::model::{Digest, Seconds, Secret};
 use crate::pages::{self, ErrorPage, Problem};
 use crate::ports::{At, Ports, Unavailable};
@@ -26,7 +27,7 @@ impl Browser {
     /// [`Unavailable`] without randomness.
     pub fn of<P: Ports>(server: &Server<P>, request: &Request) -> Result<Self, Unavailable> {
         let name = server.config.cookie_name(BROWSER_COOKIE);
-        let fits = |value: &&str| value.len() == 32 && value.bytes().all(base64url);
+        let fits = |value: &&str| value.len() == 32 && value.bytes().all(base64url::is_digit);
         match request.cookie(&name).filter(fits) {
             Some(value) => Ok(Self {
                 value: Secret::new(value),
@@ -59,10 +60,6 @@ impl Browser {
                 .set_cookie(BROWSER_COOKIE, value, BROWSER_LIFETIME),
         )
     }
-}
-
-fn base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
 /// Seals an intent for this browser, so that a page can carry it.

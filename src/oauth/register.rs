@@ -11,7 +11,7 @@ use crate::model::redirect::UnfitUri;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{
     AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, RedirectUri, Scope,
-    Seconds, Secret, Shard,
+    Seconds, Secret, Shard, Subject,
 };
 use crate::ports::directory::{ClientCreated, CreateClient};
 use crate::ports::feed::KEPT;
@@ -141,12 +141,11 @@ fn read<P: Ports>(
             .map_err(|_| Reason::UnfitMetadata("id_token_signed_response_alg"))?,
     };
     let id = match text(metadata, "client_id")?.filter(|_| vouched) {
-        Some(id) if !id.starts_with(ClientId::RESERVED) => {
+        Some(id) if !id.starts_with(Subject::PREFIX) => {
             ClientId::parse(id).map_err(|_| Reason::UnfitMetadata("client_id"))?
         }
         Some(_) => return Err(Reason::UnfitMetadata("client_id")),
-        None => ClientId::parse(&format!("c_{}", server.fresh_text(16)?))
-            .map_err(|_| Reason::Internal("a random text is no client id"))?,
+        None => server.fresh_name("c_", 16)?,
     };
     let secret = if public {
         None

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use crate::error::Reason;
 use crate::http::Request;
-use crate::model::{Seconds, SessionId, SubjectFacts};
-use crate::ports::ledger::{Authentication, OpenSession, Opened, Session, SpendOnce};
+use crate::model::{Seconds, SubjectFacts};
+use crate::ports::ledger::{Authentication, EndSession, OpenSession, Opened, Session, SpendOnce};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::session::LIFETIME;
@@ -75,8 +75,7 @@ pub async fn open<P: Ports>(
         .map(|old| old.id.clone());
     let open = OpenSession {
         page,
-        session: SessionId::parse(&server.fresh_text(24)?)
-            .map_err(|_| Reason::Internal("a random text is no session id"))?,
+        session: server.fresh_name("", 24)?,
         renew: renew.clone(),
         subject: subject.subject.clone(),
         authentication: Authentication {
@@ -110,7 +109,7 @@ pub async fn open<P: Ports>(
 /// # Errors
 /// [`Reason::Unavailable`].
 pub async fn end<P: Ports>(server: &Server<P>, session: &Session, at: &At) -> Result<(), Reason> {
-    let end = crate::ports::ledger::EndSession {
+    let end = EndSession {
         session: session.id.clone(),
     };
     Ok(server.ports.ledger(session.subject.shard, at, end).await?)

@@ -248,14 +248,14 @@ impl Keyring {
             .split_at_mut_checked(clear)
             .ok_or(SealRefused::Malformed)?;
         let (id, sealed) = rest
-            .split_at_mut_checked(ID)
+            .split_first_chunk_mut::<ID>()
             .ok_or(SealRefused::Malformed)?;
         let read = Header::read(T::KIND, head).ok_or(SealRefused::Malformed)?;
         let root = std::iter::once(&self.newest)
             .chain(&self.older)
             .find(|root| root.id == read.root)
             .ok_or(SealRefused::UnknownRoot)?;
-        let key = self.own_key(root, T::KIND, read.epoch, read.resource, id)?;
+        let key = self.own_key(root, T::KIND, read.epoch, read.resource, id.as_slice())?;
         let aad = aead::Aad::from(self.associated(head));
         let plain = key
             .open_in_place(aead::Nonce::assume_unique_for_key([0; 12]), aad, sealed)
@@ -264,10 +264,9 @@ impl Keyring {
         if value.resource().map(resource_tag).unwrap_or_default() != read.resource {
             return Err(SealRefused::Broken);
         }
-        let id = TokenId::parse(&base64url::encode(id)).map_err(|_| SealRefused::Malformed)?;
         Ok(Unsealed {
             value,
-            id,
+            id: TokenId::from(*id),
             epoch: read.epoch,
         })
     }

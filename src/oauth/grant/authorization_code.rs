@@ -88,8 +88,7 @@ fn check<P: Ports>(
         .ok_or(Reason::MissingParameter("code"))?;
     let unsealed: Unsealed<AuthorizationCode> =
         server.keyring.unseal(text).map_err(Reason::CodeUnknown)?;
-    let grant = GrantId::parse(unsealed.id().as_str())
-        .map_err(|_| Reason::Internal("a sealed id is not a grant id"))?;
+    let grant = GrantId::from(unsealed.id().clone());
     let from_before = revocations.ends_epoch(unsealed.epoch());
     let code = unsealed.into_value();
     if code.client != client.id {
