@@ -52,13 +52,15 @@ impl Request {
         self.body_of("application/json")
     }
 
-    /// The value of a cookie; the first of that name.
+    /// The value of a cookie; the first of that name. Only what browsers put between cookies is
+    /// taken off: a name behind another kind of space is another name, and not bound to the host
+    /// as `__Host-` would make it.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookie
             .as_deref()?
             .split(';')
-            .filter_map(|pair| pair.trim().split_once('='))
+            .filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
             .find_map(|(found, value)| (found == name).then_some(value))
     }
 

@@ -527,6 +527,26 @@ fn se_8_unknown_and_known_names_cost_the_same_operations() {
         })
     };
     assert_eq!(cost("ada"), cost("nobody"));
+#[test]
+fn se_7_a_name_that_only_looks_like_a_host_bound_one_is_another_cookie() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    let session = browser.cookie(SESSION).unwrap();
+    let own = browser.cookie("edgemint-browser").unwrap();
+    // What a browser does not know for a `__Host-` name, a neighbouring host may set.
+    for space in ["\u{a0}", "\u{85}", "\u{2000}", "\u{3000}", "\u{b}", "\u{c}"] {
+        let request = Request {
+            cookie: Some(format!(
+                "a=1; {space}__Host-{SESSION}={session}; {space}__Host-edgemint-browser={own}"
+            )),
+            ..get(&Form::default())
+        };
+        let answer = fixture.send(Endpoint::Login, &request);
+        assert!(answer.body.contains("password"), "{space:?}");
+        assert_eq!(answer.all("set-cookie").len(), 1, "{space:?}");
+    }
+}
+
     assert_eq!(cost("ada"), cost("eve"));
 }
 
