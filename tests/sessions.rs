@@ -197,6 +197,47 @@ fn se_2_a_hint_for_another_person_asks_the_one_who_is_there() {
 }
 
 #[test]
+fn se_2_a_hint_from_a_session_that_is_over_signs_nobody_out_of_the_next_one() {
+    let fixture = Fixture::new();
+    let before = fixture.signed_in_browser();
+    let hint = fixture.tokens_in(&before, "web").id_token.unwrap();
+    let browser = fixture.signed_in_browser();
+    let form = Form::new(&[
+        ("id_token_hint", &hint),
+        ("post_logout_redirect_uri", BYE),
+        ("state", "s"),
+    ]);
+    let page = logout(&browser, &form);
+    assert!(page.is_page_at("/logout"), "{:?}", page.response);
+    assert!(is_signed_in(&browser));
+    let after = browser.submit(&page, &[]);
+    assert_eq!(
+        after.response.location(),
+        Some("https://web.example/bye?state=s")
+    );
+    assert!(!is_signed_in(&browser));
+}
+
+#[test]
+fn se_2_a_client_that_nobody_vouches_for_bounces_nobody_who_was_not_asked() {
+    let fixture = Fixture::new();
+    fixture.change_client("web", |client| client.self_registered = true);
+    let hint = fixture.tokens().id_token.unwrap();
+    let plain = Form::new(&[("client_id", "web"), ("post_logout_redirect_uri", BYE)]);
+    for form in [plain.clone(), plain.with("id_token_hint", &hint)] {
+        let page = logout(&fixture.browser(), &form);
+        assert_eq!(
+            (page.response.status, page.response.location()),
+            (200, None)
+        );
+        let browser = fixture.signed_in_browser();
+        let asked = logout(&browser, &form);
+        assert!(asked.is_page_at("/logout"), "{:?}", asked.response);
+        assert_eq!(browser.submit(&asked, &[]).response.location(), Some(BYE));
+    }
+}
+
+#[test]
 fn se_3_after_logout_a_silent_request_needs_a_login() {
     let fixture = Fixture::new();
     let browser = fixture.signed_in_browser();
