@@ -1,6 +1,7 @@
 //! Request and response as plain data.
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::Reason;
 
@@ -62,6 +63,23 @@ impl Request {
             .split(';')
             .filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
             .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// Whom failures are counted against, as text: the peer's address, or of IPv6 the network of 64
+    /// bits, which is the least that one subscriber is given.
+    #[must_use]
+    pub fn network(&self) -> Option<String> {
+        let address = self.address.as_deref()?;
+        let Ok(parsed) = address.parse::<IpAddr>() else {
+            return Some(address.to_owned());
+        };
+        Some(match parsed.to_canonical() {
+            IpAddr::V4(host) => host.to_string(),
+            IpAddr::V6(host) => {
+                let network = host.to_bits() & !u128::from(u64::MAX);
+                format!("{}/64", Ipv6Addr::from_bits(network))
+            }
+        })
     }
 
     fn body_of(&self, expected: &str) -> Result<&str, Reason> {

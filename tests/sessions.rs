@@ -528,6 +528,26 @@ fn se_7_every_cookie_is_host_bound_secure_and_out_of_reach_of_scripts() {
 }
 
 #[test]
+fn se_7_a_name_that_only_looks_like_a_host_bound_one_is_another_cookie() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    let session = browser.cookie(SESSION).unwrap();
+    let own = browser.cookie("edgemint-browser").unwrap();
+    // What a browser does not know for a `__Host-` name, a neighbouring host may set.
+    for space in ["\u{a0}", "\u{85}", "\u{2000}", "\u{3000}", "\u{b}", "\u{c}"] {
+        let request = Request {
+            cookie: Some(format!(
+                "a=1; {space}__Host-{SESSION}={session}; {space}__Host-edgemint-browser={own}"
+            )),
+            ..get(&Form::default())
+        };
+        let answer = fixture.send(Endpoint::Login, &request);
+        assert!(answer.body.contains("password"), "{space:?}");
+        assert_eq!(answer.all("set-cookie").len(), 1, "{space:?}");
+    }
+}
+
+#[test]
 fn se_8_unknown_wrong_and_disabled_are_told_apart_by_nobody() {
     let fixture = Fixture::new();
     fixture.create_account("eve", "read");
@@ -568,26 +588,6 @@ fn se_8_unknown_and_known_names_cost_the_same_operations() {
         })
     };
     assert_eq!(cost("ada"), cost("nobody"));
-#[test]
-fn se_7_a_name_that_only_looks_like_a_host_bound_one_is_another_cookie() {
-    let fixture = Fixture::new();
-    let browser = fixture.signed_in_browser();
-    let session = browser.cookie(SESSION).unwrap();
-    let own = browser.cookie("edgemint-browser").unwrap();
-    // What a browser does not know for a `__Host-` name, a neighbouring host may set.
-    for space in ["\u{a0}", "\u{85}", "\u{2000}", "\u{3000}", "\u{b}", "\u{c}"] {
-        let request = Request {
-            cookie: Some(format!(
-                "a=1; {space}__Host-{SESSION}={session}; {space}__Host-edgemint-browser={own}"
-            )),
-            ..get(&Form::default())
-        };
-        let answer = fixture.send(Endpoint::Login, &request);
-        assert!(answer.body.contains("password"), "{space:?}");
-        assert_eq!(answer.all("set-cookie").len(), 1, "{space:?}");
-    }
-}
-
     assert_eq!(cost("ada"), cost("eve"));
 }
 
@@ -693,6 +693,27 @@ fn se_8_many_names_from_one_address_are_throttled_together() {
     }
     assert_eq!(attempt("one-more", "198.51.100.7"), 429);
     assert_eq!(attempt("one-more", "198.51.100.8"), 403);
+}
+
+#[test]
+fn se_8_all_addresses_that_one_subscriber_gets_are_one() {
+    let fixture = Fixture::new();
+    let browser = fixture.browser();
+    let page = browser.open("/login");
+    let attempt = |number: u32, address: &str| {
+        let name = format!("name-{number}");
+        let mut request = browser.form_post(&page, &[("username", &name), ("password", "x")]);
+        request.address = Some(address.to_owned());
+        browser.send(Endpoint::Login, request).status
+    };
+    for number in 0..100 {
+        let address = format!("2001:db8:0:1:{number:x}::{number:x}");
+        assert_eq!(attempt(number, &address), 403);
+    }
+    assert_eq!(attempt(100, "2001:db8:0:1:ffff::1"), 429);
+    assert_eq!(attempt(100, "2001:DB8::1:0:0:0:9"), 429, "however written");
+    assert_eq!(attempt(100, "2001:db8:0:2::1"), 403, "the next subscriber");
+    assert_eq!(attempt(100, "::ffff:198.51.100.7"), 403, "and IPv4");
 }
 
 #[test]
