@@ -1,5 +1,6 @@
-//! Why a request is refused (ours, logged) and what the peer learns of it. One mapping, no
-//! wildcard: a new reason does not compile until somebody decided what it says outside.
+//! Why a request is refused (ours, logged) and what the peer learns of it. One mapping,
+//! [`Reason::code`], has no wildcard: a new reason does not compile until somebody decided what it
+//! says outside.
 
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
@@ -102,7 +103,7 @@ pub enum Reason {
     TooManyFailures(u64),
     /// A username that is taken.
     NameTaken,
-    /// There is an administrator already.
+    /// There is an account already.
     NotFirst,
     /// A redirect URI that cannot be registered.
     UnfitRedirectUri,
@@ -266,7 +267,7 @@ impl Reason {
         }
     }
 
-    /// One sentence that helps an honest caller and tells an attacker nothing: fixed text, in the
+    /// One sentence that helps an honest caller and tells an attacker nothing: our own words, in the
     /// characters that RFC 6749 §5.2 allows.
     #[must_use]
     pub fn description(&self) -> String {

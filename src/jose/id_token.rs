@@ -1,6 +1,7 @@
 //! ID token rules (OpenID Connect Core §3.1.3.7) on top of [`Policy`]; pure, so that a browser,
 //! a Worker and a native program reach the same verdict.
 
+use super::jwt::LEEWAY_MIN;
 use super::{Claims, ExpectedTyp, JoseError, Policy};
 
 /// What the relying party knows of its own request.
@@ -41,7 +42,7 @@ pub fn check(
     let auth_time = claims.seconds("auth_time")?;
     if let Some(max_age) = expected.max_age {
         let auth_time = auth_time.ok_or(JoseError::ClaimMissing)?;
-        if now > auth_time.saturating_add(max_age).saturating_add(LEEWAY) {
+        if now > auth_time.saturating_add(max_age).saturating_add(LEEWAY_MIN) {
             return Err(JoseError::AuthenticationTooOld);
         }
     }
@@ -53,6 +54,3 @@ pub fn check(
         (Some(_), Some(_)) => Err(JoseError::AccessTokenMismatch),
     }
 }
-
-/// Seconds by which clocks may differ; the same as [`Policy`]'s default.
-const LEEWAY: u64 = 10;

@@ -314,7 +314,7 @@ fn whole_seconds(number: f64) -> Option<u64> {
 /// 2^53 − 1, the last second that JavaScript counts exactly.
 const SECONDS_MAX: u64 = (1 << 53) - 1;
 /// FAPI 2.0 §5.3.2.1: tokens dated up to 10 s ahead must be accepted …
-const LEEWAY_MIN: u64 = 10;
+pub(super) const LEEWAY_MIN: u64 = 10;
 /// … and those more than 60 s ahead refused.
 const LEEWAY_MAX: u64 = 60;
 const APPLICATION: &str = "application/";

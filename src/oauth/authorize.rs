@@ -46,7 +46,7 @@ const PARAMETERS: [&str; 22] = [
 
 /// `state` and `nonce` come back byte for byte, or not at all: longer ones are refused, because a
 /// URL that carries them does not survive every proxy.
-const LONGEST_STATE: usize = 4096;
+pub(super) const LONGEST_STATE: usize = 4096;
 const LONGEST_NONCE: usize = 1024;
 const LONGEST_HINT: usize = 256;
 
@@ -214,7 +214,7 @@ fn read(
         redirect_uri,
         state: params.optional("state")?.map(str::to_owned),
         scope,
-        audience: audience(client, params.optional("resource")?)?,
+        audience: grantable::audience(client, params.optional("resource")?)?,
         challenge: pkce::challenge(
             params.optional("code_challenge")?,
             params.optional("code_challenge_method")?,
@@ -227,19 +227,6 @@ fn read(
             .map(str::to_owned),
         expected_subject: None,
     })
-}
-
-/// The audience of what will be minted (RFC 8707): the resource that is named, if the client may
-/// name it; else the client's own default.
-///
-/// # Errors
-/// [`Reason::UnknownResource`].
-pub fn audience(client: &Client, resource: Option<&str>) -> Result<String, Reason> {
-    match resource {
-        None => Ok(client.default_audience().to_owned()),
-        Some(named) if client.audiences().any(|audience| audience == named) => Ok(named.to_owned()),
-        Some(_) => Err(Reason::UnknownResource),
-    }
 }
 
 fn prompt(text: Option<&str>) -> Result<Prompt, Reason> {
@@ -423,9 +410,7 @@ async fn to_page<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     let browser = Browser::of(server, request)?;
-    let sealed = page::seal(server, &browser, intent, at).await?;
-    let location = with_query(&server.config.url(path), &[("request", sealed.expose())]);
-    Ok(browser.remember(server, Response::see_other(location)))
+    page::lead_to(server, &browser, path, intent, at).await
 }
 
 /// Issues a code for exactly what the request says, and remembers it.

@@ -2,12 +2,11 @@
 
 use serde::Serialize;
 
-use super::access_token;
-use super::introspect::{Caller, INACTIVE, live_refresh_token, refusal};
+use super::introspect::{Caller, Found, INACTIVE, print, refusal};
 use super::params::Params;
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::{Scope, Username};
+use crate::model::{Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -25,8 +24,8 @@ struct TokenIntrospection<'a> {
     scope: &'a Scope,
     username: &'a Username,
     token_type: &'static str,
-    exp: u64,
-    iat: u64,
+    exp: UnixTime,
+    iat: UnixTime,
 }
 
 /// `POST /oauth/check_token`. With `scope`, a token that lacks one of them is not active, and only
@@ -45,55 +44,34 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
     let text = params.required("token")?;
     let required = params.optional("scope")?.unwrap_or_default();
     let required = Scope::parse(required).map_err(|_| Reason::MalformedParameter("scope"))?;
-
-    match access_token::validate(server, text, at).await {
-        Ok(live) => {
-            let token = live.token();
-            if caller.may_ask(&token.client, Some(&token.audience), &token.sub) {
-                return print(
-                    &required,
-                    TokenIntrospection {
-                        active: true,
-                        scope: &token.scope,
-                        username: &token.username,
-                        token_type: "access_token",
-                        exp: token.expires_at.0,
-                        iat: token.issued_at.0,
-                    },
-                );
-            }
-        }
-        Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
-        Err(other) => return Err(other),
-    }
-    if let Some(found) = live_refresh_token(server, text, at).await? {
-        let subject = &found.facts.subject;
-        if caller.may_ask(&found.token.client, None, subject.subject.as_str()) {
-            return print(
-                &required,
-                TokenIntrospection {
-                    active: true,
-                    scope: &found.facts.granted,
-                    username: &subject.username,
-                    token_type: "refresh_token",
-                    exp: found.facts.expires_at.0,
-                    iat: found.facts.refreshed_at.0,
-                },
-            );
-        }
-    }
-    Ok(INACTIVE.to_owned())
-}
-
-fn print(required: &Scope, found: TokenIntrospection<'_>) -> Result<String, Reason> {
-    if !required.is_subset(found.scope) {
+    let Some(found) = caller.find(server, text, at).await? else {
+        return Ok(INACTIVE.to_owned());
+    };
+    let held = match &found {
+        Found::Access(live) => TokenIntrospection {
+            active: true,
+            scope: &live.token().scope,
+            username: &live.token().username,
+            token_type: "access_token",
+            exp: live.token().expires_at,
+            iat: live.token().issued_at,
+        },
+        Found::Refresh(grant) => TokenIntrospection {
+            active: true,
+            scope: &grant.granted,
+            username: &grant.subject.username,
+            token_type: "refresh_token",
+            exp: grant.expires_at,
+            iat: grant.refreshed_at,
+        },
+    };
+    if !required.is_subset(held.scope) {
         return Ok(INACTIVE.to_owned());
     }
     let scope = if required.is_empty() {
-        found.scope
+        held.scope
     } else {
-        required
+        &required
     };
-    serde_json::to_string(&TokenIntrospection { scope, ..found })
-        .map_err(|_| Reason::Internal("an answer does not serialise"))
+    print(&TokenIntrospection { scope, ..held })
 }

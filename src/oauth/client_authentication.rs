@@ -25,7 +25,7 @@ const FAILURES: FailureLimit = FailureLimit {
 };
 
 /// A client that proved who it is; a public one by having nothing to prove with.
-/// Only [`authenticate`] makes one.
+/// Only [`authenticate`] and [`bound`] make one.
 pub struct AuthenticatedClient(Rc<Client>);
 
 impl AuthenticatedClient {

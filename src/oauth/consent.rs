@@ -1,11 +1,12 @@
 //! The consent page: the person agrees to exactly what it shows, or does not.
 
-use super::login::spend;
+use std::rc::Rc;
+
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{authorize, grantable, session};
 use crate::error::Reason;
-use crate::http::{Request, Response, with_query};
+use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{ClientId, Scope, Subject};
@@ -88,16 +89,8 @@ async fn submit<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Result<Response, Reason> {
-    let params = Params::parse(request.form()?, &PARAMETERS);
-    let browser = Browser::of(server, request)?;
+    let (browser, params) = page::posted(server, request, &PARAMETERS)?;
     let sealed = params.required(field::REQUEST)?;
-    page::check_form(
-        server,
-        request,
-        &browser,
-        sealed,
-        params.typed(field::CSRF)?,
-    )?;
     let allowed = match params.required(field::DECISION)? {
         field::ALLOW => true,
         field::DENY => false,
@@ -112,7 +105,7 @@ async fn submit<P: Ports>(
     let Some(session) = of_subject(server, request, &asked, at).await? else {
         return sign_in_again(server, &browser, *authorization, at).await;
     };
-    spend(server, &pending, at).await?;
+    page::spend(server, &pending, at).await?;
     if !allowed {
         return Ok(authorize::refuse(server, &authorization, Reason::Denied));
     }
@@ -176,7 +169,7 @@ async fn of_subject<P: Ports>(
     request: &Request,
     asked: &Subject,
     at: &At,
-) -> Result<Option<std::rc::Rc<Session>>, Reason> {
+) -> Result<Option<Rc<Session>>, Reason> {
     let session = session::current(server, request, at).await?;
     Ok(session.filter(|session| session.subject.subject == *asked))
 }
@@ -188,12 +181,7 @@ async fn sign_in_again<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     let intent = Intent::Authorize(Box::new(authorization));
-    let sealed = page::seal(server, browser, intent, at).await?;
-    let path = with_query(
-        &server.config.url("/login"),
-        &[(field::REQUEST, sealed.expose())],
-    );
-    Ok(browser.remember(server, Response::see_other(path)))
+    page::lead_to(server, browser, "/login", intent, at).await
 }
 
 async fn ask_again<P: Ports>(
@@ -209,12 +197,7 @@ async fn ask_again<P: Ports>(
         ..authorization
     };
     let intent = Intent::Consent(Box::new(narrowed), asked);
-    let sealed = page::seal(server, browser, intent, at).await?;
-    let path = with_query(
-        &server.config.url("/consent"),
-        &[(field::REQUEST, sealed.expose())],
-    );
-    Ok(Response::see_other(path))
+    page::lead_to(server, browser, "/consent", intent, at).await
 }
 
 /// What a scope means to its owner; the directory will say it of others.

@@ -3,19 +3,20 @@
 use serde::Serialize;
 
 use super::access_token::{self, LiveToken};
-use super::client_authentication;
+use super::bearer;
+use super::client_authentication::{self, AuthenticatedClient};
 use super::params::Params;
 use super::token::client_refusal;
-use super::{bearer, client_authentication::AuthenticatedClient};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::ClientId;
-use crate::ports::ledger::ReadGrant;
+use crate::model::{ClientId, Scope, UnixTime, Username};
+use crate::ports::ledger::{GrantFacts, ReadGrant};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{RefreshToken, Unsealed};
+use crate::token::{RefreshToken, Unsealed, refresh};
 
-const PARAMETERS: [&str; 5] = [
+/// What introspection and revocation read: both specifications ask for the same.
+pub(super) const PARAMETERS: [&str; 5] = [
     "token",
     "token_type_hint",
     "client_id",
@@ -56,9 +57,37 @@ impl Caller {
         Ok(Self::Client(client))
     }
 
+    /// What a text is, if it is a live token and the caller may learn about it.
+    ///
+    /// # Errors
+    /// [`Reason::Unavailable`].
+    pub async fn find<P: Ports>(
+        &self,
+        server: &Server<P>,
+        text: &str,
+        at: &At,
+    ) -> Result<Option<Found>, Reason> {
+        match access_token::validate(server, text, at).await {
+            Ok(live) => {
+                let token = live.token();
+                if self.may_ask(&token.client, Some(&token.audience), &token.sub) {
+                    return Ok(Some(Found::Access(Box::new(live))));
+                }
+            }
+            Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
+            Err(other) => return Err(other),
+        }
+        let grant = refreshable(server, text, at).await?;
+        // A refresh token is nobody's business but its client's.
+        let known = grant.filter(|grant| {
+            let subject = grant.subject.subject.as_str();
+            self.may_ask(&grant.client, None, subject)
+        });
+        Ok(known.map(|grant| Found::Refresh(Box::new(grant))))
+    }
+
     /// Whether the caller may learn about such a token (§4).
-    #[must_use]
-    pub fn may_ask(&self, issued_to: &ClientId, audience: Option<&str>, subject: &str) -> bool {
+    fn may_ask(&self, issued_to: &ClientId, audience: Option<&str>, subject: &str) -> bool {
         match self {
             Self::Client(caller) => {
                 let client = caller.client();
@@ -70,17 +99,25 @@ impl Caller {
     }
 }
 
+/// A live token.
+pub enum Found {
+    /// An access token.
+    Access(Box<LiveToken>),
+    /// The newest refresh token of this grant.
+    Refresh(Box<GrantFacts>),
+}
+
 #[derive(Serialize)]
 struct Introspection<'a> {
     active: bool,
-    scope: &'a crate::model::Scope,
+    scope: &'a Scope,
     client_id: &'a ClientId,
-    username: &'a crate::model::Username,
+    username: &'a Username,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'a str>,
-    exp: u64,
-    iat: u64,
-    nbf: u64,
+    exp: UnixTime,
+    iat: UnixTime,
+    nbf: UnixTime,
     sub: &'a str,
     aud: &'a str,
     iss: &'a str,
@@ -124,93 +161,57 @@ pub async fn introspect<P: Ports>(
     text: &str,
     at: &At,
 ) -> Result<String, Reason> {
-    if let Some(body) = access(server, caller, text, at).await? {
-        return Ok(body);
+    let issuer = &server.config.issuer;
+    match caller.find(server, text, at).await? {
+        None => Ok(INACTIVE.to_owned()),
+        Some(Found::Access(live)) => {
+            let token = live.token();
+            print(&Introspection {
+                active: true,
+                scope: &token.scope,
+                client_id: &token.client,
+                username: &token.username,
+                token_type: Some("Bearer"),
+                exp: token.expires_at,
+                iat: token.issued_at,
+                nbf: token.issued_at,
+                sub: &token.sub,
+                aud: &token.audience,
+                iss: issuer,
+                jti: live.id().as_str(),
+            })
+        }
+        Some(Found::Refresh(grant)) => print(&Introspection {
+            active: true,
+            scope: &grant.granted,
+            client_id: &grant.client,
+            username: &grant.subject.username,
+            token_type: None,
+            exp: grant.expires_at,
+            iat: grant.refreshed_at,
+            nbf: grant.refreshed_at,
+            sub: grant.subject.subject.as_str(),
+            aud: issuer,
+            iss: issuer,
+            jti: grant.grant.as_str(),
+        }),
     }
-    if let Some(body) = refresh(server, caller, text, at).await? {
-        return Ok(body);
-    }
-    Ok(INACTIVE.to_owned())
 }
 
-async fn access<P: Ports>(
-    server: &Server<P>,
-    caller: &Caller,
-    text: &str,
-    at: &At,
-) -> Result<Option<String>, Reason> {
-    let live = match access_token::validate(server, text, at).await {
-        Ok(live) => live,
-        Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => return Ok(None),
-        Err(other) => return Err(other),
-    };
-    let token = live.token();
-    if !caller.may_ask(&token.client, Some(&token.audience), &token.sub) {
-        return Ok(None);
-    }
-    print(&Introspection {
-        active: true,
-        scope: &token.scope,
-        client_id: &token.client,
-        username: &token.username,
-        token_type: Some("Bearer"),
-        exp: token.expires_at.0,
-        iat: token.issued_at.0,
-        nbf: token.issued_at.0,
-        sub: &token.sub,
-        aud: &token.audience,
-        iss: &server.config.issuer,
-        jti: live.id().as_str(),
-    })
-}
-
-async fn refresh<P: Ports>(
-    server: &Server<P>,
-    caller: &Caller,
-    text: &str,
-    at: &At,
-) -> Result<Option<String>, Reason> {
-    let Some(found) = live_refresh_token(server, text, at).await? else {
-        return Ok(None);
-    };
-    let LiveRefreshToken { token, facts } = found;
-    // A refresh token is nobody's business but its client's.
-    if !caller.may_ask(&token.client, None, facts.subject.subject.as_str()) {
-        return Ok(None);
-    }
-    print(&Introspection {
-        active: true,
-        scope: &facts.granted,
-        client_id: &token.client,
-        username: &facts.subject.username,
-        token_type: None,
-        exp: facts.expires_at.0,
-        iat: facts.refreshed_at.0,
-        nbf: facts.refreshed_at.0,
-        sub: facts.subject.subject.as_str(),
-        aud: &server.config.issuer,
-        iss: &server.config.issuer,
-        jti: facts.grant.as_str(),
-    })
-}
-
-/// A refresh token that could be used now.
-pub struct LiveRefreshToken {
-    /// What it names.
-    pub token: RefreshToken,
-    /// The grant it belongs to.
-    pub facts: crate::ports::ledger::GrantFacts,
-}
-
-/// Says whether a text is the newest refresh token of a family that may be used.
+/// Prints an answer.
 ///
 /// # Errors
-/// [`Reason::Unavailable`].
-pub async fn live_refresh_token<P: Ports>(
+/// [`Reason::Internal`].
+pub fn print(answer: &impl Serialize) -> Result<String, Reason> {
+    serde_json::to_string(answer).map_err(|_| Reason::Internal("an answer does not serialise"))
+}
+
+/// The grant of the newest refresh token of a family that may be used, if the text is one.
+async fn refreshable<P: Ports>(
     server: &Server<P>,
     text: &str,
     at: &At,
-) -> Result<Option<LiveRefreshToken>, Reason> {
+) -> Result<Option<GrantFacts>, Reason> {
     let Ok(unsealed): Result<Unsealed<RefreshToken>, _> = server.keyring.unseal(text) else {
         return Ok(None);
     };
@@ -223,17 +224,9 @@ pub async fn live_refresh_token<P: Ports>(
     let current =
         client.is_some_and(|client| client.enabled && client.generation == token.client_generation);
     let read = ReadGrant {
-        grant: token.grant.clone(),
-        idle: crate::token::refresh::IDLE,
+        grant: token.grant,
+        idle: refresh::IDLE,
     };
     let facts = server.ports.ledger(token.shard, at, read).await?;
-    Ok(facts
-        .filter(|facts| current && facts.refresh_generation == Some(token.generation))
-        .map(|facts| LiveRefreshToken { token, facts }))
-}
-
-fn print(introspection: &Introspection<'_>) -> Result<Option<String>, Reason> {
-    serde_json::to_string(introspection)
-        .map(Some)
-        .map_err(|_| Reason::Internal("an answer does not serialise"))
+    Ok(facts.filter(|facts| current && facts.refresh_generation == Some(token.generation)))
 }

@@ -8,13 +8,13 @@ use super::{authorize, password, session};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
-use crate::model::{Client, Secret, Shard};
+use crate::model::{Client, Secret};
 use crate::pages::{self, Account, Application, Login, LoginMessage, field};
 use crate::ports::directory::HasAccounts;
-use crate::ports::ledger::{ListConsents, Once, Session, SpendOnce};
+use crate::ports::ledger::{ListConsents, Session};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AuthorizationRequest, Departure, Intent, Pending, Unsealed};
+use crate::token::{AuthorizationRequest, Departure, Intent, Pending};
 
 const PARAMETERS: [&str; 4] = [
     field::REQUEST,
@@ -22,16 +22,6 @@ const PARAMETERS: [&str; 4] = [
     field::USERNAME,
     field::PASSWORD,
 ];
-
-/// What makes the first administrator of a production deployment.
-fn first_administrator<P>(server: &Server<P>) -> String {
-    format!(
-        "curl {} \\\n  -H \"Authorization: Bearer $BOOTSTRAP_TOKEN\" \\\n  \
-         -H \"Content-Type: application/json\" \\\n  \
-         -d '{{\"username\": \"admin\", \"password\": \"…\"}}'",
-        server.config.url("/api/v1/first-run")
-    )
-}
 
 /// What is shown of a name that was typed; a longer one is nobody's.
 const LONGEST_SHOWN: usize = 64;
@@ -58,11 +48,7 @@ async fn show<P: Ports>(
     };
     let pending = page::unseal(server, &browser, sealed, at).await?;
     if !server.ports.directory(at, HasAccounts {}).await? {
-        return Ok(page::html(
-            503,
-            pages::not_ready(&first_administrator(server)),
-            None,
-        ));
+        return Ok(not_ready(server));
     }
     let asks_again = matches!(&pending.value().intent, Intent::Authorize(request)
         if request.prompt.login || request.max_age.is_some());
@@ -77,6 +63,17 @@ async fn show<P: Ports>(
     form.show(server, &browser, 200, at).await
 }
 
+/// The page of a deployment without accounts; it names what makes the first administrator.
+fn not_ready<P>(server: &Server<P>) -> Response {
+    let command = format!(
+        "curl {} \\\n  -H \"Authorization: Bearer $BOOTSTRAP_TOKEN\" \\\n  \
+         -H \"Content-Type: application/json\" \\\n  \
+         -d '{{\"username\": \"admin\", \"password\": \"…\"}}'",
+        server.config.url("/api/v1/first-run")
+    );
+    page::html(503, pages::not_ready(&command), None)
+}
+
 /// `/login` by itself: who is signed in, or the form for it.
 async fn show_account<P: Ports>(
     server: &Server<P>,
@@ -85,11 +82,7 @@ async fn show_account<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     if !server.ports.directory(at, HasAccounts {}).await? {
-        return Ok(page::html(
-            503,
-            pages::not_ready(&first_administrator(server)),
-            None,
-        ));
+        return Ok(not_ready(server));
     }
     if let Some(session) = session::current(server, request, at).await? {
         return account(server, browser, &session, at).await;
@@ -194,16 +187,8 @@ async fn submit<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Result<Response, Reason> {
-    let params = Params::parse(request.form()?, &PARAMETERS);
-    let browser = Browser::of(server, request)?;
+    let (browser, params) = page::posted(server, request, &PARAMETERS)?;
     let sealed = params.required(field::REQUEST)?;
-    page::check_form(
-        server,
-        request,
-        &browser,
-        sealed,
-        params.typed(field::CSRF)?,
-    )?;
     let pending = page::unseal(server, &browser, sealed, at).await?;
     let username = params.typed(field::USERNAME)?;
     let secret = Secret::new(params.typed(field::PASSWORD)?);
@@ -230,7 +215,7 @@ async fn submit<P: Ports>(
         }
         Err(other) => return Err(other),
     };
-    let once = spending(&pending);
+    let once = page::spending(&pending);
     let goes_on = match pending.into_value().intent {
         Intent::Authorize(authorization) => {
             let client = authorize::registered(server, &authorization, at).await?;
@@ -268,32 +253,4 @@ async fn signed_in<P: Ports>(
     authorize::next(server, request, client, authorization, Some(session), at)
         .await
         .unwrap_or_else(|reason| authorize::refuse(server, &for_refusal, reason))
-}
-
-/// Spends a page: it does what it is for once.
-///
-/// # Errors
-/// [`Reason::PageSpent`] or [`Reason::Unavailable`].
-pub async fn spend<P: Ports>(
-    server: &Server<P>,
-    pending: &Unsealed<Pending>,
-    at: &At,
-) -> Result<(), Reason> {
-    let once = spending(pending);
-    match server
-        .ports
-        .ledger(Shard::of_key(&once.key), at, once)
-        .await?
-    {
-        Once::First => Ok(()),
-        Once::Again => Err(Reason::PageSpent),
-    }
-}
-
-/// What spends a page.
-fn spending(pending: &Unsealed<Pending>) -> SpendOnce {
-    SpendOnce {
-        key: format!("page:{}", pending.id()),
-        expires_at: pending.value().expires_at,
-    }
 }

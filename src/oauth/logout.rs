@@ -1,7 +1,7 @@
 //! Signing out, OpenID Connect RP-Initiated Logout §2. A link never signs anybody out: the page
 //! asks, unless the application proves by an ID token that it is this person's.
 
-use super::login::spend;
+use super::authorize::LONGEST_STATE;
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{session, signing};
@@ -23,9 +23,6 @@ const PARAMETERS: [&str; 7] = [
     field::REQUEST,
     field::CSRF,
 ];
-
-/// As long as the authorization endpoint's.
-const LONGEST_STATE: usize = 4096;
 
 /// `GET` and `POST /logout`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -97,21 +94,13 @@ async fn submit<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Result<Response, Reason> {
-    let params = Params::parse(request.form()?, &PARAMETERS);
-    let browser = Browser::of(server, request)?;
+    let (browser, params) = page::posted(server, request, &PARAMETERS)?;
     let sealed = params.required(field::REQUEST)?;
-    page::check_form(
-        server,
-        request,
-        &browser,
-        sealed,
-        params.typed(field::CSRF)?,
-    )?;
     let pending = page::unseal(server, &browser, sealed, at).await?;
     let Intent::Logout(departure) = pending.value().intent.clone() else {
         return Err(Reason::PageFromElsewhere);
     };
-    spend(server, &pending, at).await?;
+    page::spend(server, &pending, at).await?;
     if let Some(session) = session::current(server, request, at).await? {
         session::end(server, &session, at).await?;
     }

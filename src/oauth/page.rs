@@ -1,10 +1,12 @@
 //! What all pages share: headers, the browser's own cookie, the form's own value.
 
+use super::params::Params;
 use crate::error::Reason;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, with_query};
 use crate::jose::base64url;
-use crate::model::{Digest, Seconds, Secret};
-use crate::pages::{self, ErrorPage, Problem};
+use crate::model::{Digest, Seconds, Secret, Shard};
+use crate::pages::{self, ErrorPage, Problem, field};
+use crate::ports::ledger::{Once, SpendOnce};
 use crate::ports::{At, Ports, Unavailable};
 use crate::server::Server;
 use crate::token::{Intent, Pending, SealRefused, Unsealed, pending};
@@ -166,6 +168,49 @@ async fn unseal_any<P: Ports>(
     Ok(pending)
 }
 
+/// Sends the browser to one of our pages, which goes on with the intent.
+///
+/// # Errors
+/// As [`seal`].
+pub async fn lead_to<P: Ports>(
+    server: &Server<P>,
+    browser: &Browser,
+    path: &str,
+    intent: Intent,
+    at: &At,
+) -> Result<Response, Reason> {
+    let sealed = seal(server, browser, intent, at).await?;
+    let parameters = [(field::REQUEST, sealed.expose())];
+    let location = with_query(&server.config.url(path), &parameters);
+    Ok(browser.remember(server, Response::see_other(location)))
+}
+
+/// Spends a page: it does what it is for once.
+///
+/// # Errors
+/// [`Reason::PageSpent`] or [`Reason::Unavailable`].
+pub async fn spend<P: Ports>(
+    server: &Server<P>,
+    pending: &Unsealed<Pending>,
+    at: &At,
+) -> Result<(), Reason> {
+    let once = spending(pending);
+    let shard = Shard::of_key(&once.key);
+    match server.ports.ledger(shard, at, once).await? {
+        Once::First => Ok(()),
+        Once::Again => Err(Reason::PageSpent),
+    }
+}
+
+/// What spends a page.
+#[must_use]
+pub fn spending(pending: &Unsealed<Pending>) -> SpendOnce {
+    SpendOnce {
+        key: format!("page:{}", pending.id()),
+        expires_at: pending.value().expires_at,
+    }
+}
+
 /// The form value of this browser for a sealed request: another site can neither read nor make it.
 ///
 /// # Errors
@@ -179,14 +224,26 @@ pub fn csrf<P>(server: &Server<P>, browser: &Browser, sealed: &str) -> Result<St
     Ok(server.keyring.authenticate("csrf", &message)?)
 }
 
-/// Checks that a form was posted from our own page, in the browser that was shown it.
-///
-/// Our pages send no referrer, and then browsers send `Origin: null` with a form; so
-/// `Sec-Fetch-Site` is asked first, and the form's own value always.
+/// Reads a form that was posted from our own page, in the browser that was shown it.
 ///
 /// # Errors
-/// [`Reason::PageFromElsewhere`].
-pub fn check_form<P>(
+/// [`Reason::PageFromElsewhere`], and what keeps a form from being read.
+pub fn posted<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    known: &[&'static str],
+) -> Result<(Browser, Params), Reason> {
+    let params = Params::parse(request.form()?, known);
+    let browser = Browser::of(server, request)?;
+    let sealed = params.required(field::REQUEST)?;
+    let presented = params.typed(field::CSRF)?;
+    check_form(server, request, &browser, sealed, presented)?;
+    Ok((browser, params))
+}
+
+/// Our pages send no referrer, and then browsers send `Origin: null` with a form; so
+/// `Sec-Fetch-Site` is asked first, and the form's own value always.
+fn check_form<P>(
     server: &Server<P>,
     request: &Request,
     browser: &Browser,

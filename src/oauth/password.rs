@@ -1,6 +1,6 @@
 //! Passwords: Argon2id, throttled before anything is hashed, one answer for every failure.
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt};
+use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::error::Reason;
@@ -39,9 +39,8 @@ pub fn hash<P: Ports>(server: &Server<P>, password: &Secret) -> Result<String, U
     let mut salt = [0; 16];
     server.ports.fill(&mut salt)?;
     let failed = Unavailable("Argon2id failed");
-    let salt = argon2::password_hash::SaltString::encode_b64(&salt).map_err(|_| failed.clone())?;
-    let salt = Salt::from(&salt);
-    let hash = argon2id().hash_password(password.expose().as_bytes(), salt);
+    let salt = SaltString::encode_b64(&salt).map_err(|_| failed.clone())?;
+    let hash = argon2id().hash_password(password.expose().as_bytes(), &salt);
     hash.map(|hash| hash.to_string()).map_err(|_| failed)
 }
 

@@ -1,6 +1,7 @@
 //! Revocation, RFC 7009. An access token ends alone; a refresh token ends its grant and all that
 //! came from it. Answered only when the feed has it.
 
+use super::introspect::PARAMETERS;
 use super::params::Params;
 use super::token::client_refusal;
 use super::{access_token, client_authentication};
@@ -11,14 +12,6 @@ use crate::ports::ledger::{RevokeGrant, RevokeToken, Revoked};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{RefreshToken, Unsealed};
-
-const PARAMETERS: [&str; 5] = [
-    "token",
-    "token_type_hint",
-    "client_id",
-    "client_secret",
-    "client_assertion",
-];
 
 /// `POST /oauth/revoke`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {

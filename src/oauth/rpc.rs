@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::client_authentication::{self, AuthenticatedClient};
 use super::introspect::{self, Caller};
-use super::{access_token, bearer, revoke};
+use super::{bearer, revoke};
 use crate::error::Reason;
 use crate::http::Request;
 use crate::message;
@@ -98,7 +98,6 @@ async fn validate<P: Ports>(
         ..Request::default()
     };
     let live = bearer::authenticate(server, &request, at).await?;
-    let live: access_token::LiveToken = live;
     let token = live.token();
     let resource = caller.client();
     // Where its own tokens go says nothing about who it is: `default_resource` does not count.

@@ -1,6 +1,6 @@
 //! The token endpoint, RFC 6749 §3.2: parse, authenticate, ask the grant, mint.
 
-use super::client_authentication::{self, AuthenticatedClient};
+use super::client_authentication;
 use super::grant::{self, authorization_code, client_credentials, refresh_token};
 use super::params::Params;
 use crate::error::Reason;
@@ -42,9 +42,8 @@ async fn issue<P: Ports>(
 ) -> Result<(String, Option<&'static str>), Reason> {
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
-    let client = client_authentication::authenticate(server, request, &params, at).await?;
-    let client: &AuthenticatedClient = &client;
-    let client = client.client();
+    let authenticated = client_authentication::authenticate(server, request, &params, at).await?;
+    let client = authenticated.client();
     let named = params.required("grant_type")?;
     let grant = GrantType::parse(named).ok_or(Reason::UnknownGrantType)?;
     if !client.check_grant_type(grant) {

@@ -1,6 +1,6 @@
 //! UserInfo, OpenID Connect Core §5.3.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::params::Params;
 use super::{bearer, claims};
@@ -46,8 +46,5 @@ async fn read<P: Ports>(
         .ok_or(Reason::TokenRevoked)?;
     let mut members = claims::about(&facts, &token.scope);
     members.insert("sub".to_owned(), json!(token.sub));
-    Ok(Response::json(
-        200,
-        serde_json::Value::Object(members).to_string(),
-    ))
+    Ok(Response::json(200, Value::Object(members).to_string()))
 }

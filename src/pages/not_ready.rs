@@ -28,8 +28,8 @@ mod tests {
 
     #[test]
     fn it_names_the_command_and_asks_for_nothing() {
-        let html = not_ready("npm run admin -- first <name>");
-        assert!(html.contains("npm run admin -- first &lt;name&gt;"));
+        let html = not_ready("curl <address>");
+        assert!(html.contains("curl &lt;address&gt;"));
         assert!(html.contains("BOOTSTRAP_TOKEN"));
         assert!(!html.contains("<form") && !html.contains("<input"));
     }

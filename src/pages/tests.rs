@@ -373,7 +373,7 @@ fn pages_are_written_to_be_looked_at() {
         ),
         (
             "not-ready",
-            not_ready("npm run admin -- users create --admin ada"),
+            not_ready("curl https://id.example/api/v1/first-run"),
         ),
         (
             "error-uri",

@@ -23,7 +23,7 @@ verbs! {
 /// Adds entries; answers the newest number. Entries that this source sent before are passed over.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Append {
-    /// Which object sends, for instance `ledger-3`.
+    /// Which object sends, by a name that it has for good.
     pub source: String,
     /// Its own running numbers, each with its entry.
     pub entries: Vec<(u64, Revocation)>,

@@ -3,22 +3,21 @@
 //! Everything that the sealed code itself allows is checked first and spends nothing; so a request
 //! that is merely wrong leaves the code to the right one. Then one verb spends it.
 
-use super::{Approved, needed_until};
+use super::Approved;
 use crate::error::Reason;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{Client, GrantId, GrantType, UnixTime};
-use crate::oauth::authorize::audience;
 use crate::oauth::params::Params;
-use crate::oauth::pkce;
+use crate::oauth::{grantable, pkce};
 use crate::ports::ledger::{Authentication, SpendCode, Spent};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AuthorizationCode, Revocations, Unsealed};
+use crate::token::{AuthorizationCode, Revocations, Unsealed, code, refresh};
 
 /// The parameters this reads.
 pub const PARAMETERS: [&str; 4] = ["code", "redirect_uri", "code_verifier", "resource"];
 
-/// Longest parameters that are looked at.
+/// The longest code that is looked at.
 const LONGEST_CODE: usize = 8192;
 
 /// A code that passed every check that costs nothing.
@@ -105,8 +104,17 @@ fn check<P: Ports>(
     }
     pkce::verify(params.optional("code_verifier")?, &code.challenge)?;
     let resource = params.optional("resource")?.unwrap_or(&code.audience);
-    if audience(client, Some(resource))? != code.audience {
+    if grantable::audience(client, Some(resource))? != code.audience {
         return Err(Reason::UnknownResource);
     }
     Ok(Redeemable(code, grant))
+}
+
+/// The row of a grant is kept until nothing that came from it can live.
+fn needed_until(now: UnixTime, client: &Client, refreshable: bool) -> UnixTime {
+    if refreshable {
+        now + refresh::ABSOLUTE
+    } else {
+        now + code::LIFETIME + client.access_token_lifetime
+    }
 }

@@ -1,5 +1,7 @@
 //! `client_credentials`, RFC 6749 §4.4: the client acts for itself. No storage is touched.
 
+use std::collections::BTreeMap;
+
 use super::TokenResponse;
 use crate::error::Reason;
 use crate::model::{Client, Scope, Shard, Username};
@@ -30,7 +32,7 @@ pub async fn issue<P: Ports>(
     let requested = match params.optional("scope")? {
         Some(text) => {
             let asked = Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?;
-            if !grantable::for_client(client, &asked).eq(&asked) {
+            if grantable::for_client(client, &asked) != asked {
                 return Err(Reason::ScopeExceeded);
             }
             asked
@@ -46,7 +48,7 @@ pub async fn issue<P: Ports>(
             .map_err(|_| Reason::Internal("a client id makes no username"))?,
         client: client.id.clone(),
         scope: requested.clone(),
-        audience: super::super::authorize::audience(client, params.optional("resource")?)?,
+        audience: grantable::audience(client, params.optional("resource")?)?,
         issued_at: now,
         expires_at: now + client.access_token_lifetime,
         grant: None,
@@ -55,7 +57,7 @@ pub async fn issue<P: Ports>(
         generations: Generations {
             subject: 0,
             client: client.generation,
-            roles: std::collections::BTreeMap::new(),
+            roles: BTreeMap::new(),
             scopes: revocations.scope_generations(requested.iter()),
         },
     };

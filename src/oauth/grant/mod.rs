@@ -7,11 +7,9 @@ pub mod refresh_token;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::{access_token, claims, signing};
+use super::{access_token, claims, grantable, signing};
 use crate::error::Reason;
-use crate::model::{
-    Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts, UnixTime,
-};
+use crate::model::{Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts};
 use crate::ports::ledger::Authentication;
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -71,7 +69,7 @@ pub async fn respond<P: Ports>(
     at: &At,
 ) -> Result<TokenResponse, Reason> {
     let now = at.now.unix();
-    let scope = super::grantable::for_subject(client, &approved.scope, &approved.subject);
+    let scope = grantable::for_subject(client, &approved.scope, &approved.subject);
     let token = AccessToken {
         sub: approved.subject.subject.to_string(),
         username: approved.subject.username.clone(),
@@ -104,7 +102,7 @@ pub async fn respond<P: Ports>(
         }
         None => None,
     };
-    let granted = super::grantable::for_subject(client, &approved.granted, &approved.subject);
+    let granted = grantable::for_subject(client, &approved.granted, &approved.subject);
     let id_token = if granted.contains("openid") {
         Some(id_token(server, client, &approved, &granted, &access, at).await?)
     } else {
@@ -154,13 +152,4 @@ async fn id_token<P: Ports>(
         tell("sid", json!(sid));
     }
     signing::sign(server, client.signing, "JWT", &members, at).await
-}
-
-/// The row of a grant is kept until nothing that came from it can live.
-fn needed_until(now: UnixTime, client: &Client, refreshable: bool) -> UnixTime {
-    if refreshable {
-        now + crate::token::refresh::ABSOLUTE
-    } else {
-        now + crate::token::code::LIFETIME + client.access_token_lifetime
-    }
 }
