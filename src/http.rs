@@ -1,6 +1,7 @@
 //! Request and response as plain data.
 
 use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::Reason;
 
@@ -52,14 +53,33 @@ impl Request {
         self.body_of("application/json")
     }
 
-    /// The value of a cookie; the first of that name.
+    /// The value of a cookie; the first of that name. Only what browsers put between cookies is
+    /// taken off: a name behind another kind of space is another name, and not bound to the host
+    /// as `__Host-` would make it.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
         self.cookie
             .as_deref()?
             .split(';')
-            .filter_map(|pair| pair.trim().split_once('='))
+            .filter_map(|pair| pair.trim_matches([' ', '\t']).split_once('='))
             .find_map(|(found, value)| (found == name).then_some(value))
+    }
+
+    /// Whom failures are counted against, as text: the peer's address, or of IPv6 the network of 64
+    /// bits, which is the least that one subscriber is given.
+    #[must_use]
+    pub fn network(&self) -> Option<String> {
+        let address = self.address.as_deref()?;
+        let Ok(parsed) = address.parse::<IpAddr>() else {
+            return Some(address.to_owned());
+        };
+        Some(match parsed.to_canonical() {
+            IpAddr::V4(host) => host.to_string(),
+            IpAddr::V6(host) => {
+                let network = host.to_bits() & !u128::from(u64::MAX);
+                format!("{}/64", Ipv6Addr::from_bits(network))
+            }
+        })
     }
 
     fn body_of(&self, expected: &str) -> Result<&str, Reason> {

@@ -245,8 +245,10 @@ export class Edgemint extends WorkerEntrypoint {
    * @param {{ scopes?: string[], satisfy?: "all" | "any" }} [required]
    */
   validate(request, { scopes = [], satisfy = "all" } = {}) {
+    // One that is missing, for instance a setting that was never made, must not mean that none is needed.
+    const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && scope !== "");
     const authorization = request.headers.get("authorization");
-    return this.#ask("validate", { authorization, scopes: scopes.join(" "), satisfy });
+    return this.#ask("validate", { authorization, scopes: texts ? scopes.join(" ") : null, satisfy });
   }
 
   /** @param {string} token */

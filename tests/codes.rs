@@ -7,9 +7,13 @@ use std::collections::BTreeSet;
 
 use edgemint::http::Response;
 use edgemint::jose::base64url;
+use edgemint::model::ClientId;
+use edgemint::ports::Ledger;
+use edgemint::ports::ledger::WithdrawConsent;
 use edgemint::server::Endpoint;
 use support::{
-    Fixture, Form, NONCE, NOW, RESOURCE, Seen, Tokens, authorization, exchange_form, refresh_form,
+    Fixture, Form, NONCE, NOW, RESOURCE, Seen, Tokens, authorization, block_on, exchange_form,
+    refresh_form, subject,
 };
 
 #[track_caller]
@@ -32,6 +36,35 @@ fn ac_1_a_code_is_redeemed_once() {
             );
         }
     }
+}
+
+#[test]
+fn ac_6_a_code_from_before_a_consent_was_withdrawn_opens_nothing() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    let code = browser.code(&authorization("web"));
+    let bystander = browser.code(&authorization("other"));
+    fixture.later(5);
+    withdraw_consent(&fixture);
+    assert_refused(&fixture.exchange(&code), "invalid_grant", "code_ended");
+    fixture.later(50);
+    assert_refused(&fixture.exchange(&code), "invalid_grant", "code_ended");
+    Tokens::of(&fixture.exchange_as("other", &bystander));
+    // What is agreed to afterwards counts at once.
+    fixture.tokens_in(&browser, "web");
+    withdraw_consent(&fixture);
+    fixture.later(1);
+    fixture.tokens_in(&browser, "web");
+}
+
+/// Takes back what `ada` agreed to for `web`.
+fn withdraw_consent(fixture: &Fixture) {
+    let shard = fixture.memory().code_records()[0].shard;
+    let withdraw = WithdrawConsent {
+        subject: subject("ada"),
+        client: ClientId::parse("web").unwrap(),
+    };
+    block_on(fixture.memory().ledger(shard, &fixture.at(), withdraw)).unwrap();
 }
 
 #[test]

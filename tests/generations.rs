@@ -3,13 +3,13 @@
 
 mod support;
 
-use edgemint::model::{Scope, Secret};
+use edgemint::model::{Moment, Scope, Secret, TokenId};
 use edgemint::ports::directory::ChangeAccount;
 use edgemint::ports::{At, Directory};
 use edgemint::server::Endpoint;
-use edgemint::token::Keyring;
+use edgemint::token::{FeedAnswer, Keyring, Revocation, Revocations};
 use support::tokens::{
-    FORMS, api_token, assert_inactive, assert_unavailable, json_post, online, online_tokens,
+    FORMS, api_token, assert_inactive, assert_unavailable, facts, json_post, online, online_tokens,
     raise_epoch,
 };
 use support::{
@@ -365,4 +365,69 @@ fn the_hash_of_a_new_password_is_what_counts() {
     );
     let new = [("username", "ada"), ("password", "another correct horse")];
     assert_eq!(browser.submit_only(&page, &new).status, 303);
+}
+
+fn entries(names: &[u64]) -> Vec<Revocation> {
+    let token = |name: &u64| Revocation::Token(TokenId::parse(&format!("t{name}")).unwrap());
+    names.iter().map(token).collect()
+}
+
+fn answer(feed: &str, full: bool, head: u64, names: &[u64]) -> FeedAnswer {
+    FeedAnswer {
+        feed: feed.to_owned(),
+        epoch: 1,
+        head,
+        full,
+        entries: entries(names),
+    }
+}
+
+/// Whether the copy names every one of these tokens.
+fn has(copy: &Revocations, fixture: &Fixture, names: &[u64]) -> bool {
+    names.iter().all(|name| {
+        let id = TokenId::parse(&format!("t{name}")).unwrap();
+        copy.ends_token(&id, 1, &facts(fixture))
+    })
+}
+
+#[test]
+fn in_7_an_answer_that_comes_late_takes_nothing_out_of_the_copy() {
+    let fixture = Fixture::new();
+    for late in [10, 20] {
+        let mut copy = Revocations::default();
+        // Two questions of an isolate that knows nothing; the earlier one is answered later.
+        assert!(copy.learn(answer("f", true, 7, &[1, 2, 3, 4, 5, 6, 7]), Moment(20)));
+        assert!(copy.learn(answer("f", true, 5, &[1, 2, 3, 4, 5]), Moment(late)));
+        assert!(copy.learn(answer("f", false, 9, &[8, 9]), Moment(30)));
+        assert!(has(&copy, &fixture, &[1, 5, 6, 7, 8, 9]), "{late}");
+        assert_eq!(copy.position(), ("f", 9));
+    }
+}
+
+#[test]
+fn in_7_an_answer_that_does_not_join_the_copy_is_not_learned() {
+    let fixture = Fixture::new();
+    let mut copy = Revocations::default();
+    assert!(copy.learn(answer("f", true, 2, &[1, 2]), Moment(10)));
+    // What it follows on from was lost: the copy has to be asked for again from where it is.
+    assert!(!copy.learn(answer("f", false, 5, &[4, 5]), Moment(20)));
+    assert_eq!((copy.position(), copy.age(Moment(20))), (("f", 2), 10));
+    assert!(copy.learn(answer("f", false, 5, &[3, 4, 5]), Moment(30)));
+    assert!(has(&copy, &fixture, &[1, 2, 3, 4, 5]));
+    // The feed began anew; what the old one still says is no part of the new one.
+    assert!(copy.learn(answer("g", true, 1, &[1]), Moment(40)));
+    assert!(!copy.learn(answer("f", false, 6, &[6]), Moment(35)));
+    assert!(copy.learn(answer("f", true, 6, &[6]), Moment(35)));
+    assert_eq!((copy.position(), copy.age(Moment(40))), (("g", 1), 0));
+    assert!(has(&copy, &fixture, &[1]));
+}
+
+#[test]
+fn in_7_a_feed_that_was_set_back_is_read_anew() {
+    let fixture = Fixture::new();
+    let mut copy = Revocations::default();
+    assert!(copy.learn(answer("f", true, 7, &[1, 2, 3, 4, 5, 6, 7]), Moment(10)));
+    assert!(copy.learn(answer("f", true, 3, &[1, 2, 3]), Moment(20)));
+    assert_eq!(copy.position(), ("f", 3));
+    assert!(!has(&copy, &fixture, &[4]));
 }

@@ -409,6 +409,34 @@ fn md_6_an_old_key_stays_until_its_last_token_has_expired() {
 }
 
 #[test]
+fn ops_5_after_a_leak_what_the_keys_of_before_signed_is_refused_at_once() {
+    let fixture = Fixture::new();
+    let leaked = fixture.tokens_of("jwt").access;
+    let before = kids(&fixture);
+    let request = json_post(Some(BOOTSTRAP), r#"{"at_once": true}"#);
+    assert_eq!(fixture.send(Endpoint::RotateKeys, &request).status, 200);
+    assert!(!fixture.is_active_for("jwt", &leaked));
+    assert!(kids(&fixture).iter().all(|kid| !before.contains(kid)));
+    let new = fixture.tokens_of("jwt").access;
+    assert!(fixture.is_active_for("jwt", &new), "and signing goes on");
+}
+
+#[test]
+fn ops_5_a_rotation_that_is_not_understood_rotates_nothing() {
+    let fixture = Fixture::new();
+    let before = kids(&fixture);
+    for body in [r#"{"at_once": "yes"}"#, r#"{"now": true}"#, "[]", "{"] {
+        let request = json_post(Some(BOOTSTRAP), body);
+        assert_eq!(
+            fixture.send(Endpoint::RotateKeys, &request).status,
+            400,
+            "{body}"
+        );
+    }
+    assert_eq!(kids(&fixture), before);
+}
+
+#[test]
 fn md_7_the_key_of_every_jwt_is_published_at_every_moment_of_a_rotation() {
     let fixture = Fixture::new();
     signing_kid(&fixture, "jwt");

@@ -511,3 +511,23 @@ fn a_deployment_without_people_says_so_instead_of_a_form() {
     assert!(!answer.body.contains("<form"));
     assert!(answer.body.contains("BOOTSTRAP_TOKEN"));
 }
+
+#[test]
+fn ui_5_what_a_client_that_is_always_asked_about_was_given_can_be_taken_back() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    let tokens = fixture.tokens_in(&browser, "native");
+    let mut account = browser.open("/login");
+    assert!(account.response.body.contains("The native client"));
+    // The first form on the page is the one that takes this client's access away.
+    let (form, _) = account.response.body.split_once("</form>").unwrap();
+    account.response.body = form.to_owned();
+    browser.submit(&account, &[("decision", "withdraw")]);
+    assert_eq!(
+        fixture.refresh_as("native", tokens.refresh()).status,
+        400,
+        "what rested on it has ended"
+    );
+    let after = browser.open("/login").response.body;
+    assert!(!after.contains("The native client"));
+}

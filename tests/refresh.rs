@@ -87,6 +87,17 @@ fn rt_2_every_clients_refresh_token_is_rotated_and_none_is_bound_to_a_key_yet() 
 }
 
 #[test]
+fn rt_4_a_retry_is_told_to_the_log_and_nothing_else_is() {
+    let fixture = Fixture::new();
+    let first = fixture.tokens();
+    assert_eq!(fixture.refresh(first.refresh()).event, None);
+    assert_eq!(
+        fixture.refresh(first.refresh()).event,
+        Some("refresh_retried")
+    );
+}
+
+#[test]
 fn rt_3_a_token_that_was_rotated_out_ends_its_whole_family() {
     type Wait = fn(&Fixture, &Tokens) -> Tokens;
     let ways: [(Wait, &str); 3] = [

@@ -85,6 +85,27 @@ fn cr_6_registration_is_closed_to_strangers_by_default() {
 }
 
 #[test]
+fn cr_6_strangers_from_one_address_are_limited() {
+    let open = Fixture::with(|config| config.danger_open_registration = true);
+    let stranger = json_post(None, r#"{"redirect_uris": ["https://a.example/cb"]}"#);
+    for _ in 0..20 {
+        assert_eq!(open.send(Endpoint::Register, &stranger).status, 201);
+    }
+    let refused = open.send(Endpoint::Register, &stranger);
+    assert_eq!(refused.status, 429);
+    assert_eq!(refused.header("retry-after"), Some("3600"));
+    let elsewhere = Request {
+        address: Some("192.0.2.2".to_owned()),
+        ..stranger.clone()
+    };
+    assert_eq!(open.send(Endpoint::Register, &elsewhere).status, 201);
+    let vouched = json_post(Some(BOOTSTRAP), &stranger.body);
+    assert_eq!(open.send(Endpoint::Register, &vouched).status, 201);
+    open.later(3600);
+    assert_eq!(open.send(Endpoint::Register, &stranger).status, 201);
+}
+
+#[test]
 fn cr_6_a_bad_token_is_not_taken_for_none_where_registration_is_open() {
     let open = Fixture::with(|config| config.danger_open_registration = true);
     assert_eq!(register(&open, None, &with(&json!({}))).status, 201);

@@ -197,6 +197,47 @@ fn se_2_a_hint_for_another_person_asks_the_one_who_is_there() {
 }
 
 #[test]
+fn se_2_a_hint_from_a_session_that_is_over_signs_nobody_out_of_the_next_one() {
+    let fixture = Fixture::new();
+    let before = fixture.signed_in_browser();
+    let hint = fixture.tokens_in(&before, "web").id_token.unwrap();
+    let browser = fixture.signed_in_browser();
+    let form = Form::new(&[
+        ("id_token_hint", &hint),
+        ("post_logout_redirect_uri", BYE),
+        ("state", "s"),
+    ]);
+    let page = logout(&browser, &form);
+    assert!(page.is_page_at("/logout"), "{:?}", page.response);
+    assert!(is_signed_in(&browser));
+    let after = browser.submit(&page, &[]);
+    assert_eq!(
+        after.response.location(),
+        Some("https://web.example/bye?state=s")
+    );
+    assert!(!is_signed_in(&browser));
+}
+
+#[test]
+fn se_2_a_client_that_nobody_vouches_for_bounces_nobody_who_was_not_asked() {
+    let fixture = Fixture::new();
+    fixture.change_client("web", |client| client.self_registered = true);
+    let hint = fixture.tokens().id_token.unwrap();
+    let plain = Form::new(&[("client_id", "web"), ("post_logout_redirect_uri", BYE)]);
+    for form in [plain.clone(), plain.with("id_token_hint", &hint)] {
+        let page = logout(&fixture.browser(), &form);
+        assert_eq!(
+            (page.response.status, page.response.location()),
+            (200, None)
+        );
+        let browser = fixture.signed_in_browser();
+        let asked = logout(&browser, &form);
+        assert!(asked.is_page_at("/logout"), "{:?}", asked.response);
+        assert_eq!(browser.submit(&asked, &[]).response.location(), Some(BYE));
+    }
+}
+
+#[test]
 fn se_3_after_logout_a_silent_request_needs_a_login() {
     let fixture = Fixture::new();
     let browser = fixture.signed_in_browser();
@@ -487,6 +528,26 @@ fn se_7_every_cookie_is_host_bound_secure_and_out_of_reach_of_scripts() {
 }
 
 #[test]
+fn se_7_a_name_that_only_looks_like_a_host_bound_one_is_another_cookie() {
+    let fixture = Fixture::new();
+    let browser = fixture.signed_in_browser();
+    let session = browser.cookie(SESSION).unwrap();
+    let own = browser.cookie("edgemint-browser").unwrap();
+    // What a browser does not know for a `__Host-` name, a neighbouring host may set.
+    for space in ["\u{a0}", "\u{85}", "\u{2000}", "\u{3000}", "\u{b}", "\u{c}"] {
+        let request = Request {
+            cookie: Some(format!(
+                "a=1; {space}__Host-{SESSION}={session}; {space}__Host-edgemint-browser={own}"
+            )),
+            ..get(&Form::default())
+        };
+        let answer = fixture.send(Endpoint::Login, &request);
+        assert!(answer.body.contains("password"), "{space:?}");
+        assert_eq!(answer.all("set-cookie").len(), 1, "{space:?}");
+    }
+}
+
+#[test]
 fn se_8_unknown_wrong_and_disabled_are_told_apart_by_nobody() {
     let fixture = Fixture::new();
     fixture.create_account("eve", "read");
@@ -632,6 +693,27 @@ fn se_8_many_names_from_one_address_are_throttled_together() {
     }
     assert_eq!(attempt("one-more", "198.51.100.7"), 429);
     assert_eq!(attempt("one-more", "198.51.100.8"), 403);
+}
+
+#[test]
+fn se_8_all_addresses_that_one_subscriber_gets_are_one() {
+    let fixture = Fixture::new();
+    let browser = fixture.browser();
+    let page = browser.open("/login");
+    let attempt = |number: u32, address: &str| {
+        let name = format!("name-{number}");
+        let mut request = browser.form_post(&page, &[("username", &name), ("password", "x")]);
+        request.address = Some(address.to_owned());
+        browser.send(Endpoint::Login, request).status
+    };
+    for number in 0..100 {
+        let address = format!("2001:db8:0:1:{number:x}::{number:x}");
+        assert_eq!(attempt(number, &address), 403);
+    }
+    assert_eq!(attempt(100, "2001:db8:0:1:ffff::1"), 429);
+    assert_eq!(attempt(100, "2001:DB8::1:0:0:0:9"), 429, "however written");
+    assert_eq!(attempt(100, "2001:db8:0:2::1"), 403, "the next subscriber");
+    assert_eq!(attempt(100, "::ffff:198.51.100.7"), 403, "and IPv4");
 }
 
 #[test]

@@ -265,6 +265,23 @@ fn rs_4_a_resource_server_is_served_the_tokens_of_its_resource() {
 }
 
 #[test]
+fn rs_4_to_have_tokens_for_a_resource_is_not_to_be_it() {
+    let fixture = Fixture::new();
+    for id in ["web", "other"] {
+        fixture.change_client(id, |client| {
+            client.default_resource = Some(RESOURCE.to_owned());
+        });
+    }
+    // `other` was given the token of a person for the resource, and shows it to `web`.
+    let stolen =
+        json!({ "authorization": format!("Bearer {}", fixture.tokens_of("other").access) });
+    let answer = call_rpc(&fixture, "validate", Some("web"), &stolen);
+    assert_eq!(answer["error"], "invalid_token", "{answer}");
+    let answer = call_rpc(&fixture, "validate", Some("api"), &stolen);
+    assert_eq!(answer["active"], true, "{answer}");
+}
+
+#[test]
 fn rs_5_nothing_but_an_access_token_is_taken_for_one() {
     let fixture = Fixture::new();
     for form in FORMS {

@@ -36,6 +36,8 @@ const CODE_RECORD_LIFETIME: u64 = 600;
 const MOST_COPIES: usize = 1_000;
 /// Milliseconds after which a copy is read again whatever the feed says.
 const OLDEST_COPY: u64 = 3_600_000;
+/// Times that the feed is asked for one request.
+const MOST_QUESTIONS: u32 = 3;
 /// Milliseconds after which a refresh that never came back is given up.
 const REFRESH_GIVEN_UP: u64 = 10_000;
 
@@ -145,27 +147,33 @@ impl Bindings {
         self.refreshing_since.set(None);
     }
 
+    /// Asks the feed what is new. An answer that does not join the copy, because another one came
+    /// in between, is asked for again.
     async fn ask_feed(&self, at: &At) -> Result<Rc<Revocations>, Unavailable> {
-        let (feed, cursor) = match self.feed.borrow().as_ref() {
-            Some(copy) => (copy.position().0.to_owned(), copy.position().1),
-            None => (String::new(), 0),
-        };
-        let verb = FeedVerb::Since(Box::new(Since { feed, cursor }));
-        let at_now = at.clone();
-        // The answer has what was told before the question; later ends it may lack.
-        let told = self.ends_told.get();
-        let answer = self.call_feed(Call { at: at_now, verb }).await?;
-        let FeedObjectAnswer::Since(answer) = answer else {
-            return Err(Unavailable("the feed answered another verb"));
-        };
-        // Another request may have learned something meanwhile: add to what is there now.
-        let mut kept = self.feed.borrow_mut();
-        let mut copy = kept.as_deref().cloned().unwrap_or_default();
-        copy.learn(answer, at.now);
-        let copy = Rc::new(copy);
-        *kept = Some(Rc::clone(&copy));
-        self.ends_learned.set(self.ends_learned.get().max(told));
-        Ok(copy)
+        for _ in 0..MOST_QUESTIONS {
+            let (feed, cursor) = match self.feed.borrow().as_ref() {
+                Some(copy) => (copy.position().0.to_owned(), copy.position().1),
+                None => (String::new(), 0),
+            };
+            let verb = FeedVerb::Since(Box::new(Since { feed, cursor }));
+            let at_now = at.clone();
+            // The answer has what was told before the question; later ends it may lack.
+            let told = self.ends_told.get();
+            let answer = self.call_feed(Call { at: at_now, verb }).await?;
+            let FeedObjectAnswer::Since(answer) = answer else {
+                return Err(Unavailable("the feed answered another verb"));
+            };
+            // Another request may have learned something meanwhile: add to what is there now.
+            let mut kept = self.feed.borrow_mut();
+            let mut copy = kept.as_deref().cloned().unwrap_or_default();
+            if copy.learn(answer, at.now) {
+                let copy = Rc::new(copy);
+                *kept = Some(Rc::clone(&copy));
+                self.ends_learned.set(self.ends_learned.get().max(told));
+                return Ok(copy);
+            }
+        }
+        Err(Unavailable("the feed's answers do not join"))
     }
 
     /// Calls an object. An answer that was lost on the way is asked for again, once, under the

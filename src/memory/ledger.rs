@@ -8,10 +8,10 @@ use crate::model::{
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
     MOST_CONSENTS, Once, OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant,
-    Revoked, Session, SpendCode, SpendOnce, Spent, Standing,
+    Revoked, Session, SpendCode, SpendOnce, Spent, Standing, withdrawn,
 };
 use crate::ports::{At, Call};
-use crate::token::Revocation;
+use crate::token::{Revocation, code};
 
 #[derive(Debug, Clone)]
 struct SessionRow {
@@ -121,7 +121,7 @@ impl LedgerState {
                 LedgerAnswer::RememberConsent(())
             }
             LedgerVerb::WithdrawConsent(verb) => {
-                self.withdraw_consent(verb.subject, verb.client);
+                self.withdraw_consent(verb.subject, verb.client, &at);
                 LedgerAnswer::WithdrawConsent(())
             }
             LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
@@ -171,7 +171,11 @@ impl LedgerState {
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
         let facts = self.standing(&verb.subject, verb.generation).cloned();
-        let (Some(facts), Some(_)) = (facts, session) else {
+        let withdrawn = self.spent.get(&withdrawn(&verb.subject, &verb.client));
+        let agreed = withdrawn.is_none_or(|row| {
+            row.expires_at <= now || row.expires_at < verb.issued_at + code::LIFETIME
+        });
+        let (Some(facts), Some(_), true) = (facts, session, agreed) else {
             return Spent::Never;
         };
         self.grants.entry(verb.grant).or_insert(GrantRow {
@@ -374,7 +378,12 @@ impl LedgerState {
             .collect()
     }
 
-    fn withdraw_consent(&mut self, subject: Subject, client: ClientId) {
+    fn withdraw_consent(&mut self, subject: Subject, client: ClientId, at: &At) {
+        let spending = Spending {
+            by: at.request.clone(),
+            expires_at: at.now.unix() + code::LIFETIME,
+        };
+        self.spent.insert(withdrawn(&subject, &client), spending);
         let mut ended = Vec::new();
         for (id, row) in &mut self.grants {
             if row.subject == subject && row.client == client && !row.dead {

@@ -52,11 +52,10 @@ pub async fn bound<P: Ports>(
         .ok_or(Reason::UnknownClient)
 }
 
-struct Presented<'a> {
+struct Presented {
     id: ClientId,
     method: AuthenticationMethod,
     secret: Option<Secret>,
-    address: Option<&'a str>,
 }
 
 /// Authenticates the client of a request to the token, introspection or revocation endpoint.
@@ -74,8 +73,9 @@ pub async fn authenticate<P: Ports>(
     match check(client, &presented) {
         Ok(client) => Ok(AuthenticatedClient(client)),
         Err(reason) => {
-            let address = presented.address.unwrap_or("unknown");
-            let key = format!("client:{}:{address}", presented.id);
+            let network = request.network();
+            let network = network.as_deref().unwrap_or("unknown");
+            let key = format!("client:{}:{network}", presented.id);
             let failure = RecordFailure {
                 key: key.clone(),
                 limit: FAILURES,
@@ -93,7 +93,7 @@ pub async fn authenticate<P: Ports>(
 }
 
 /// Compares whatever is there, so that an unknown client costs what a wrong secret does.
-fn check(client: Option<Rc<Client>>, presented: &Presented<'_>) -> Result<Rc<Client>, Reason> {
+fn check(client: Option<Rc<Client>>, presented: &Presented) -> Result<Rc<Client>, Reason> {
     let known = client.filter(|client| client.enabled);
     let Some(client) = known else {
         let decoy = Secret::new("no client has this secret").digest();
@@ -122,13 +122,12 @@ fn check(client: Option<Rc<Client>>, presented: &Presented<'_>) -> Result<Rc<Cli
     }
 }
 
-fn presented<'a>(request: &'a Request, params: &Params) -> Result<Presented<'a>, Reason> {
+fn presented(request: &Request, params: &Params) -> Result<Presented, Reason> {
     let named = params.within("client_id", 255)?;
     let in_body = params.within("client_secret", 1024)?;
     if params.optional("client_assertion")?.is_some() {
         return Err(Reason::OtherAuthenticationMethod);
     }
-    let address = request.address.as_deref();
     if let Some(header) = request.authorization.as_deref() {
         let (id, secret) = basic(header).ok_or(Reason::NoClientAuthentication)?;
         if in_body.is_some() {
@@ -143,7 +142,6 @@ fn presented<'a>(request: &'a Request, params: &Params) -> Result<Presented<'a>,
             id,
             method,
             secret: Some(Secret::new(secret)),
-            address,
         });
     }
     let id = named.ok_or(Reason::NoClientAuthentication)?;
@@ -156,7 +154,6 @@ fn presented<'a>(request: &'a Request, params: &Params) -> Result<Presented<'a>,
         id,
         method,
         secret: in_body.map(Secret::new),
-        address,
     })
 }
 

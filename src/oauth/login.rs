@@ -192,9 +192,9 @@ async fn submit<P: Ports>(
     let pending = page::unseal(server, &browser, sealed, at).await?;
     let username = params.typed(field::USERNAME)?;
     let secret = Secret::new(params.typed(field::PASSWORD)?);
-    let address = request.address.as_deref();
+    let network = request.network();
 
-    let account = match password::check(server, username, &secret, address, at).await {
+    let account = match password::check(server, username, &secret, network.as_deref(), at).await {
         Ok(account) => account,
         Err(reason @ (Reason::WrongCredentials | Reason::TooManyFailures(_))) => {
             let message = match reason {

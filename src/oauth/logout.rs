@@ -47,7 +47,7 @@ async fn show<P: Ports>(
         Some(id) => Some(registered(server, id, at).await?),
         None => None,
     };
-    let departure = if asked.distrusted {
+    let mut departure = if asked.distrusted {
         Departure::default()
     } else {
         Departure {
@@ -59,10 +59,18 @@ async fn show<P: Ports>(
         }
     };
     let Some(session) = session::current(server, request, at).await? else {
+        // Nobody vouches for who registered itself: its URI is not a place to bounce a browser to
+        // of which nobody was asked (RFC 9700 §4.11.2).
+        if client.is_some_and(|client| client.self_registered) {
+            departure = Departure::default();
+        }
         return Ok(leave(server, departure));
     };
-    // The hint proves that the application knows whom it signs out.
-    if asked.subject.as_deref() == Some(session.subject.subject.as_str()) {
+    // The hint proves that the application knows which session it ends. One from a session that
+    // is over is suspect (§4): the person is asked.
+    if asked.session.as_deref() == Some(session.id.as_str())
+        && asked.subject.as_deref() == Some(session.subject.subject.as_str())
+    {
         session::end(server, &session, at).await?;
         return Ok(leave(server, departure));
     }
@@ -104,6 +112,7 @@ async fn submit<P: Ports>(
 struct Asked {
     client: Option<ClientId>,
     subject: Option<String>,
+    session: Option<String>,
     /// The hint is not an ID token of ours, or another client's: nothing that came with it counts,
     /// and the person is asked (§2).
     distrusted: bool,
@@ -121,13 +130,7 @@ async fn asked<P: Ports>(server: &Server<P>, params: &Params, at: &At) -> Result
         });
     };
     match hinted(server, hint, at).await? {
-        Some((client, subject)) if named.as_ref().is_none_or(|named| *named == client) => {
-            Ok(Asked {
-                client: Some(client),
-                subject: Some(subject),
-                distrusted: false,
-            })
-        }
+        Some(hinted) if named.is_none() || named == hinted.client => Ok(hinted),
         _ => Ok(Asked {
             distrusted: true,
             ..Asked::default()
@@ -135,12 +138,13 @@ async fn asked<P: Ports>(server: &Server<P>, params: &Params, at: &At) -> Result
     }
 }
 
-/// To whom and about whom an ID token of ours was issued, expired or not; `None` when it is none.
+/// To whom, about whom and in which session an ID token of ours was issued, expired or not; `None`
+/// when it is none.
 async fn hinted<P: Ports>(
     server: &Server<P>,
     hint: &str,
     at: &At,
-) -> Result<Option<(ClientId, String)>, Reason> {
+) -> Result<Option<Asked>, Reason> {
     let policy = Policy::new(server.config.issuer.clone(), "", ExpectedTyp::Plain)
         .danger_accept_any_audience()
         .danger_accept_expired();
@@ -152,8 +156,13 @@ async fn hinted<P: Ports>(
     let ([audience], Some(subject)) = (claims.audience(), claims.subject()) else {
         return Ok(None);
     };
-    let client = ClientId::parse(audience).ok();
-    Ok(client.map(|client| (client, subject.to_owned())))
+    let session = claims.text("sid").ok().flatten();
+    Ok(ClientId::parse(audience).ok().map(|client| Asked {
+        client: Some(client),
+        subject: Some(subject.to_owned()),
+        session: session.map(str::to_owned),
+        distrusted: false,
+    }))
 }
 
 async fn registered<P: Ports>(

@@ -53,10 +53,10 @@ pub async fn check<P: Ports>(
     server: &Server<P>,
     username: &str,
     password: &Secret,
-    address: Option<&str>,
+    network: Option<&str>,
     at: &At,
 ) -> Result<Account, Reason> {
-    let keys = throttled(username, address);
+    let keys = throttled(username, network);
     for (key, limit) in &keys {
         let read = ReadFailures {
             key: key.clone(),
@@ -94,11 +94,11 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBkZWNveSBzYWx0\
                      $MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA";
 
 /// Names are digested: a throttle's key is stored, and what people type by mistake is a password.
-fn throttled(username: &str, address: Option<&str>) -> Vec<(String, FailureLimit)> {
+fn throttled(username: &str, network: Option<&str>) -> Vec<(String, FailureLimit)> {
     let name = Digest::of(username.as_bytes());
     let mut keys = vec![(format!("account:{}", name.as_str()), PER_ACCOUNT)];
-    if let Some(address) = address {
-        keys.push((format!("address:{address}"), PER_ADDRESS));
+    if let Some(network) = network {
+        keys.push((format!("address:{network}"), PER_ADDRESS));
     }
     keys
 }

@@ -68,8 +68,8 @@ async fn register<P: Ports>(
 
 /// Counts a registration that nobody vouches for, and refuses too many from one place.
 async fn limit<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<(), Reason> {
-    let address = request.address.as_deref().unwrap_or("unknown");
-    let key = format!("registration:{address}");
+    let network = request.network();
+    let key = format!("registration:{}", network.as_deref().unwrap_or("unknown"));
     let shard = Shard::of_key(&key);
     let known = ReadFailures {
         key: key.clone(),

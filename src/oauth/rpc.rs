@@ -100,9 +100,8 @@ async fn validate<P: Ports>(
     let live = bearer::authenticate(server, &request, at).await?;
     let token = live.token();
     let resource = caller.client();
-    let own = resource.id.as_str() == token.audience
-        || resource.default_audience() == token.audience
-        || resource.serves.contains(&token.audience);
+    // Where its own tokens go says nothing about who it is: `default_resource` does not count.
+    let own = resource.id.as_str() == token.audience || resource.serves.contains(&token.audience);
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }

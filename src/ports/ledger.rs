@@ -89,6 +89,10 @@ pub struct SpendCode {
     pub refreshable: bool,
     /// OpenID Connect's facts about the sign-in, repeated on refresh (OIDC Core §12.2).
     pub authentication: Authentication,
+    /// When the code was issued: a consent that was withdrawn since then opens nothing. Unknown
+    /// is before all.
+    #[serde(default)]
+    pub issued_at: UnixTime,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }
@@ -110,7 +114,7 @@ pub enum Spent {
     First(Box<SubjectFacts>),
     /// Somebody had; what they got is dead now.
     Again,
-    /// Its subject or session has ended; nothing was opened.
+    /// Its subject, session or consent has ended; nothing was opened.
     Never,
 }
 
@@ -331,13 +335,19 @@ pub struct RememberConsent {
     pub scope: Scope,
 }
 
-/// Takes a consent back; the grants that rest on it end.
+/// Takes a consent back; the grants that rest on it end, and codes issued until now open none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WithdrawConsent {
     /// Whose.
     pub subject: Subject,
     /// For which client.
     pub client: ClientId,
+}
+
+/// What is spent when a consent is withdrawn, for as long as a code from before may be redeemed.
+#[must_use]
+pub fn withdrawn(subject: &Subject, client: &ClientId) -> String {
+    format!("withdrawn:{subject}:{client}")
 }
 
 /// Spends a key that may be used once: a page, a nonce, a `jti`.

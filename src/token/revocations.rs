@@ -71,12 +71,29 @@ const CLIENT_VERSION: u8 = b'v';
 const KEYS_VERSION: u8 = b'k';
 
 impl Revocations {
-    /// Takes an answer to a question that was sent at `asked_at`.
-    pub fn learn(&mut self, answer: FeedAnswer, asked_at: Moment) {
-        if answer.full || answer.feed != self.feed {
+    /// Takes an answer to a question that was sent at `asked_at`; answers whether the copy is at
+    /// least as new as that now. Several questions can be under way, and their answers come in any
+    /// order: the one to an earlier question takes nothing back, and one that does not join what
+    /// is here would leave a gap for good.
+    #[must_use]
+    pub fn learn(&mut self, answer: FeedAnswer, asked_at: Moment) -> bool {
+        let same = answer.feed == self.feed;
+        if answer.full {
+            let late = if same {
+                answer.head < self.cursor && asked_at <= self.asked_at
+            } else {
+                asked_at < self.asked_at
+            };
+            if late {
+                return true;
+            }
             *self = Self::default();
+        } else {
+            let news = u64::try_from(answer.entries.len()).unwrap_or(u64::MAX);
+            if !same || self.cursor < answer.head.saturating_sub(news) {
+                return false;
+            }
         }
-        // Two questions can be under way; the answer to the earlier one takes nothing back.
         self.cursor = self.cursor.max(answer.head);
         self.epoch = self.epoch.max(answer.epoch);
         self.asked_at = self.asked_at.max(asked_at);
@@ -84,6 +101,7 @@ impl Revocations {
         for entry in answer.entries {
             self.add(entry);
         }
+        true
     }
 
     /// The question to ask: which feed was read, up to where.

@@ -98,6 +98,14 @@ describe("the service binding", () => {
     assert.deepEqual([bad.error, bad.status], ["invalid_token", 401]);
   });
 
+  test("a scope that is missing does not mean that none is needed", async () => {
+    const { access_token } = await tokens();
+    for (const scopes of [[null], [""], ["openid", null], [["openid"]], "openid", null]) {
+      const answer = await call("OWNER", "validate", bearer(access_token), { scopes });
+      assert.deepEqual([answer.error, answer.status, answer.active], ["invalid_request", 400, undefined], JSON.stringify(scopes));
+    }
+  });
+
   test("a client revokes its own tokens and no others", async () => {
     const service = await register(server, { client_id: "c-service", redirect_uris: [], grant_types: ["client_credentials"], scope: "a", serves: [] });
     const { body } = await ask(server, "/oauth/token", service, { grant_type: "client_credentials" });

@@ -13,10 +13,10 @@ use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, FailureLimit, GivenConsent, GrantFacts, LedgerAnswer,
     LedgerVerb, MOST_CONSENTS, Once, OpenSession, Opened, ReadConsent, ReadGrant, RecordFailure,
     RememberConsent, RevokeGrant, Revoked, Session, SpendCode, SpendOnce, Spent, Standing,
-    WithdrawConsent,
+    WithdrawConsent, withdrawn,
 };
 use crate::ports::{At, Call};
-use crate::token::Revocation;
+use crate::token::{Revocation, code};
 
 /// Rows that one sweep takes from a table: a fraction of a second's work.
 const MOST_SWEPT: u32 = 2000;
@@ -69,7 +69,7 @@ pub(super) fn apply(
             .remember_consent(*verb)
             .map(LedgerAnswer::RememberConsent),
         LedgerVerb::WithdrawConsent(verb) => shard
-            .withdraw_consent(&verb)
+            .withdraw_consent(&verb, &at)
             .map(LedgerAnswer::WithdrawConsent),
         LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, &at).map(LedgerAnswer::SpendOnce),
         LedgerVerb::ReadFailures(verb) => shard
@@ -186,9 +186,10 @@ impl Shard<'_> {
         }
         let now = at.now.unix();
         let session = self.session(&verb.session, now)?;
+        let agreed = session.is_some() && !self.was_withdrawn(verb, now)?;
         let facts = self
             .standing(&verb.subject, verb.generation)?
-            .filter(|_| session.is_some());
+            .filter(|_| agreed);
         if facts.is_some() {
             let terms = Terms {
                 scope: verb.scope.clone(),
@@ -227,6 +228,19 @@ impl Shard<'_> {
             (_, Some(facts)) => Ok(Spent::First(Box::new(facts))),
             (_, None) => Ok(Spent::Never),
         }
+    }
+
+    /// Whether the consent that a code rests on was withdrawn after the code was issued.
+    fn was_withdrawn(&self, verb: &SpendCode, now: UnixTime) -> Result<bool, Fault> {
+        let row: Option<serde_json::Value> = self.sql.row(
+            "SELECT 1 FROM spent WHERE key = ? AND expires_at > ? AND expires_at >= ?",
+            (
+                withdrawn(&verb.subject, &verb.client),
+                now,
+                verb.issued_at + code::LIFETIME,
+            ),
+        )?;
+        Ok(row.is_some())
     }
 
     /// Ends a grant, and says so unless it had ended before.
@@ -475,11 +489,19 @@ impl Shard<'_> {
         Ok(())
     }
 
-    fn withdraw_consent(&self, verb: &WithdrawConsent) -> Result<(), Fault> {
+    fn withdraw_consent(&self, verb: &WithdrawConsent, at: &At) -> Result<(), Fault> {
         #[derive(Deserialize)]
         struct Row {
             grant_id: GrantId,
         }
+        self.sql.write(
+            "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
+            (
+                withdrawn(&verb.subject, &verb.client),
+                &at.request,
+                at.now.unix() + code::LIFETIME,
+            ),
+        )?;
         let mut ended: Vec<Row> = self.sql.rows(
             "UPDATE grants SET dead = 1 WHERE subject = ? AND client = ? AND dead = 0
              RETURNING grant_id",

@@ -53,6 +53,7 @@ pub async fn redeem<P: Ports>(
         offline,
         refreshable,
         authentication: authentication.clone(),
+        issued_at: code.issued_at,
         expires_at: needed_until(now, client, refreshable),
     };
     match server.ports.ledger(code.shard, at, spend).await? {
