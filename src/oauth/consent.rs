@@ -71,7 +71,6 @@ async fn show<P: Ports>(
         scopes: &lines,
         offline: authorization.scope.contains(OFFLINE_ACCESS),
         remembered: authorize::is_remembered(&client, &authorization.redirect_uri),
-        switch_account: None,
         action: &server.config.path("/consent"),
         request: sealed,
         csrf: &csrf,

@@ -24,8 +24,6 @@ pub struct Consent<'a> {
     pub offline: bool,
     /// The answer is kept, so that the same question is not asked again.
     pub remembered: bool,
-    /// Where somebody else may sign in with the same request.
-    pub switch_account: Option<&'a str>,
     /// Where the form posts to.
     pub action: &'a str,
     /// The sealed request that is answered.
@@ -53,7 +51,6 @@ pub fn consent(consent: &Consent<'_>) -> String {
             h1 { (name(consent.client_name)) " asks for access" }
             p class="lede" {
                 "You are signed in as " (name(consent.username)) "."
-                @if let Some(href) = consent.switch_account { " " a href=(href) { "Not you?" } }
             }
             h2 id="asked" { "If you allow it, it can" }
             ul class="scopes" aria-labelledby="asked" {
@@ -138,7 +135,6 @@ mod tests {
         scopes: SCOPES,
         offline: false,
         remembered: true,
-        switch_account: Some("/login?switch"),
         action: "/consent",
         request: "emr_sealed",
         csrf: "c5rf",

@@ -26,18 +26,12 @@ pub enum Problem {
     BadRequest,
     /// The sealed request is too old.
     ExpiredRequest,
-    /// The request was begun in another browser (SE-5).
-    WrongBrowser,
     /// The form lacks its proof, or comes from another site (SE-6).
     ForgedForm,
     /// The request is larger than any real one.
     TooLarge,
     /// The user is signed in, but this is not for them.
     Forbidden,
-    /// There is no such page.
-    NotFound,
-    /// The page cannot be asked for in this way.
-    MethodNotAllowed,
     /// Too many requests from here.
     TooManyRequests {
         /// When to come back.
@@ -75,12 +69,9 @@ impl Problem {
             Self::UnregisteredRedirectUri => "Unknown return address",
             Self::BadRequest => "This link does not work",
             Self::ExpiredRequest => "This page has expired",
-            Self::WrongBrowser => "Started in another browser",
             Self::ForgedForm => "This form could not be checked",
             Self::TooLarge => "Too much was sent",
             Self::Forbidden => "Not allowed",
-            Self::NotFound => "There is nothing here",
-            Self::MethodNotAllowed => "That does not work here",
             Self::TooManyRequests { .. } => "Too many requests",
             Self::Unavailable { .. } => "Back in a moment",
             Self::Internal => "Something went wrong on our side",
@@ -101,16 +92,11 @@ impl Problem {
             Self::ExpiredRequest => {
                 "A sign-in waits only for a while, and this one has been open for too long. Nothing was changed."
             }
-            Self::WrongBrowser => {
-                "This sign-in was begun in another browser, or its cookies are gone. It can only be finished where it was begun."
-            }
             Self::ForgedForm => {
                 "The answer did not come from a page that this browser was shown, so it was not taken. Nothing was changed."
             }
             Self::TooLarge => "The request is larger than any that is expected here.",
             Self::Forbidden => "You are signed in, but your account may not do this.",
-            Self::NotFound => "This address belongs to no page of this server.",
-            Self::MethodNotAllowed => "The page exists, but it cannot be asked for in this way.",
             Self::TooManyRequests { .. } => {
                 "So many requests came from your network that this one was not looked at."
             }
@@ -129,14 +115,9 @@ impl Problem {
             }
             Self::BadRequest => "Go back to the application and start again. If it happens again, tell the people who run it.".into(),
             Self::ExpiredRequest => "Go back to the application and sign in again.".into(),
-            Self::WrongBrowser => {
-                "Open the application in this browser and sign in from there. If you did, allow cookies for this site and try again.".into()
-            }
             Self::ForgedForm => "Go back, reload the page, and answer again. If it happens again, allow cookies for this site.".into(),
             Self::TooLarge => "Go back and send less. If an application sent you here, tell the people who run it.".into(),
             Self::Forbidden => "Sign in with another account, or ask an administrator for access.".into(),
-            Self::NotFound => "Check the address for a slip, or go to the front page.".into(),
-            Self::MethodNotAllowed => "Go back and use the links and buttons of the page you came from.".into(),
             Self::TooManyRequests { seconds } => format!("Wait {}, then try again.", span(seconds)),
             Self::Unavailable { seconds } => format!("Wait {}, then reload this page.", span(seconds)),
             Self::Internal => "Try again in a minute. If it happens again, tell the people who run this server the request number below.".into(),
@@ -150,12 +131,9 @@ pub(super) const ALL: &[Problem] = &[
     Problem::UnregisteredRedirectUri,
     Problem::BadRequest,
     Problem::ExpiredRequest,
-    Problem::WrongBrowser,
     Problem::ForgedForm,
     Problem::TooLarge,
     Problem::Forbidden,
-    Problem::NotFound,
-    Problem::MethodNotAllowed,
     Problem::TooManyRequests { seconds: 10 },
     Problem::Unavailable { seconds: 5 },
     Problem::Internal,
@@ -190,7 +168,7 @@ mod tests {
     #[test]
     fn ui_3_the_only_text_of_a_request_on_an_error_page_is_its_number_and_that_is_escaped() {
         let html = error(&ErrorPage {
-            problem: Problem::NotFound,
+            problem: Problem::BadRequest,
             request_id: "<img src=x>",
         });
         assert!(html.contains("&lt;img src=x&gt;"));

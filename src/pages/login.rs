@@ -34,10 +34,6 @@ pub enum LoginMessage {
         /// When the next attempt is looked at.
         seconds: u64,
     },
-    /// The session was ended by its owner.
-    SignedOut,
-    /// The page was open for too long, or the session ended by itself.
-    Expired,
     /// The application asks for a fresh proof of who is there (`prompt=login`, `max_age`).
     ConfirmIdentity,
 }
@@ -93,9 +89,7 @@ fn message(message: LoginMessage) -> Markup {
         LoginMessage::WrongCredentials | LoginMessage::TooManyAttempts { .. } => {
             ("note bad", "alert")
         }
-        LoginMessage::SignedOut | LoginMessage::Expired | LoginMessage::ConfirmIdentity => {
-            ("note", "status")
-        }
+        LoginMessage::ConfirmIdentity => ("note", "status"),
     };
     html! {
         p class=(class) id=(MESSAGE_ID) role=(role) {
@@ -105,8 +99,6 @@ fn message(message: LoginMessage) -> Markup {
                 LoginMessage::TooManyAttempts { seconds } => {
                     "Too many attempts. Wait " (span(seconds)) ", then try again."
                 }
-                LoginMessage::SignedOut => "You are signed out. Sign in again whenever you like.",
-                LoginMessage::Expired => "You were away for a while, so please sign in again.",
                 LoginMessage::ConfirmIdentity => "To go on, confirm that it is you: type your password again.",
             }
         }
