@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{grantable, pkce, session, signing};
+use super::{client_authentication, grantable, pkce, session, signing};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
 use crate::jose::Policy;
@@ -123,10 +123,7 @@ async fn parse<P: Ports>(
 ) -> Result<AuthorizationRequest, Refusal> {
     let id = params.required("client_id")?;
     let id = ClientId::parse(id).map_err(|_| Reason::UnknownClient)?;
-    let client = server.ports.client(&id, at).await.map_err(Reason::from)?;
-    let client = client
-        .filter(|client| client.enabled)
-        .ok_or(Reason::UnknownClient)?;
+    let client = client_authentication::named(server, &id, at).await?;
     let redirect_uri = redirect_uri(&client, params)?;
     // A `state` that cannot be returned unchanged is not returned at all.
     let state = params.within("state", LONGEST_STATE);
@@ -315,10 +312,7 @@ pub async fn registered<P: Ports>(
     authorization: &AuthorizationRequest,
     at: &At,
 ) -> Result<Rc<Client>, Reason> {
-    let client = server.ports.client(&authorization.client, at).await?;
-    let client = client
-        .filter(|client| client.enabled)
-        .ok_or(Reason::UnknownClient)?;
+    let client = client_authentication::named(server, &authorization.client, at).await?;
     if !client.check_redirect_uri(&authorization.redirect_uri) {
         return Err(Reason::UnregisteredRedirectUri);
     }

@@ -45,10 +45,21 @@ pub async fn bound<P: Ports>(
     id: &ClientId,
     at: &At,
 ) -> Result<AuthenticatedClient, Reason> {
+    named(server, id, at).await.map(AuthenticatedClient)
+}
+
+/// The client of this id, if it is switched on. It has proven nothing.
+///
+/// # Errors
+/// [`Reason::UnknownClient`] or [`Reason::Unavailable`].
+pub async fn named<P: Ports>(
+    server: &Server<P>,
+    id: &ClientId,
+    at: &At,
+) -> Result<Rc<Client>, Reason> {
     let client = server.ports.client(id, at).await?;
     client
         .filter(|client| client.enabled)
-        .map(AuthenticatedClient)
         .ok_or(Reason::UnknownClient)
 }
 

@@ -4,7 +4,7 @@
 use super::authorize::LONGEST_STATE;
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{session, signing};
+use super::{client_authentication, session, signing};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
 use crate::jose::{ExpectedTyp, Policy};
@@ -44,7 +44,7 @@ async fn show<P: Ports>(
     let browser = Browser::of(server, request)?;
     let asked = asked(server, &params, at).await?;
     let client = match &asked.client {
-        Some(id) => Some(registered(server, id, at).await?),
+        Some(id) => Some(client_authentication::named(server, id, at).await?),
         None => None,
     };
     let mut departure = if asked.distrusted {
@@ -163,17 +163,6 @@ async fn hinted<P: Ports>(
         session: session.map(str::to_owned),
         distrusted: false,
     }))
-}
-
-async fn registered<P: Ports>(
-    server: &Server<P>,
-    id: &ClientId,
-    at: &At,
-) -> Result<std::rc::Rc<Client>, Reason> {
-    let client = server.ports.client(id, at).await?;
-    client
-        .filter(|client| client.enabled)
-        .ok_or(Reason::UnknownClient)
 }
 
 /// Only a URI that the named client registered for this (§3).
