@@ -1,6 +1,6 @@
 //! The authorization endpoint, RFC 6749 §3.1 and OpenID Connect Core §3.1.2.
 //!
-//! A refusal stays on our own page until the redirect URI is proven: [`ProvenRedirect`] is the
+//! A refusal stays on our own page until the redirect URI is proven: `ProvenRedirect` is the
 //! only thing that redirects, and only the client's own registration makes one.
 
 use std::rc::Rc;
