@@ -57,15 +57,7 @@ pub async fn check<P: Ports>(
     at: &At,
 ) -> Result<Account, Reason> {
     let keys = throttled(username, network);
-    for (key, limit) in &keys {
-        let read = ReadFailures {
-            key: key.clone(),
-            limit: *limit,
-        };
-        if let Some(until) = server.ports.ledger(Shard::of_key(key), at, read).await? {
-            return Err(Reason::TooManyFailures(at.now.unix().until(until).0));
-        }
-    }
+    refuse_throttled(server, &keys, at).await?;
     let account = match Username::parse(username) {
         Ok(username) => server.ports.directory(at, FindAccount { username }).await?,
         Err(_) => None,
@@ -75,7 +67,12 @@ pub async fn check<P: Ports>(
         .map_or(DECOY, |account| account.password_hash.as_str());
     let right = password.expose().len() <= LONGEST && verifies(hash, password);
     match account.filter(|account| right && account.facts.active) {
-        Some(account) => Ok(account),
+        Some(account) => {
+            // Guesses that were sent together all passed the first look; the right one among them
+            // finds here what the others recorded while it was hashed.
+            refuse_throttled(server, &keys, at).await?;
+            Ok(account)
+        }
         None => {
             for (key, limit) in keys {
                 let record = RecordFailure {
@@ -87,6 +84,23 @@ pub async fn check<P: Ports>(
             Err(Reason::WrongCredentials)
         }
     }
+}
+
+async fn refuse_throttled<P: Ports>(
+    server: &Server<P>,
+    keys: &[(String, FailureLimit)],
+    at: &At,
+) -> Result<(), Reason> {
+    for (key, limit) in keys {
+        let read = ReadFailures {
+            key: key.clone(),
+            limit: *limit,
+        };
+        if let Some(until) = server.ports.ledger(Shard::of_key(key), at, read).await? {
+            return Err(Reason::TooManyFailures(at.now.unix().until(until).0));
+        }
+    }
+    Ok(())
 }
 
 /// A hash of no password, in the same setting: an unknown name costs what a known one does.
