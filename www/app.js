@@ -16,6 +16,7 @@ import { signedOut } from "./views/signed-out.js";
  * @property {oidc.Tokens} [tokens]
  * @property {oidc.Verified} [verified]
  * @property {string} [nonce] of this sign-in
+ * @property {string} [signIn] the ID token of this sign-in
  * @property {number} rotations times the refresh token was rotated
  * @property {boolean} revoked the access token was revoked by us
  * @property {{ title: string, answer: import("./api.js").Answer, remark: string }} [shown] the last answer
@@ -89,7 +90,7 @@ const actions = {
 
   signOut: () =>
     during("signOut", async () => {
-      location.assign(oidc.logoutUrl(await metadata(), tokens().id));
+      location.assign(oidc.logoutUrl(await metadata(), state.signIn ?? tokens().id));
     }),
 
   copy: () =>
@@ -145,6 +146,8 @@ async function verify(token, access, refreshed) {
   const keys = await ask(oidc.keysRequest(described));
   if (keys.status !== 200) throw refusal(keys);
   const verified = await oidc.verifyIdToken(token, keys.body, described, { access, nonce: state.nonce ?? "", refreshed });
+  // An ID token that came with a refresh does not name the session, and cannot end it unasked.
+  if (!refreshed) state.signIn = token;
   // A refresh never changes who it is. OpenID Connect Core §12.2.
   if (refreshed && state.verified?.claims.sub !== verified.claims.sub) {
     Object.assign(state, { tokens: undefined, verified: undefined, phase: "signed-out" });
