@@ -101,6 +101,8 @@ pub enum Reason {
     WrongCredentials,
     /// Too many failures; seconds to wait.
     TooManyFailures(u64),
+    /// Too many access tokens revoked one by one; seconds to wait.
+    TooManyRevocations(u64),
     /// A username that is taken.
     NameTaken,
     /// There is an account already.
@@ -251,7 +253,8 @@ impl Reason {
             }
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
-            Self::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
+            // RFC 7009 §2.2.1 has no other answer for a revocation that did not happen.
+            Self::TooManyRevocations(_) | Self::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
             Self::Internal(_) => ErrorCode::ServerError,
         }
     }
@@ -280,6 +283,9 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
+            Self::TooManyRevocations(seconds) => {
+                format!("too many tokens revoked one by one, wait {seconds} seconds")
+            }
             other => other.fixed_description().to_owned(),
         }
     }
@@ -372,6 +378,7 @@ mod tests {
             Reason::MissingParameter("code"),
             Reason::UnfitField("username", "is too long"),
             Reason::TooManyFailures(3),
+            Reason::TooManyRevocations(3),
             Reason::NoCodeChallenge,
             Reason::Internal("x"),
             Reason::Denied,

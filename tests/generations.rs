@@ -3,7 +3,7 @@
 
 mod support;
 
-use edgemint::model::{Moment, Scope, Secret, TokenId};
+use edgemint::model::{Moment, Scope, Secret, TokenId, UnixTime};
 use edgemint::ports::directory::ChangeAccount;
 use edgemint::ports::{At, Directory};
 use edgemint::server::Endpoint;
@@ -368,16 +368,22 @@ fn the_hash_of_a_new_password_is_what_counts() {
 }
 
 fn entries(names: &[u64]) -> Vec<Revocation> {
-    let token = |name: &u64| Revocation::Token(TokenId::parse(&format!("t{name}")).unwrap());
+    let token = |name: &u64| {
+        let id = TokenId::parse(&format!("t{name}")).unwrap();
+        Revocation::Token(id, UnixTime(3600))
+    };
     names.iter().map(token).collect()
 }
 
+/// An answer with as many entries before its head as it has names.
 fn answer(feed: &str, full: bool, head: u64, names: &[u64]) -> FeedAnswer {
     FeedAnswer {
         feed: feed.to_owned(),
         epoch: 1,
+        after: head - u64::try_from(names.len()).unwrap(),
         head,
         full,
+        more: false,
         entries: entries(names),
     }
 }

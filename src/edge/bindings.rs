@@ -155,22 +155,17 @@ impl Bindings {
                 Some(copy) => (copy.position().0.to_owned(), copy.position().1),
                 None => (String::new(), 0),
             };
-            let verb = FeedVerb::Since(Box::new(Since { feed, cursor }));
-            let at_now = at.clone();
             // The answer has what was told before the question; later ends it may lack.
             let told = self.ends_told.get();
-            let answer = self.call_feed(Call { at: at_now, verb }).await?;
-            let FeedObjectAnswer::Since(answer) = answer else {
-                return Err(Unavailable("the feed answered another verb"));
+            let Some(answer) = self.news(at, Since { feed, cursor }).await? else {
+                continue;
             };
             // Another request may have learned something meanwhile: add to what is there now.
             let mut kept = self.feed.borrow_mut();
-            let mut copy = kept.as_deref().cloned().unwrap_or_default();
-            if copy.learn(answer, at.now) {
-                let copy = Rc::new(copy);
-                *kept = Some(Rc::clone(&copy));
+            let copy = kept.get_or_insert_default();
+            if Rc::make_mut(copy).learn(answer, at.now) {
                 self.ends_learned.set(self.ends_learned.get().max(told));
-                return Ok(copy);
+                return Ok(Rc::clone(copy));
             }
         }
         Err(Unavailable("the feed's answers do not join"))

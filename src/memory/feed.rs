@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Moment, RequestId, UnixTime};
 use crate::ports::Call;
-use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, KEPT};
+use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, MOST_ENTRIES};
 use crate::token::{FeedAnswer, Revocation};
 
 /// The state of the feed.
@@ -57,7 +57,8 @@ impl FeedState {
             }
             *last = number;
             self.head += 1;
-            self.entries.insert(self.head, (entry, now.unix() + KEPT));
+            let kept_until = entry.kept_until(now.unix());
+            self.entries.insert(self.head, (entry, kept_until));
         }
         self.head
     }
@@ -65,31 +66,31 @@ impl FeedState {
     fn since(&self, feed: &str, cursor: u64) -> FeedAnswer {
         let full = feed != self.id || cursor < self.low || cursor > self.head;
         let after = if full { 0 } else { cursor };
-        let entries = self
-            .entries
-            .range(after + 1..)
-            .map(|(_, (entry, _))| entry.clone())
-            .collect();
+        let mut rest = self.entries.range(after + 1..);
+        let page: Vec<_> = rest.by_ref().take(MOST_ENTRIES).collect();
+        let more = rest.next().is_some();
+        let last = page.last().filter(|_| more).map(|(number, _)| **number);
         FeedAnswer {
             feed: self.id.clone(),
             epoch: self.epoch,
-            head: self.head,
+            after,
+            head: last.unwrap_or(self.head),
             full,
-            entries,
+            more,
+            entries: page
+                .into_iter()
+                .map(|(_, (entry, _))| entry.clone())
+                .collect(),
         }
     }
 
-    /// Forgets what is older than anything it could end.
+    /// Forgets what is older than anything it could end; the newest stays.
     pub fn sweep(&mut self, now: UnixTime) {
-        let expired: Vec<u64> = self
-            .entries
-            .iter()
-            .filter(|(_, (_, expires_at))| *expires_at <= now)
-            .map(|(number, _)| *number)
-            .collect();
-        for number in expired {
-            self.entries.remove(&number);
-            self.low = self.low.max(number);
+        let head = self.head;
+        self.entries
+            .retain(|number, (_, kept_until)| now < *kept_until || *number == head);
+        if let Some((oldest, _)) = self.entries.first_key_value() {
+            self.low = oldest - 1;
         }
     }
 }

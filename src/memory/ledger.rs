@@ -8,7 +8,8 @@ use crate::model::{
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
     MOST_CONSENTS, Once, OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant,
-    Revoked, Session, SpendCode, SpendOnce, Spent, Standing, withdrawn,
+    RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent, Standing, TokenRevoked,
+    revocations, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -90,8 +91,7 @@ impl LedgerState {
                 LedgerAnswer::ReadGrant(self.read_grant(&verb, at.now.unix()))
             }
             LedgerVerb::RevokeToken(verb) => {
-                self.publish(Revocation::Token(verb.token));
-                LedgerAnswer::RevokeToken(())
+                LedgerAnswer::RevokeToken(self.revoke_token(*verb, &at))
             }
             LedgerVerb::OpenSession(verb) => {
                 LedgerAnswer::OpenSession(self.open_session(*verb, &at))
@@ -421,6 +421,18 @@ impl LedgerState {
             .get(&verb.key)
             .filter(|row| now < row.window_ends && row.count >= verb.limit.most)
             .map(|row| row.window_ends)
+    }
+
+    fn revoke_token(&mut self, verb: RevokeToken, at: &At) -> TokenRevoked {
+        let counted = RecordFailure {
+            key: revocations(&verb.client),
+            limit: verb.limit,
+        };
+        if let Some(until) = self.record_failure(counted, at) {
+            return TokenRevoked::TooMany(until);
+        }
+        self.publish(Revocation::Token(verb.token, verb.expires_at));
+        TokenRevoked::Done
     }
 
     fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {

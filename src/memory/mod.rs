@@ -278,11 +278,7 @@ impl Feed for Memory {
             feed: feed.to_owned(),
             cursor,
         };
-        let call = Call {
-            at: at.clone(),
-            verb: FeedVerb::Since(Box::new(since)),
-        };
-        if let FeedObjectAnswer::Since(answer) = self.call_feed(call).await? {
+        if let Some(answer) = self.news(at, since).await? {
             // Nothing else asks meanwhile: the answer always joins.
             let _ = copy.learn(answer, at.now);
         }

@@ -9,7 +9,7 @@ use super::params::Params;
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::{AuthenticationMethod, Client, ClientId, Seconds, Secret, Shard};
-use crate::ports::ledger::{FailureLimit, RecordFailure};
+use crate::ports::ledger::{RateLimit, RecordFailure};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -19,7 +19,7 @@ pub const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "client_asserti
 /// Failures of one client from one address in ten minutes before the answer says to wait. Our
 /// secrets have 256 bits, so this hinders nobody who guesses; it keeps a broken client's loop
 /// from filling logs, and success never asks for it.
-const FAILURES: FailureLimit = FailureLimit {
+const FAILURES: RateLimit = RateLimit {
     most: 20,
     window: Seconds(600),
 };

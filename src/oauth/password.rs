@@ -6,7 +6,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use crate::error::Reason;
 use crate::model::{Digest, Seconds, Secret, Shard, Username};
 use crate::ports::directory::{Account, FindAccount};
-use crate::ports::ledger::{FailureLimit, ReadFailures, RecordFailure};
+use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports, Unavailable};
 use crate::server::Server;
 
@@ -21,12 +21,12 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// Ten wrong passwords for one name in a quarter of an hour: a person has long asked for help.
-const PER_ACCOUNT: FailureLimit = FailureLimit {
+const PER_ACCOUNT: RateLimit = RateLimit {
     most: 10,
     window: Seconds(900),
 };
 /// A hundred from one address: an office behind one address stays in business.
-const PER_ADDRESS: FailureLimit = FailureLimit {
+const PER_ADDRESS: RateLimit = RateLimit {
     most: 100,
     window: Seconds(900),
 };
@@ -88,7 +88,7 @@ pub async fn check<P: Ports>(
 
 async fn refuse_throttled<P: Ports>(
     server: &Server<P>,
-    keys: &[(String, FailureLimit)],
+    keys: &[(String, RateLimit)],
     at: &At,
 ) -> Result<(), Reason> {
     for (key, limit) in keys {
@@ -108,7 +108,7 @@ const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$c29tZSBkZWNveSBzYWx0\
                      $MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA";
 
 /// Names are digested: a throttle's key is stored, and what people type by mistake is a password.
-fn throttled(username: &str, network: Option<&str>) -> Vec<(String, FailureLimit)> {
+fn throttled(username: &str, network: Option<&str>) -> Vec<(String, RateLimit)> {
     let name = Digest::of(username.as_bytes());
     let mut keys = vec![(format!("account:{}", name.as_str()), PER_ACCOUNT)];
     if let Some(network) = network {

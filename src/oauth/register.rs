@@ -14,14 +14,14 @@ use crate::model::{
     Seconds, Secret, Shard, Subject,
 };
 use crate::ports::directory::{ClientCreated, CreateClient};
-use crate::ports::feed::KEPT;
-use crate::ports::ledger::{FailureLimit, ReadFailures, RecordFailure};
+use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::KEPT;
 
 /// Clients that one address may register in an hour without a token: a developer's morning, not a
 /// flood of records that nobody uses (CVE-2026-9705).
-const STRANGERS: FailureLimit = FailureLimit {
+const STRANGERS: RateLimit = RateLimit {
     most: 20,
     window: Seconds(3600),
 };

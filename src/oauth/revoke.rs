@@ -7,11 +7,18 @@ use super::token::client_refusal;
 use super::{access_token, client_authentication};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::Client;
-use crate::ports::ledger::{RevokeGrant, RevokeToken, Revoked};
+use crate::model::{Client, Seconds};
+use crate::ports::ledger::{RateLimit, RevokeGrant, RevokeToken, Revoked, TokenRevoked};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{RefreshToken, Unsealed};
+
+/// Per client and shard. Whoever signs people out stays far below; whoever mints and revokes in a
+/// loop would fill the memory of every isolate with lines of some 100 bytes.
+const SINGLE_TOKENS: RateLimit = RateLimit {
+    most: 1000,
+    window: Seconds(600),
+};
 
 /// `POST /oauth/revoke`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -58,8 +65,18 @@ pub async fn end<P: Ports>(
     if revocations.ends_token(&opened.id, opened.epoch, &opened.token) {
         return Ok(());
     }
-    let end = RevokeToken { token: opened.id };
-    Ok(server.ports.ledger(opened.token.shard, at, end).await?)
+    let end = RevokeToken {
+        token: opened.id,
+        expires_at: opened.token.expires_at,
+        client: client.id.clone(),
+        limit: SINGLE_TOKENS,
+    };
+    match server.ports.ledger(opened.token.shard, at, end).await? {
+        TokenRevoked::Done => Ok(()),
+        TokenRevoked::TooMany(until) => {
+            Err(Reason::TooManyRevocations(at.now.unix().until(until).0))
+        }
+    }
 }
 
 async fn refresh_token<P: Ports>(

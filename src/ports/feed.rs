@@ -3,12 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::verbs;
-use crate::model::Seconds;
 use crate::token::{FeedAnswer, Revocation};
 
-/// How long an entry is kept. No access token lives longer; whatever does is a handle whose row
-/// is read again at least hourly.
-pub const KEPT: Seconds = Seconds(24 * 3600);
+/// Entries in one answer: a message of some 300 kB.
+pub const MOST_ENTRIES: usize = 5000;
 
 verbs! {
     /// What can be asked of the feed.
@@ -29,7 +27,8 @@ pub struct Append {
     pub entries: Vec<(u64, Revocation)>,
 }
 
-/// What is new since `cursor` of `feed`; everything, when that is another feed or too long ago.
+/// What is new since `cursor` of `feed`; everything, when that is another feed or too long ago. At
+/// most [`MOST_ENTRIES`] at once.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Since {
     /// The feed that was read; empty at first.

@@ -17,7 +17,7 @@ verbs! {
     AdvanceFamily => Advanced,
     RevokeGrant => Revoked,
     ReadGrant => Option<GrantFacts>,
-    RevokeToken => (),
+    RevokeToken => TokenRevoked,
     OpenSession => Opened,
     ReadSession => Option<Session>,
     EndSession => (),
@@ -38,7 +38,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
     match answer {
         LedgerAnswer::PutSubject(())
         | LedgerAnswer::RevokeGrant(_)
-        | LedgerAnswer::RevokeToken(())
+        | LedgerAnswer::RevokeToken(_)
         | LedgerAnswer::OpenSession(_)
         | LedgerAnswer::EndSession(())
         | LedgerAnswer::WithdrawConsent(()) => true,
@@ -228,6 +228,28 @@ pub struct GrantFacts {
 pub struct RevokeToken {
     /// Which.
     pub token: TokenId,
+    /// When it would end by itself.
+    pub expires_at: UnixTime,
+    /// Who asks.
+    pub client: ClientId,
+    /// How often it may: each token that is ended is a line in every isolate.
+    pub limit: RateLimit,
+}
+
+/// What ending a token did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenRevoked {
+    /// It is dead.
+    Done,
+    /// Nothing: too many were ended before it. Asking again helps from then on.
+    TooMany(UnixTime),
+}
+
+/// What is counted when a client ends a token.
+#[must_use]
+pub fn revocations(client: &ClientId) -> String {
+    format!("revocations:{client}")
 }
 
 /// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came
@@ -375,7 +397,7 @@ pub struct ReadFailures {
     /// Which account, address or client.
     pub key: String,
     /// The limit it is held to.
-    pub limit: FailureLimit,
+    pub limit: RateLimit,
 }
 
 /// Counts a failure; answers until when the key is refused, if it is now.
@@ -384,12 +406,12 @@ pub struct RecordFailure {
     /// Which account, address or client.
     pub key: String,
     /// The limit it is held to.
-    pub limit: FailureLimit,
+    pub limit: RateLimit,
 }
 
-/// So many failures in so long, then nothing until the window ends.
+/// So many in so long, then nothing until the window ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FailureLimit {
+pub struct RateLimit {
     /// How many.
     pub most: u32,
     /// In how long.

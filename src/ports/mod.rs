@@ -14,9 +14,9 @@ use crate::model::{
     Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
     Username,
 };
-use crate::token::{Revocations, SessionHandle};
+use crate::token::{FeedAnswer, Revocations, SessionHandle};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
-use feed::{FeedObjectAnswer, FeedVerb};
+use feed::{FeedObjectAnswer, FeedVerb, Since};
 use ledger::{LedgerAnswer, LedgerVerb, Session};
 
 /// A store or an object did not answer. The request fails closed; nothing is half done.
@@ -175,6 +175,41 @@ pub trait Feed {
     /// # Errors
     /// As [`Ledger::call_ledger`].
     async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable>;
+
+    /// Does a verb.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn feed<V>(&self, at: &At, verb: V) -> Result<V::Answer, Unavailable>
+    where
+        V: Verb<Verbs = FeedVerb, Answers = FeedObjectAnswer>,
+    {
+        let call = Call {
+            at: at.clone(),
+            verb: verb.into_verb(),
+        };
+        let answer = self.call_feed(call).await?;
+        V::from_answer(answer).ok_or(Unavailable("feed answered another verb"))
+    }
+
+    /// All that is new, put together from as many answers as it takes; `None` when they do not
+    /// join, and the question has to be asked anew.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn news(&self, at: &At, since: Since) -> Result<Option<FeedAnswer>, Unavailable> {
+        let mut whole = self.feed(at, since).await?;
+        while whole.more {
+            let next = Since {
+                feed: whole.feed.clone(),
+                cursor: whole.head,
+            };
+            if !whole.extend(self.feed(at, next).await?) {
+                return Ok(None);
+            }
+        }
+        Ok(Some(whole))
+    }
 }
 
 /// Clients, from the nearest copy that is not known to be old.

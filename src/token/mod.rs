@@ -12,6 +12,6 @@ pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
 pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
 pub use refresh::RefreshToken;
-pub use revocations::{FeedAnswer, Revocation, Revocations};
+pub use revocations::{FeedAnswer, KEPT, Revocation, Revocations};
 pub use seal::{Keyring, Kind, SealRefused, Sealable, Unsealed};
 pub use session::SessionHandle;

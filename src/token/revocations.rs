@@ -1,11 +1,11 @@
 //! A copy of the revocation feed, and the verdict it gives without asking anybody.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::access::AccessToken;
-use crate::model::{ClientId, GrantId, Moment, SessionId, Subject, TokenId};
+use crate::model::{ClientId, GrantId, Moment, Seconds, SessionId, Subject, TokenId, UnixTime};
 
 /// One line of the feed. What was minted below a generation, or is named, is dead.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,8 +23,8 @@ pub enum Revocation {
     Grant(GrantId),
     /// A session and all that is bound to it.
     Session(SessionId),
-    /// One access token.
-    Token(TokenId),
+    /// One access token, and when it expires: a line that ends nothing any more is not kept.
+    Token(TokenId, UnixTime),
     /// Not a death: cookies of this session below the generation no longer count.
     Handle(SessionId, u64),
     /// Not a death: copies of this client below the version are old.
@@ -33,6 +33,22 @@ pub enum Revocation {
     KeysVersion(u64),
 }
 
+impl Revocation {
+    /// Until when the feed and its copies keep a line that was put there at `now`.
+    #[must_use]
+    pub fn kept_until(&self, now: UnixTime) -> UnixTime {
+        let longest = now + KEPT;
+        match self {
+            Self::Token(_, expires_at) => longest.min(*expires_at),
+            _ => longest,
+        }
+    }
+}
+
+/// How long a line is kept. No access token lives longer; whatever does is a handle whose row is
+/// read again at least hourly.
+pub const KEPT: Seconds = Seconds(24 * 3600);
+
 /// What the feed answers to "what is new since N?".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedAnswer {
@@ -40,12 +56,31 @@ pub struct FeedAnswer {
     pub feed: String,
     /// Everything sealed in an earlier epoch is dead.
     pub epoch: u32,
-    /// The newest number.
+    /// The number that the entries follow on from.
+    pub after: u64,
+    /// The number of the last of them.
     pub head: u64,
-    /// Whether `entries` is all there is, not only what is new.
+    /// Whether the entries begin with the first there is, not with what is new.
     pub full: bool,
+    /// Whether there are more behind `head`: an answer has a bounded size.
+    pub more: bool,
     /// The entries.
     pub entries: Vec<Revocation>,
+}
+
+impl FeedAnswer {
+    /// Adds the answer to the question that this one's `head` led to; answers whether they join.
+    #[must_use]
+    pub fn extend(&mut self, next: Self) -> bool {
+        let joins = next.feed == self.feed && !next.full && next.after == self.head;
+        if joins {
+            self.epoch = next.epoch;
+            self.head = next.head;
+            self.more = next.more;
+            self.entries.extend(next.entries);
+        }
+        joins
+    }
 }
 
 /// A copy of the feed.
@@ -55,9 +90,19 @@ pub struct Revocations {
     epoch: u32,
     cursor: u64,
     asked_at: Moment,
-    generations: BTreeMap<(u8, String), u64>,
-    named: BTreeSet<(u8, String)>,
+    generations: BTreeMap<(u8, String), Raised>,
+    named: BTreeMap<(u8, String), UnixTime>,
+    pruned_at: UnixTime,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Raised {
+    generation: u64,
+    kept_until: UnixTime,
+}
+
+/// How often lines that end nothing any more are looked for, which reads the whole copy.
+const PRUNED_EVERY: Seconds = Seconds(60);
 
 const SUBJECT: u8 = b'u';
 const CLIENT: u8 = b'c';
@@ -71,7 +116,7 @@ const CLIENT_VERSION: u8 = b'v';
 const KEYS_VERSION: u8 = b'k';
 
 impl Revocations {
-    /// Takes an answer to a question that was sent at `asked_at`; answers whether the copy is at
+    /// Takes a whole answer to a question that was sent at `asked_at`; answers whether the copy is at
     /// least as new as that now. Several questions can be under way, and their answers come in any
     /// order: the one to an earlier question takes nothing back, and one that does not join what
     /// is here would leave a gap for good.
@@ -88,20 +133,35 @@ impl Revocations {
                 return true;
             }
             *self = Self::default();
-        } else {
-            let news = u64::try_from(answer.entries.len()).unwrap_or(u64::MAX);
-            if !same || self.cursor < answer.head.saturating_sub(news) {
-                return false;
-            }
+        } else if !same || self.cursor < answer.after {
+            return false;
         }
         self.cursor = self.cursor.max(answer.head);
         self.epoch = self.epoch.max(answer.epoch);
         self.asked_at = self.asked_at.max(asked_at);
         self.feed = answer.feed;
+        let now = asked_at.unix();
         for entry in answer.entries {
-            self.add(entry);
+            self.add(entry, now);
+        }
+        if now >= self.pruned_at + PRUNED_EVERY {
+            self.pruned_at = now;
+            self.named.retain(|_, kept_until| now < *kept_until);
+            self.generations.retain(|_, raised| now < raised.kept_until);
         }
         true
+    }
+
+    /// How many lines the copy has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.named.len() + self.generations.len()
+    }
+
+    /// Whether nothing has been revoked that could still live.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The question to ask: which feed was read, up to where.
@@ -134,7 +194,7 @@ impl Revocations {
         if self.ends_epoch(epoch) {
             return true;
         }
-        if self.named.is_empty() && self.generations.is_empty() {
+        if self.is_empty() {
             return false;
         }
         let generations = &token.generations;
@@ -197,11 +257,12 @@ impl Revocations {
             .collect()
     }
 
-    fn add(&mut self, entry: Revocation) {
+    fn add(&mut self, entry: Revocation, now: UnixTime) {
+        let kept_until = entry.kept_until(now);
         let (kind, name, generation) = match entry {
-            Revocation::Grant(id) => return self.name(GRANT, id.into()),
-            Revocation::Session(id) => return self.name(SESSION, id.into()),
-            Revocation::Token(id) => return self.name(TOKEN, id.into()),
+            Revocation::Grant(id) => return self.name(GRANT, id.into(), kept_until),
+            Revocation::Session(id) => return self.name(SESSION, id.into(), kept_until),
+            Revocation::Token(id, _) => return self.name(TOKEN, id.into(), kept_until),
             Revocation::Subject(id, generation) => (SUBJECT, id.into(), generation),
             Revocation::Client(id, generation) => (CLIENT, id.into(), generation),
             Revocation::Role(role, generation) => (ROLE, role, generation),
@@ -210,16 +271,21 @@ impl Revocations {
             Revocation::ClientVersion(id, version) => (CLIENT_VERSION, id.into(), version),
             Revocation::KeysVersion(version) => (KEYS_VERSION, String::new(), version),
         };
-        let known = self.generations.entry((kind, name)).or_default();
-        *known = (*known).max(generation);
+        let raised = Raised {
+            generation,
+            kept_until,
+        };
+        let known = self.generations.entry((kind, name)).or_insert(raised);
+        known.generation = known.generation.max(generation);
+        known.kept_until = kept_until;
     }
 
-    fn name(&mut self, kind: u8, name: String) {
-        self.named.insert((kind, name));
+    fn name(&mut self, kind: u8, name: String, kept_until: UnixTime) {
+        self.named.insert((kind, name), kept_until);
     }
 
     fn names(&self, kind: u8, name: &str) -> bool {
-        !self.named.is_empty() && self.named.contains(&(kind, name.to_owned()))
+        !self.named.is_empty() && self.named.contains_key(&(kind, name.to_owned()))
     }
 
     fn raised(&self, kind: u8, name: &str) -> u64 {
@@ -228,7 +294,6 @@ impl Revocations {
         }
         self.generations
             .get(&(kind, name.to_owned()))
-            .copied()
-            .unwrap_or_default()
+            .map_or(0, |raised| raised.generation)
     }
 }

@@ -305,7 +305,12 @@ impl Trace {
                 json!({ "revoke_grant": { "grant": grant, "client": holder } })
             }
             17 | 18 => json!({ "read_grant": { "grant": grant, "idle": 400 } }),
-            19 => json!({ "revoke_token": { "token": format!("t{}", self.below(9)) } }),
+            19 => json!({ "revoke_token": {
+                "token": format!("t{}", self.below(9)),
+                "expires_at": self.seconds() + self.below(9000),
+                "client": format!("c{}", self.below(3)),
+                "limit": { "most": 5, "window": 60 },
+            } }),
             20..=22 => json!({ "open_session": {
                 "page": { "key": format!("page:{}", self.below(300)), "expires_at": now + 900 },
                 "session": session,

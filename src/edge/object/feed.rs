@@ -6,7 +6,7 @@ use super::migrations;
 use super::sql::{Fault, Json, Sql};
 use crate::model::{Moment, RequestId, UnixTime};
 use crate::ports::Call;
-use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, KEPT};
+use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, MOST_ENTRIES};
 use crate::token::{FeedAnswer, Revocation};
 
 /// Makes the tables, and at first run the feed's name.
@@ -75,10 +75,15 @@ fn append(sql: &Sql, verb: Append, now: Moment) -> Result<u64, Fault> {
          ON CONFLICT DO UPDATE SET last = excluded.last",
         (&verb.source, last),
     )?;
+    let kept: Vec<UnixTime> = entries
+        .iter()
+        .map(|entry| entry.kept_until(now.unix()))
+        .collect();
     sql.write(
         "INSERT INTO entries (number, entry, expires_at)
-         SELECT ?1 + 1 + key, value, ?2 FROM json_each(?3)",
-        (newest, now.unix() + KEPT, Json(&entries)),
+         SELECT ?1 + 1 + entry.key, entry.value, kept.value
+         FROM json_each(?2) AS entry JOIN json_each(?3) AS kept ON kept.key = entry.key",
+        (newest, Json(&entries), Json(&kept)),
     )?;
     Ok(newest + u64::try_from(entries.len()).unwrap_or_default())
 }
@@ -86,24 +91,30 @@ fn append(sql: &Sql, verb: Append, now: Moment) -> Result<u64, Fault> {
 fn since(sql: &Sql, feed: &str, cursor: u64) -> Result<FeedAnswer, Fault> {
     #[derive(Deserialize)]
     struct Row {
+        number: u64,
         entry: Json<Revocation>,
     }
     let head = head(sql)?;
     let full = feed != head.id || cursor < head.low || cursor > head.newest;
-    let rows: Vec<Row> = if !full && cursor == head.newest {
+    let after = if full { 0 } else { cursor };
+    let mut rows: Vec<Row> = if after == head.newest {
         Vec::new()
     } else {
-        let after = if full { 0 } else { cursor };
         sql.rows(
-            "SELECT entry FROM entries WHERE number > ? ORDER BY number",
-            (after,),
+            "SELECT number, entry FROM entries WHERE number > ? ORDER BY number LIMIT ?",
+            (after, MOST_ENTRIES + 1),
         )?
     };
+    let more = rows.len() > MOST_ENTRIES;
+    rows.truncate(MOST_ENTRIES);
+    let last = rows.last().filter(|_| more).map(|row| row.number);
     Ok(FeedAnswer {
         feed: head.id,
         epoch: head.epoch,
-        head: head.newest,
+        after,
+        head: last.unwrap_or(head.newest),
         full,
+        more,
         entries: rows.into_iter().map(|row| row.entry.0).collect(),
     })
 }
@@ -123,20 +134,24 @@ fn raise_epoch(sql: &Sql, request: &RequestId) -> Result<u32, Fault> {
     Ok(head(sql)?.epoch)
 }
 
-/// Forgets what is older than anything it could end. Entries come in the order of time, give or
-/// take a clock's skew: one that is out of order waits for those before it.
+/// Forgets what is older than anything it could end, wherever it stands: who has not read it yet
+/// misses nothing. The newest stays, because numbers must not repeat. A reader from before the
+/// oldest that is kept has to read anew.
 pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
     #[derive(Deserialize)]
     struct Row {
         low: u64,
     }
     let newest = head(sql)?.newest;
-    let kept: Option<Row> = sql.row(
-        "SELECT number - 1 AS low FROM entries WHERE expires_at > ? ORDER BY number LIMIT 1",
-        (until,),
+    let swept = sql.write(
+        "DELETE FROM entries WHERE expires_at <= ? AND number < ?",
+        (until, newest),
     )?;
-    let low = kept.map_or(newest, |row| row.low);
-    if sql.write("DELETE FROM entries WHERE number <= ?", (low,))? {
+    let oldest: Option<Row> = sql.row(
+        "SELECT number - 1 AS low FROM entries ORDER BY number LIMIT 1",
+        (),
+    )?;
+    if let Some(Row { low }) = oldest.filter(|_| swept) {
         sql.write("UPDATE settings SET value = ? WHERE name = 'low'", (low,))?;
     }
     Ok(false)

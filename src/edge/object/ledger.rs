@@ -10,10 +10,10 @@ use crate::model::{
     ClientId, GrantId, Moment, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
 };
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, FailureLimit, GivenConsent, GrantFacts, LedgerAnswer,
-    LedgerVerb, MOST_CONSENTS, Once, OpenSession, Opened, ReadConsent, ReadGrant, RecordFailure,
-    RememberConsent, RevokeGrant, Revoked, Session, SpendCode, SpendOnce, Spent, Standing,
-    WithdrawConsent, withdrawn,
+    AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
+    MOST_CONSENTS, Once, OpenSession, Opened, RateLimit, ReadConsent, ReadGrant, RecordFailure,
+    RememberConsent, RevokeGrant, RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent,
+    Standing, TokenRevoked, WithdrawConsent, revocations, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -47,7 +47,7 @@ pub(super) fn apply(
         LedgerVerb::RevokeGrant(verb) => shard.revoke_grant(&verb).map(LedgerAnswer::RevokeGrant),
         LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
         LedgerVerb::RevokeToken(verb) => shard
-            .revoke(&[Revocation::Token(verb.token)])
+            .revoke_token(*verb, &at)
             .map(LedgerAnswer::RevokeToken),
         LedgerVerb::OpenSession(verb) => shard
             .open_session(*verb, &at)
@@ -545,7 +545,7 @@ impl Shard<'_> {
     fn refused_until(
         &self,
         key: &str,
-        limit: FailureLimit,
+        limit: RateLimit,
         now: UnixTime,
     ) -> Result<Option<UnixTime>, Fault> {
         #[derive(Deserialize)]
@@ -557,6 +557,18 @@ impl Shard<'_> {
             (key, now, limit.most),
         )?;
         Ok(row.map(|row| row.window_ends))
+    }
+
+    fn revoke_token(&self, verb: RevokeToken, at: &At) -> Result<TokenRevoked, Fault> {
+        let counted = RecordFailure {
+            key: revocations(&verb.client),
+            limit: verb.limit,
+        };
+        if let Some(until) = self.record_failure(&counted, at)? {
+            return Ok(TokenRevoked::TooMany(until));
+        }
+        self.revoke(&[Revocation::Token(verb.token, verb.expires_at)])?;
+        Ok(TokenRevoked::Done)
     }
 
     fn record_failure(&self, verb: &RecordFailure, at: &At) -> Result<Option<UnixTime>, Fault> {
