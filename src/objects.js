@@ -246,7 +246,7 @@ class Store {
   /** One after the other, so that an older snapshot never follows a newer one. */
   async publishAll() {
     for (;;) {
-      const text = this.transaction(() => core().directory_publications(this.sql));
+      const text = this.transaction(() => core().directory_publications(this.sql, this.env));
       const publications = JSON.parse(text);
       for (const { key, version, value } of publications) {
         const pause = (this.written.get(key) ?? 0) + KV_PAUSE - Date.now();
@@ -254,7 +254,7 @@ class Store {
           await scheduler.wait(pause);
         }
         this.written.set(key, Date.now());
-        await (value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value));
+        await (value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value, { metadata: { version } }));
         this.transaction(() => core().directory_published(this.sql, key, BigInt(version)));
       }
       for (const [key, at] of this.written) {
@@ -280,7 +280,7 @@ const LEDGER = {
 
 /** @type {Kind} */
 const DIRECTORY = {
-  open: (sql, env) => core().directory_open(sql, Number.parseInt(env.LEDGER_SHARDS) || SHARDS),
+  open: (sql, env) => core().directory_open(sql, env, Number.parseInt(env.LEDGER_SHARDS) || SHARDS),
   apply: (sql, call) => taken(core().directory_call(sql, BigInt(Date.now()), call)),
   sweep: () => false,
   tells: true,

@@ -27,7 +27,7 @@ use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
     Unavailable,
 };
-use crate::token::{Keyring, Kind, Revocations, Sealable, SessionHandle, seal};
+use crate::token::{Keyring, Kind, Revocations, Sealable, SessionHandle, Snapshot, seal};
 use crate::web::{WebSigner, WebVerifier, generate};
 
 /// Seconds a code's record is kept: the outer bound of RFC 6749 §4.1.2.
@@ -213,10 +213,14 @@ impl Bindings {
             .map_err(|_| Unavailable(binding))
     }
 
+    /// A copy that the directory published. One whose seal does not hold is as good as none: the
+    /// directory is asked.
     async fn read_kv<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let text = self.env.kv("KV").ok()?.get(key).text().await.ok()??;
-        // A record that does not parse is as good as none: who published it is asked.
-        message::read(text.as_bytes()).ok()
+        let snapshot = self.keyring.unseal::<Snapshot>(&text).ok()?.into_value();
+        (snapshot.key == key)
+            .then(|| message::read(snapshot.state.as_bytes()).ok())
+            .flatten()
     }
 }
 

@@ -28,6 +28,7 @@ use crate::model::{ClientId, Moment, RequestId};
 use crate::oauth::rpc;
 use crate::ports::At;
 use crate::server::{Endpoint, Server};
+use crate::token::Keyring;
 use bindings::Bindings;
 use settings::Settings;
 
@@ -145,6 +146,12 @@ fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
             )))
         }
     }
+}
+
+/// The keyring of this isolate, for its objects.
+fn keyring(env: &Env) -> Result<Rc<Keyring>, object::Fault> {
+    let edge = edge(env).map_err(|_| object::Fault::Refused("a setting cannot be served"))?;
+    Ok(Rc::clone(&edge.server.keyring))
 }
 
 /// Instants before this are a clock that does not run yet (2026-01-01).

@@ -7,6 +7,7 @@ pub mod refresh;
 pub mod revocations;
 pub mod seal;
 pub mod session;
+pub mod snapshot;
 
 pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
@@ -15,3 +16,4 @@ pub use refresh::RefreshToken;
 pub use revocations::{FeedAnswer, KEPT, Revocation, Revocations};
 pub use seal::{Keyring, Kind, SealRefused, Sealable, Unsealed};
 pub use session::SessionHandle;
+pub use snapshot::Snapshot;

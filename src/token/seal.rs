@@ -32,6 +32,8 @@ const RESOURCE_TAG: usize = 16;
 pub const ID: usize = 24;
 /// The longest sealed text that is looked at: a pending request with its longest parameters.
 const LONGEST: usize = 24 * 1024;
+/// The longest snapshot: a client with all its redirect URIs at their longest, twice escaped.
+const LONGEST_SNAPSHOT: usize = 512 * 1024;
 /// Kind keys kept: every kind under two roots, and a thousand resources.
 const MOST_KEYS: usize = 1100;
 
@@ -50,17 +52,20 @@ pub enum Kind {
     Pending,
     /// The private part of a signing key.
     SigningKey,
+    /// A copy that the directory publishes.
+    Snapshot,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Access,
         Self::Code,
         Self::Refresh,
         Self::Session,
         Self::Pending,
         Self::SigningKey,
+        Self::Snapshot,
     ];
 
     /// What the sealed text begins with.
@@ -73,6 +78,7 @@ impl Kind {
             Self::Session => "ems_",
             Self::Pending => "emp_",
             Self::SigningKey => "emk_",
+            Self::Snapshot => "emx_",
         }
     }
 
@@ -84,6 +90,15 @@ impl Kind {
             Self::Session => b's',
             Self::Pending => b'p',
             Self::SigningKey => b'k',
+            Self::Snapshot => b'x',
+        }
+    }
+
+    /// What is longer is not even decoded.
+    fn longest(self) -> usize {
+        match self {
+            Self::Snapshot => LONGEST_SNAPSHOT,
+            _ => LONGEST,
         }
     }
 
@@ -206,6 +221,12 @@ impl Keyring {
         })
     }
 
+    /// The name of the root that seals now.
+    #[must_use]
+    pub fn newest_root(&self) -> String {
+        base64url::encode(self.newest.id)
+    }
+
     /// Seals under the newest root. `id` must be fresh randomness, or derived so that the same id
     /// always comes with the same value.
     ///
@@ -239,7 +260,7 @@ impl Keyring {
         let body = text
             .strip_prefix(T::KIND.prefix())
             .ok_or(SealRefused::OtherKind)?;
-        if body.len() > LONGEST {
+        if body.len() > T::KIND.longest() {
             return Err(SealRefused::Malformed);
         }
         let mut bytes = base64url::decode(body).map_err(|_| SealRefused::Malformed)?;

@@ -349,6 +349,21 @@ describe("records that were corrupted in KV", () => {
     }
   });
 
+  test("a copy that was not sealed here is not believed, however new it says it is", async () => {
+    const kv = await records();
+    const machine = { grant_types: ["client_credentials"], redirect_uris: [], scope: "a" };
+    const client = await register(server, machine);
+    const forged = { id: client.client_id, version: 9, generation: 0, enabled: true, name: "forged", authentication: "client_secret_basic" };
+    await kv.put(`client:${client.client_id}`, JSON.stringify({ ...forged, secrets: [], grant_types: ["client_credentials"], scope: "a b" }));
+    const { status, body } = await ask(server, "/oauth/token", client, { grant_type: "client_credentials" });
+    assert.deepEqual([status, body.scope], [200, "a"]);
+    const key = { kty: "OKP", crv: "Ed25519", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo", kid: "forged" };
+    const set = [{ kid: "forged", algorithm: "EdDSA", public: JSON.stringify(key), wrapped: "", signs_from: 0, published_until: null }];
+    await kv.put("keys:public", JSON.stringify({ version: 99_999, keys: set }));
+    const { body: jwks } = await read(await fetch(`${server.url}/.well-known/jwks.json`));
+    assert.ok(jwks.keys.length > 0 && jwks.keys.every((/** @type {{ kid: string }} */ { kid }) => kid !== "forged"));
+  });
+
   test("another client's record under an id is not believed", async () => {
     const kv = await records();
     const machine = { grant_types: ["client_credentials"], redirect_uris: [], scope: "a" };

@@ -40,7 +40,7 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
       FEED: sqlite("Feed"),
     },
     kvNamespaces: ["KV"],
-    bindings,
+    bindings: { ISSUER: "http://127.0.0.1:1", ROOT_SECRETS: "root-secret-of-the-objects-alone-1", ...bindings },
     ...(persist === undefined ? {} : { defaultPersistRoot: persist }),
   });
   await miniflare.ready;

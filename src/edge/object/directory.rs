@@ -12,7 +12,7 @@ use crate::ports::directory::{
     DirectoryAnswer, DirectoryVerb, FindAccount, KeySet, StoredKey,
 };
 use crate::ports::{At, Call};
-use crate::token::Revocation;
+use crate::token::{Keyring, Revocation, Snapshot, seal};
 
 /// What begins the KV key of a client's snapshot.
 const CLIENT: &str = "client:";
@@ -23,12 +23,34 @@ const MOST_PUBLICATIONS: u32 = 50;
 
 /// Makes the tables. More shards than before take part from now on; fewer change nothing, since
 /// subjects live there.
-pub(super) fn open(sql: &Sql, shards: u16) -> Result<(), Fault> {
+pub(super) fn open(sql: &Sql, keyring: &Keyring, shards: u16) -> Result<(), Fault> {
     migrations::migrate(sql, migrations::DIRECTORY)?;
     sql.write(
         "UPDATE settings SET value = ?1 WHERE name = 'shards' AND value < ?1",
         (shards.max(1),),
     )?;
+    publish_all_under(sql, &keyring.newest_root())
+}
+
+/// Publishes everything anew when another root seals than before: a copy under a root that is taken
+/// off the list would be asked for at the directory by every isolate.
+fn publish_all_under(sql: &Sql, root: &str) -> Result<(), Fault> {
+    let other = sql.write(
+        "INSERT INTO settings (name, value) VALUES ('sealed_under', ?)
+         ON CONFLICT DO UPDATE SET value = excluded.value WHERE value <> excluded.value",
+        (root,),
+    )?;
+    if other {
+        sql.write(
+            "INSERT INTO publications (key, version) SELECT ? || client, version FROM clients
+             WHERE true ON CONFLICT DO NOTHING",
+            (CLIENT,),
+        )?;
+        let keys = keys(sql)?;
+        if keys.version > 0 {
+            publish(sql, PUBLIC_KEYS, keys.version)?;
+        }
+    }
     Ok(())
 }
 
@@ -318,7 +340,7 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
 }
 
 /// What to write into KV: `[{key, version, value}]`, as JSON; no value where the key is to go.
-pub(super) fn publications(sql: &Sql) -> Result<String, Fault> {
+pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault> {
     #[derive(Deserialize)]
     struct Row {
         key: String,
@@ -345,6 +367,7 @@ pub(super) fn publications(sql: &Sql) -> Result<String, Fault> {
                 .transpose()?,
             None => Some(serde_json::to_string(&public(keys(sql)?))?),
         };
+        let value = value.map(|state| seal(keyring, &key, state)).transpose()?;
         publications.push(Publication {
             key,
             version,
@@ -352,6 +375,19 @@ pub(super) fn publications(sql: &Sql) -> Result<String, Fault> {
         });
     }
     Ok(serde_json::to_string(&publications)?)
+}
+
+/// In epoch 0, as the signing keys are: a restore does not end what a copy says.
+fn seal(keyring: &Keyring, key: &str, state: String) -> Result<String, Fault> {
+    let snapshot = Snapshot {
+        key: key.to_owned(),
+        state,
+    };
+    let mut id = [0; seal::ID];
+    getrandom::fill(&mut id).map_err(|_| Fault::Refused("there is no randomness"))?;
+    let sealed = keyring.seal(&snapshot, 0, id);
+    let sealed = sealed.map_err(|_| Fault::Shape("a snapshot does not seal"))?;
+    Ok(sealed.expose().to_owned())
 }
 
 /// The set without any private part.

@@ -17,12 +17,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use worker::Env;
 
 use crate::message;
 use crate::model::{Moment, Seconds, UnixTime};
 use crate::ports::ledger::tells_an_end;
 use crate::ports::{Call, Unavailable};
-use sql::{Fault, Sql};
+pub(super) use sql::Fault;
+use sql::Sql;
 
 /// How far a Worker's clock may be behind the object's: nothing is swept that a Worker still
 /// takes for alive.
@@ -79,10 +81,11 @@ pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
 /// Makes the tables of the directory, which spreads subjects over so many shards.
 ///
 /// # Errors
-/// Throws what the database throws.
+/// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn directory_open(sql: &Sql, shards: u16) -> Result<(), JsValue> {
-    Ok(directory::open(sql, shards)?)
+pub fn directory_open(sql: &Sql, env: Env, shards: u16) -> Result<(), JsValue> {
+    let keyring = super::keyring(&env)?;
+    Ok(directory::open(sql, &keyring, shards)?)
 }
 
 /// Does one verb of the directory.
@@ -101,13 +104,14 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
     )?)
 }
 
-/// What KV has not been told yet.
+/// What KV has not been told yet: `[{key, version, value}]`, sealed.
 ///
 /// # Errors
-/// Throws what the database throws.
+/// As [`directory_open`].
 #[wasm_bindgen]
-pub fn directory_publications(sql: &Sql) -> Result<String, JsValue> {
-    Ok(directory::publications(sql)?)
+pub fn directory_publications(sql: &Sql, env: Env) -> Result<String, JsValue> {
+    let keyring = super::keyring(&env)?;
+    Ok(directory::publications(sql, &keyring)?)
 }
 
 /// Notes that KV was told.

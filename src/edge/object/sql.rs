@@ -24,7 +24,7 @@ extern "C" {
 
 /// Why nothing was done. It is thrown, so that the transaction rolls back.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub(in crate::edge) enum Fault {
     /// The call is not one of ours; asking again will not help.
     Refused(&'static str),
     /// The database failed.

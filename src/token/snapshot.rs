@@ -1,0 +1,20 @@
+//! What the directory publishes in KV: sealed, because whoever can write the namespace could
+//! otherwise add a key or a redirect URI, and whoever can read it could guess at secrets.
+
+use serde::{Deserialize, Serialize};
+
+use super::seal::{Kind, Sealable};
+
+/// A copy of what the directory holds, with the key it was published under, so that one copy never
+/// passes for another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The key in KV.
+    pub key: String,
+    /// The state, as JSON text.
+    pub state: String,
+}
+
+impl Sealable for Snapshot {
+    const KIND: Kind = Kind::Snapshot;
+}
