@@ -46,8 +46,10 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         LedgerAnswer::AdvanceFamily(advanced) => {
             matches!(advanced, Advanced::Reused | Advanced::Ended)
         }
+        // Whoever signs out and finds no session is told that it is over: perhaps it ended just
+        // before a crash, and the feed has not heard of it.
+        LedgerAnswer::ReadSession(session) => session.is_none(),
         LedgerAnswer::ReadGrant(_)
-        | LedgerAnswer::ReadSession(_)
         | LedgerAnswer::ReadSubject(_)
         | LedgerAnswer::ReadConsent(_)
         | LedgerAnswer::ListConsents(_)
