@@ -3,12 +3,10 @@
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::print_stdout,
     reason = "test support: each test file uses a part, and a broken fixture should stop it"
 )]
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -113,15 +111,4 @@ pub(crate) fn refusal(owner: &Owner, token: &str) -> JoseError {
 
 pub(crate) fn verify(token: &str, key: &PublicKey) -> Result<VerifiedJws, JoseError> {
     block_on(UnverifiedJws::parse(token)?.verify(key, &RingVerifier))
-}
-
-/// A folder of foreign vectors beside the project, or `None` where nobody put them.
-pub(crate) fn shared_vectors(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    let path = path.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: no ../shared/vectors/{folder} beside the project");
-    None
 }
