@@ -6,31 +6,18 @@
     reason = "test support: each test file uses a part, and a broken fixture should stop it"
 )]
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+pub(crate) mod verdict;
 
 use edgemint::jose::{
     Algorithm, Claims, ExpectedTyp, JoseError, KeySet, Policy, PublicKey, RingSigner, RingVerifier,
     Signer, SigningKeyRef, UnverifiedJws, VerifiedJws, base64url,
 };
 use serde_json::Value;
+pub(crate) use verdict::block_on;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "https://api.example";
-
-/// Drives a future that never waits: ring answers at once.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("ring does not wait"),
-    }
-}
 
 /// A holder of one key per algorithm; each `kid` is `<owner>-<alg>`.
 pub(crate) struct Owner {
