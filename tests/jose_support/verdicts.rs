@@ -1,6 +1,11 @@
 //! Reads cases in the form of `tests/vectors/verdicts.json` and prints what ring says about each:
 //! for `tests/browser/jose.test.js`.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "test support"
+)]
 
 mod verdict;
 
