@@ -53,6 +53,8 @@ async function clippyWasm(feature, lint) {
   const toolchain = await wasmToolchain();
   // Release, because the build has already compiled the build scripts and macros that way.
   const args = ["clippy", "--quiet", "--locked", "--release", "--package", "edgemint", "--lib"];
+  // The judge of the tests is compiled with that feature.
+  if (feature === "browser") args.push("--example", "wycheproof_web");
   const target = ["--target", "wasm32-unknown-unknown", "--features", feature, ...toolchain.args];
   const env = { ...toolchain.env };
   let program = toolchain.cargo;

@@ -31,6 +31,7 @@ export async function test(named = []) {
   const counts = [];
   if (named.length === 0) counts.push(await testRust());
   await build();
+  if (files.some((path) => path.endsWith("wycheproof.test.js"))) await build(["judge"]);
   if (files.some((path) => path.includes("/browser/"))) process.env.CHROMIUM = await browserPath();
   if (files.length > 0) counts.push(await testFiles(files));
   const sum = counts.reduce((a, b) => ({

@@ -85,7 +85,8 @@ async function answer(request, env, ctx, id) {
     ),
   );
   const said = answered instanceof Promise ? await answered : answered;
-  const response = new Response(method === "HEAD" || said.status === 204 ? null : said.body, {
+  // An empty text would be sent as text/plain, and oidc-client-ts takes that for a broken answer.
+  const response = new Response(method === "HEAD" || said.status === 204 ? null : said.body || null, {
     status: said.status,
     headers: pairs(said.headers),
   });

@@ -1,4 +1,5 @@
-// Compiles the two wasm modules: `build/edge` for workerd, `build/browser` for everybody else.
+// Compiles the two wasm modules: `build/edge` for workerd, `build/browser` for everybody else. A third one, `build/judge`,
+// is for the tests alone.
 // @ts-check
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -9,6 +10,7 @@ import { attempt, Refusal, root, run, step } from "./steps.mjs";
 const STAMPS = join(root, ".cache/built.json");
 // Beside the Rust, but not compiled with it.
 const JAVASCRIPT = /^src\/([^/]+\.js|browser\/package)$/;
+const JUDGE_SOURCES = ["tests/wycheproof_support", "tests/vectors/wycheproof", "tests/vectors/exceptions.json"];
 // Never --all-features: an older workerd refuses the import encoding that then gets used.
 const WASM_FEATURES = [
   "bulk-memory",
@@ -20,7 +22,7 @@ const WASM_FEATURES = [
   "multivalue",
 ];
 
-/** @typedef {"edge" | "browser"} Module */
+/** @typedef {"edge" | "browser" | "judge"} Module */
 
 /**
  * Builds what is out of date.
@@ -30,37 +32,68 @@ const WASM_FEATURES = [
  */
 export async function build(modules = ["edge", "browser"]) {
   const stamps = readStamps();
-  const inputs = fingerprint(["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"]);
-  const stale = modules.filter((module) => stamps[module] !== inputs || !existsSync(join(root, outputs[module])));
+  const sources = ["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"];
+  const inputs = (/** @type {Module} */ module) => fingerprint(module === "judge" ? [...sources, ...JUDGE_SOURCES] : sources);
+  const stale = modules.filter((module) => stamps[module] !== inputs(module) || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
-    await buildModule(module);
-    writeStamps({ ...readStamps(), [module]: inputs });
+    await (module === "judge" ? buildJudge() : buildModule(module));
+    writeStamps({ ...readStamps(), [module]: inputs(module) });
   }
   if (modules.includes("browser")) packBrowser();
   return stale;
 }
 
-const outputs = { edge: "build/edge/edgemint_bg.wasm", browser: "build/browser/edgemint_bg.wasm" };
+const outputs = {
+  edge: "build/edge/edgemint_bg.wasm",
+  browser: "build/browser/edgemint_bg.wasm",
+  judge: "build/judge/judge_bg.wasm",
+};
 
-/** @param {Module} module */
+/** @param {"edge" | "browser"} module */
 async function buildModule(module) {
   const toolchain = await wasmToolchain();
   const bindgen = await bindgenDriver();
-  const directory = join(root, "build", module);
   await step(module === "edge" ? "worker module" : "browser module", async () => {
-    await cargo(toolchain.cargo, [
-      ...["build", "--release", "--locked", "--package", "edgemint", "--lib"],
-      ...["--target", "wasm32-unknown-unknown", "--features", module, ...toolchain.args],
-    ], toolchain.env);
-    rmSync(directory, { recursive: true, force: true });
-    mkdirSync(directory, { recursive: true });
-    const compiled = join(root, "target/wasm32-unknown-unknown/release/edgemint.wasm");
+    const compiled = await compile(toolchain, module, ["--lib"], "edgemint.wasm");
     // The worker is reset after a trap; a browser reloads.
-    await run(bindgen, [compiled, directory, "edgemint", ...(module === "edge" ? ["--reset-state"] : [])]);
+    await run(bindgen, [compiled, emptied(module), "edgemint", ...(module === "edge" ? ["--reset-state"] : [])]);
     const wasm = join(root, outputs[module]);
     const features = WASM_FEATURES.map((name) => `--enable-${name}`);
     await run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), "-Os", ...features, wasm, "-o", wasm]);
   });
+}
+
+/** Compiled as the browser module is, so that little is compiled twice, and never shipped. */
+async function buildJudge() {
+  const toolchain = await wasmToolchain();
+  const bindgen = await bindgenDriver();
+  await step("judge module", async () => {
+    const compiled = await compile(toolchain, "browser", ["--example", "wycheproof_web"], "examples/wycheproof_web.wasm");
+    await run(bindgen, [compiled, emptied("judge"), "judge"]);
+  });
+}
+
+/**
+ * @param {import("./rust.mjs").Toolchain} toolchain
+ * @param {string} feature
+ * @param {string[]} target
+ * @param {string} output
+ * @returns {Promise<string>} the path of the compiled module
+ */
+async function compile(toolchain, feature, target, output) {
+  await cargo(toolchain.cargo, [
+    ...["build", "--release", "--locked", "--package", "edgemint", ...target],
+    ...["--target", "wasm32-unknown-unknown", "--features", feature, ...toolchain.args],
+  ], toolchain.env);
+  return join(root, "target/wasm32-unknown-unknown/release", output);
+}
+
+/** @param {Module} module @returns {string} where its files go, with nothing there yet */
+function emptied(module) {
+  const directory = join(root, "build", module);
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory, { recursive: true });
+  return directory;
 }
 
 /** @returns {Promise<string>} the path of our wasm-bindgen driver */

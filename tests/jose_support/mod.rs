@@ -3,36 +3,21 @@
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::print_stdout,
     reason = "test support: each test file uses a part, and a broken fixture should stop it"
 )]
 
-use std::future::Future;
-use std::path::PathBuf;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+pub(crate) mod verdict;
 
 use edgemint::jose::{
     Algorithm, Claims, ExpectedTyp, JoseError, KeySet, Policy, PublicKey, RingSigner, RingVerifier,
     Signer, SigningKeyRef, UnverifiedJws, VerifiedJws, base64url,
 };
 use serde_json::Value;
+pub(crate) use verdict::block_on;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const AUDIENCE: &str = "https://api.example";
-
-/// Drives a future that never waits: ring answers at once.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    match future
-        .as_mut()
-        .poll(&mut Context::from_waker(Waker::noop()))
-    {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("ring does not wait"),
-    }
-}
 
 /// A holder of one key per algorithm; each `kid` is `<owner>-<alg>`.
 pub(crate) struct Owner {
@@ -113,15 +98,4 @@ pub(crate) fn refusal(owner: &Owner, token: &str) -> JoseError {
 
 pub(crate) fn verify(token: &str, key: &PublicKey) -> Result<VerifiedJws, JoseError> {
     block_on(UnverifiedJws::parse(token)?.verify(key, &RingVerifier))
-}
-
-/// A folder of foreign vectors beside the project, or `None` where nobody put them.
-pub(crate) fn shared_vectors(folder: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/vectors");
-    let path = path.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: no ../shared/vectors/{folder} beside the project");
-    None
 }
