@@ -3,7 +3,7 @@
  * The worker, with its bindings in our hands; also those of its objects. `POST /faults` says what is
  * wrong from now on (nothing: `{}`) and is
  * told what was waited for since the last time, `POST /cold` makes the isolate forget every copy it has, `POST /fire`
- * has every object tell what it owes, as its alarm would, and `/kv?key=` tells what KV has.
+ * has every object tell what it owes, as its alarm would, and `/kv?key=` tells which version KV has.
  *
  * @typedef {"unreachable" | "overloaded" | "silent" | "done-and-silent" | "answer-lost"} Away
  *   refuses; refuses and is not to be asked again; never answers, and did nothing; never answers,
@@ -227,7 +227,7 @@ export default {
         }
         return new Response();
       case "/kv":
-        return Response.json(await env.KV.get(new URL(request.url).searchParams.get("key")));
+        return Response.json((await env.KV.getWithMetadata(new URL(request.url).searchParams.get("key"))).metadata?.version ?? null);
     }
     return shim.fetch(request, faultyEnv(env, "worker"), ctx);
   },
