@@ -6,11 +6,16 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { core, trapped } from "./core.js";
+import { within } from "./edge/within.js";
 
 /** Until what a call could not tell is told again: long enough for the call itself to succeed. */
 const RETRY = 5_000;
 /** The longest pause between two attempts while a dependency is away. */
 const LONGEST_RETRY = 60_000;
+/** How long another object may take: less than who waits for this one waits (`LONGEST_WAIT`). */
+const LONGEST_TELLING = 3_000;
+/** How long KV may take; nobody waits for it, but the next write of the same key does. */
+const LONGEST_WRITE = 10_000;
 /** Between two sweeps. */
 const SWEEP = 3_600_000;
 /** KV takes one write per second and key. */
@@ -227,7 +232,7 @@ class Store {
     const { FEED, LEDGER } = this.env;
     const object = (to === "feed" ? FEED : LEDGER).getByName(to);
     for (const { through, call } of queue) {
-      const { refused, unavailable } = JSON.parse(await object.call(call));
+      const { refused, unavailable } = JSON.parse(await within(object.call(call), LONGEST_TELLING));
       if (refused !== undefined || unavailable !== undefined) {
         throw new Error(`${to} did not take a message: ${refused ?? unavailable}`);
       }
@@ -254,7 +259,9 @@ class Store {
           await scheduler.wait(pause);
         }
         this.written.set(key, Date.now());
-        await (value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value, { metadata: { version } }));
+        // One that lands after all, behind a newer one, is seen to be old by its version.
+        const write = value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value, { metadata: { version } });
+        await within(write, LONGEST_WRITE);
         this.transaction(() => core().directory_published(this.sql, key, BigInt(version)));
       }
       for (const [key, at] of this.written) {

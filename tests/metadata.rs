@@ -5,12 +5,14 @@ mod support;
 
 use edgemint::http::Request;
 use edgemint::jose::Algorithm;
-use edgemint::ports::directory::{JWKS_CACHE, LONGEST_SIGNED};
+use edgemint::ports::directory::{AddKeys, JWKS_CACHE, LONGEST_SIGNED};
+use edgemint::ports::{Directory, Keys};
 use edgemint::server::Endpoint;
 use serde_json::Value;
 use support::tokens::{FORMS, json_post, kid, kids, metadata};
 use support::{
-    BOOTSTRAP, Fixture, Form, ISSUER, Outage, Seen, Tokens, authorization, decoded, get, secret,
+    BOOTSTRAP, Fixture, Form, ISSUER, Outage, Seen, Tokens, authorization, block_on, decoded, get,
+    secret,
 };
 
 /// The four documents that say who we are.
@@ -406,6 +408,23 @@ fn md_6_an_old_key_stays_until_its_last_token_has_expired() {
     assert!(!kids(&fixture).contains(&old));
     assert!(!fixture.is_active_for("jwt", &token));
     assert_eq!(kids(&fixture).len(), 3);
+}
+
+#[test]
+fn md_6_however_often_keys_are_rotated_what_the_first_signed_stays_good() {
+    let fixture = Fixture::new();
+    let token = fixture.tokens_of("jwt").access;
+    // More keys than somebody else's JWKS may have.
+    while kids(&fixture).len() <= 100 {
+        let key = block_on(fixture.memory().generate(Algorithm::EdDsa)).unwrap();
+        let add = AddKeys {
+            keys: vec![key],
+            rotate: true,
+            at_once: false,
+        };
+        block_on(fixture.memory().directory(&fixture.at(), add)).unwrap();
+    }
+    assert!(fixture.is_active_for("jwt", &token));
 }
 
 #[test]

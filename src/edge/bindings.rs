@@ -7,8 +7,8 @@ use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 
 use super::object::read_answer;
@@ -40,6 +40,15 @@ const OLDEST_COPY: u64 = 3_600_000;
 const MOST_QUESTIONS: u32 = 3;
 /// Milliseconds after which a refresh that never came back is given up.
 const REFRESH_GIVEN_UP: u64 = 10_000;
+/// Milliseconds that KV or an object may take: ten times what a cold object on another continent
+/// needs, and less than the patience of a person or of a client's library.
+const LONGEST_WAIT: u32 = 5_000;
+
+#[wasm_bindgen(module = "/src/edge/within.js")]
+extern "C" {
+    #[wasm_bindgen(catch)]
+    async fn within(promise: &JsValue, limit: u32) -> Result<JsValue, JsValue>;
+}
 
 #[wasm_bindgen]
 extern "C" {
@@ -47,7 +56,37 @@ extern "C" {
     type Object;
 
     #[wasm_bindgen(method, catch)]
-    async fn call(this: &Object, call: &str) -> Result<JsValue, JsValue>;
+    fn call(this: &Object, call: &str) -> Result<JsValue, JsValue>;
+
+    /// KV. The crate's own wrapper gives no promise that could be waited for within a limit.
+    type Kv;
+
+    #[wasm_bindgen(method, catch)]
+    fn get(this: &Kv, key: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn put(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+}
+
+/// Waits for what was asked, if it could be asked, as long as anything is waited for.
+async fn answered(asked: Result<JsValue, JsValue>) -> Result<JsValue, JsValue> {
+    within(&asked?, LONGEST_WAIT).await
+}
+
+/// What was asked did not answer within [`LONGEST_WAIT`]. It is not asked again: who waits has
+/// waited long enough.
+const LATE: Unavailable = Unavailable("no answer in time");
+
+/// Whether an error of the platform, or of [`within`], says this of itself.
+fn says(error: &JsValue, name: &str) -> bool {
+    js_sys::Reflect::get(error, &JsValue::from_str(name)).is_ok_and(|value| value.is_truthy())
+}
+
+/// The clock itself: only for how long somebody was waited for.
+fn clock() -> Moment {
+    super::whole(js_sys::Date::now())
+        .map(Moment)
+        .unwrap_or_default()
 }
 
 /// A copy, and when it was read.
@@ -98,6 +137,8 @@ pub(super) struct Bindings {
     ends_told: Cell<u64>,
     ends_learned: Cell<u64>,
     refreshing_since: Cell<Option<Moment>>,
+    /// When the feed last left a question unanswered: a request of before that need not wait, too.
+    feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
     keys: Copies<(), KeySet>,
@@ -115,6 +156,7 @@ impl Bindings {
             ends_told: Cell::new(0),
             ends_learned: Cell::new(0),
             refreshing_since: Cell::new(None),
+            feed_was_silent: Cell::new(Moment::default()),
             clients: Copies::new(),
             sessions: Copies::new(),
             keys: Copies::new(),
@@ -184,7 +226,8 @@ impl Bindings {
         let mut tries = 0;
         loop {
             tries += 1;
-            let failed = match self.object(binding, name)?.call(&text).await {
+            let asked = self.object(binding, name)?.call(&text);
+            let failed = match answered(asked).await {
                 Ok(answer) => {
                     let answer = answer.as_string();
                     let answer = answer.ok_or(Unavailable("an object answered no text"))?;
@@ -192,11 +235,10 @@ impl Bindings {
                 }
                 Err(failed) => failed,
             };
-            let says = |name: &str| {
-                js_sys::Reflect::get(&failed, &JsValue::from_str(name))
-                    .is_ok_and(|value| value.is_truthy())
-            };
-            if tries > 1 || !says("retryable") || says("overloaded") {
+            if says(&failed, "late") {
+                return Err(LATE);
+            }
+            if tries > 1 || !says(&failed, "retryable") || says(&failed, "overloaded") {
                 return Err(Unavailable(binding));
             }
         }
@@ -213,10 +255,19 @@ impl Bindings {
             .map_err(|_| Unavailable(binding))
     }
 
+    fn kv(&self) -> Result<Kv, Unavailable> {
+        js_sys::Reflect::get(&self.env, &JsValue::from_str("KV"))
+            .ok()
+            .filter(JsValue::is_object)
+            .map(JsCast::unchecked_into)
+            .ok_or(Unavailable("KV"))
+    }
+
     /// A copy that the directory published. One whose seal does not hold is as good as none: the
     /// directory is asked.
     async fn read_kv<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
-        let text = self.env.kv("KV").ok()?.get(key).text().await.ok()??;
+        let read = answered(self.kv().ok()?.get(key)).await;
+        let text = read.ok()?.as_string()?;
         let snapshot = self.keyring.unseal::<Snapshot>(&text).ok()?.into_value();
         (snapshot.key == key)
             .then(|| message::read(snapshot.state.as_bytes()).ok())
@@ -275,7 +326,15 @@ impl Feed for Bindings {
     }
 
     async fn call_feed(&self, call: Call<FeedVerb>) -> Result<FeedObjectAnswer, Unavailable> {
-        self.call("FEED", "feed", &call).await
+        // A request needs the feed for several things, and waits for it once.
+        if call.at.now < self.feed_was_silent.get() {
+            return Err(LATE);
+        }
+        let answer = self.call("FEED", "feed", &call).await;
+        if matches!(&answer, Err(failed) if *failed == LATE) {
+            self.feed_was_silent.set(clock());
+        }
+        answer
     }
 }
 
@@ -353,23 +412,27 @@ impl Codes for Bindings {
             username: &'a str,
             expires: UnixTime,
         }
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Options<'a> {
+            metadata: Metadata<'a>,
+            expiration_ttl: u64,
+        }
+        let unfit = |_| Unavailable("a record does not serialise");
+        let text = serde_json::to_string(record).map_err(unfit)?;
+        let options = serde_json::to_string(&Options {
+            metadata: Metadata {
+                client: record.client.as_str(),
+                username: record.username.as_str(),
+                expires: record.expires_at,
+            },
+            expiration_ttl: CODE_RECORD_LIFETIME,
+        });
         let away = |_| Unavailable("KV");
-        let text = serde_json::to_string(record)
-            .map_err(|_| Unavailable("a record does not serialise"))?;
-        let metadata = Metadata {
-            client: record.client.as_str(),
-            username: record.username.as_str(),
-            expires: record.expires_at,
-        };
-        let kv = self.env.kv("KV").map_err(|_| Unavailable("KV"))?;
-        kv.put(&format!("code:{}", record.pk), text)
-            .map_err(away)?
-            .metadata(metadata)
-            .map_err(away)?
-            .expiration_ttl(CODE_RECORD_LIFETIME)
-            .execute()
-            .await
-            .map_err(away)
+        let options = js_sys::JSON::parse(&options.map_err(unfit)?).map_err(away)?;
+        let key = format!("code:{}", record.pk);
+        let put = answered(self.kv()?.put(&key, &text, &options)).await;
+        put.map(drop).map_err(away)
     }
 }
 

@@ -1,0 +1,390 @@
+// @ts-check
+/**
+ * What each endpoint answers while something behind the bindings is away. The tests hold the worker
+ * to it, and SECURITY.md shows it.
+ *
+ * - `works`: as ever;
+ * - `503`: with `Retry-After`, on a page as in JSON;
+ * - `temporarily_unavailable`: the browser is sent to the client's redirect URI with that error;
+ * - `unavailable`: `{error: "unavailable", status: 503}` to a Worker that is bound to us.
+ *
+ * Two answers are those of an isolate that has its copies, and of one that has just begun.
+ *
+ * @typedef {"works" | "503" | "temporarily_unavailable" | "unavailable"} Outcome
+ * @typedef {Outcome | [warm: Outcome, cold: Outcome]} Cell
+ * @typedef {import("./faulty.js").Faults} Faults
+ */
+import { ask, authorizeUrl, browser, code, exchange, formOf, introspect, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
+
+/**
+ * @typedef {object} Column
+ * @property {string} title
+ * @property {Faults[]} faults every way in which it may be away
+ * @property {boolean} [fresh] the copy of the feed is younger than the bound; an isolate without one is not asked
+ */
+
+/** @type {Record<string, Column>} */
+export const columns = {
+  kv: { title: "KV answers 500, or not at all", faults: [{ kv: "500" }, { kv: "silent" }] },
+  stale: { title: "KV a minute behind, and misses what is new; a second write refused", faults: [{ kv: "missed", kvLimit: 1_000 }] },
+  ledger: { title: "ledger shard away or silent", faults: [{ ledger: "unreachable" }, { ledger: "overloaded" }, { ledger: "silent" }] },
+  feed: { title: "feed away or silent", faults: [{ feed: "unreachable" }, { feed: "silent" }] },
+  fresh: { title: "the same, copy within the bound", faults: [{ feed: "unreachable" }, { feed: "silent" }], fresh: true },
+  directory: { title: "directory away or silent", faults: [{ directory: "unreachable" }, { directory: "overloaded" }, { directory: "silent" }] },
+};
+
+/**
+ * @typedef {import("./support.js").Answer} Answer
+ * @typedef {import("./support.js").Client} Client
+ *
+ * @typedef {object} World
+ * @property {import("./support.js").Server} server
+ * @property {ReturnType<typeof browser>} visitor somebody who is signed in
+ * @property {Client} client needs no consent
+ * @property {Client} asking the visitor agreed to it
+ * @property {Client} machine
+ * @property {Client} owner whose binding names it
+ * @property {(method: string, ...values: unknown[]) => Promise<Answer>} bound calls over that binding
+ * @property {() => number} next
+ *
+ * @typedef {object} Row
+ * @property {string} title
+ * @property {(world: World) => Promise<() => Promise<Answer>>} prepare gives the request, which may be repeated
+ * @property {string} healthy what `described` says of the answer when nothing is away
+ * @property {Partial<Record<keyof typeof columns, Cell>>} [cells] all others: `works`
+ * @property {"again" | "anew" | "done"} afterwards after a failure that is over: the same request works; all has to
+ *   begin anew; or it may have been done, and then says `repeated`
+ * @property {string} [repeated]
+ */
+
+/** @param {string} path */
+const get = (path) => async (/** @type {World} */ { server }) => () => fetch(server.url + path).then(read);
+
+/**
+ * @param {string} path
+ * @param {() => unknown} body
+ * @param {(world: World) => Record<string, string>} [headers]
+ */
+const post = (path, body, headers = () => ({ authorization: `Bearer ${BOOTSTRAP_TOKEN}` })) => async (/** @type {World} */ world) => {
+  const text = JSON.stringify(body());
+  return () => fetch(world.server.url + path, { method: "POST", headers: { ...headers(world), "content-type": "application/json" }, body: text }).then(read);
+};
+
+/** @param {World} world */
+const tokens = async ({ server, visitor, client }) => (await exchange(server, client, await code(server, visitor, client))).body;
+
+/** @param {World} world */
+const newcomer = ({ server }) => browser(server);
+
+/**
+ * A page with a form, and what posts it.
+ *
+ * @param {ReturnType<typeof browser>} visitor
+ * @param {string | URL} start
+ * @param {string} action
+ * @param {Record<string, string>} typed
+ */
+async function form(visitor, start, action, typed) {
+  let page = await visitor.go(start);
+  for (let location = page.headers.get("location"); location !== null; location = page.headers.get("location")) page = await visitor.go(location);
+  const found = formOf(page.text, action);
+  if (found === undefined) throw new Error(`no form for ${action}: ${page.status} ${page.text}`);
+  return () => visitor.go(action, { form: { ...found.hidden, ...typed } });
+}
+
+/** @param {World} world */
+const asksFirst = (world) => register(world.server, { implicit_consent: false });
+
+/** An isolate that has the signing keys needs nobody for them. @type {Cell} */
+const READ_BEFORE = ["works", "503"];
+/** An isolate that has seen the session needs no row of it. @type {Cell} */
+const SEEN_BEFORE = ["works", "temporarily_unavailable"];
+
+/** @type {Row[]} */
+export const rows = [
+  { title: "metadata", prepare: get("/.well-known/openid-configuration"), healthy: "200", afterwards: "again" },
+  { title: "`/health`", prepare: get("/health"), healthy: "200", afterwards: "again" },
+  { title: "JWKS", prepare: get("/.well-known/jwks.json"), healthy: "200", afterwards: "again" },
+  { title: "`/ready`", prepare: get("/ready"), healthy: "200", cells: { feed: "503", directory: READ_BEFORE }, afterwards: "again" },
+  {
+    title: "`/oauth/authorize`, nobody is signed in",
+    prepare: async (world) => () => newcomer(world).go(authorizeUrl(world.server, world.client)),
+    healthy: "303 /login",
+    cells: { feed: "temporarily_unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/authorize`, signed in, consent implicit",
+    prepare: async ({ server, visitor, client }) => () => visitor.go(authorizeUrl(server, client)),
+    healthy: "303 code",
+    cells: { kv: "temporarily_unavailable", ledger: SEEN_BEFORE, feed: "temporarily_unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/authorize`, signed in, consent remembered",
+    prepare: async ({ server, visitor, asking }) => () => visitor.go(authorizeUrl(server, asking)),
+    healthy: "303 code",
+    cells: { kv: "temporarily_unavailable", ledger: "temporarily_unavailable", feed: "temporarily_unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/authorize`, signed in, consent to ask for",
+    prepare: async (world) => {
+      const client = await asksFirst(world);
+      const send = () => world.visitor.go(authorizeUrl(world.server, client));
+      await send();
+      return send;
+    },
+    healthy: "303 /consent",
+    cells: { ledger: "temporarily_unavailable", feed: "temporarily_unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "`GET /login`",
+    prepare: async (world) => {
+      const visitor = newcomer(world);
+      const { headers } = await visitor.go(authorizeUrl(world.server, world.client));
+      return () => visitor.go(/** @type {string} */ (headers.get("location")));
+    },
+    healthy: "200",
+    cells: { feed: "503", directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`POST /login`",
+    prepare: async (world) => form(newcomer(world), authorizeUrl(world.server, world.client), "/login", ADMINISTRATOR),
+    healthy: "303 code",
+    cells: { kv: "temporarily_unavailable", ledger: "503", feed: "503", directory: "503" },
+    afterwards: "anew",
+  },
+  {
+    title: "`POST /login`, wrong password",
+    prepare: async (world) =>
+      form(newcomer(world), authorizeUrl(world.server, world.client), "/login", { username: `nobody-${world.next()}`, password: "not the password" }),
+    healthy: "403",
+    cells: { ledger: "503", feed: "503", directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`GET /consent`",
+    prepare: async (world) => {
+      const client = await asksFirst(world);
+      const { headers } = await world.visitor.go(authorizeUrl(world.server, client));
+      const send = () => world.visitor.go(/** @type {string} */ (headers.get("location")));
+      await send();
+      return send;
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`POST /consent`",
+    prepare: async (world) => form(world.visitor, authorizeUrl(world.server, await asksFirst(world)), "/consent", { decision: "allow" }),
+    healthy: "303 code",
+    cells: { kv: "temporarily_unavailable", ledger: "503", feed: "503" },
+    afterwards: "anew",
+  },
+  {
+    title: "`POST /logout`",
+    prepare: async (world) => {
+      const visitor = newcomer(world);
+      await code(world.server, visitor, world.client);
+      await code(world.server, visitor, world.client);
+      return form(visitor, "/logout", "/logout", {});
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", fresh: "503" },
+    afterwards: "anew",
+  },
+  {
+    title: "token, code",
+    prepare: async ({ server, visitor, client }) => {
+      const issued = await code(server, visitor, client);
+      return () => exchange(server, client, issued);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", directory: READ_BEFORE },
+    afterwards: "again",
+  },
+  {
+    title: "token, refresh",
+    prepare: async (world) => {
+      const { refresh_token } = await tokens(world);
+      return () => refresh(world.server, world.client, refresh_token);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", directory: READ_BEFORE },
+    afterwards: "again",
+  },
+  {
+    title: "token, client credentials",
+    prepare: async ({ server, machine }) => () => ask(server, "/oauth/token", machine, { grant_type: "client_credentials" }),
+    healthy: "200",
+    cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "token, wrong secret",
+    prepare: async (world) => {
+      const guessed = { ...(await register(world.server)), client_secret: "not the secret" };
+      const send = () => ask(world.server, "/oauth/token", guessed, { grant_type: "refresh_token", refresh_token: "x" });
+      await send();
+      return send;
+    },
+    healthy: "401",
+    cells: { ledger: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "introspection and `check_token`, access token",
+    prepare: async (world) => {
+      const { access_token } = await tokens(world);
+      await introspect(world.server, world.client, access_token);
+      let turn = 0;
+      return () => ask(world.server, turn++ % 2 ? "/oauth/check_token" : "/oauth/introspect", world.client, { token: access_token });
+    },
+    healthy: "200 active",
+    cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`check_token`, JWT",
+    prepare: async ({ server, machine }) => {
+      const client = await register(server, { access_token_format: "jwt", redirect_uris: [], grant_types: ["client_credentials"], scope: "a" });
+      const { body } = await ask(server, "/oauth/token", client, { grant_type: "client_credentials" });
+      return () => ask(server, "/oauth/check_token", client, { token: body.access_token });
+    },
+    healthy: "200 active",
+    cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "introspection, refresh token",
+    prepare: async (world) => {
+      const { refresh_token } = await tokens(world);
+      return () => introspect(world.server, world.client, refresh_token);
+    },
+    healthy: "200 active",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "introspection of what is no token of ours",
+    prepare: async ({ server, client }) => () => introspect(server, client, "ema_nonsense"),
+    healthy: "200 inactive",
+    afterwards: "again",
+  },
+  {
+    title: "service binding: introspect, validate",
+    prepare: async ({ server, owner, bound }) => {
+      const { body } = await ask(server, "/oauth/token", owner, { grant_type: "client_credentials" });
+      let turn = 0;
+      return () =>
+        turn++ % 2 ? bound("introspect", body.access_token) : bound("validate", { authorization: `Bearer ${body.access_token}` });
+    },
+    healthy: "200 active",
+    cells: { feed: "unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "UserInfo",
+    prepare: async (world) => {
+      const { access_token } = await tokens(world);
+      return () => fetch(`${world.server.url}/oauth/userinfo`, { headers: { authorization: `Bearer ${access_token}` } }).then(read);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/revoke`, access token",
+    prepare: async (world) => {
+      const { access_token } = await tokens(world);
+      return () => revoke(world.server, world.client, access_token);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", fresh: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/revoke`, refresh token",
+    prepare: async (world) => {
+      const { refresh_token } = await tokens(world);
+      return () => revoke(world.server, world.client, refresh_token);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", fresh: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "service binding: revoke",
+    prepare: async ({ server, owner, bound }) => {
+      const { body } = await ask(server, "/oauth/token", owner, { grant_type: "client_credentials" });
+      return () => bound("revoke", body.access_token);
+    },
+    healthy: "200",
+    cells: { ledger: "unavailable", feed: "unavailable", fresh: "unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "registration",
+    prepare: async (world) =>
+      post("/oauth/register", () => ({ client_id: `c-new-${world.next()}`, grant_types: ["client_credentials"], scope: "a" }))(world),
+    healthy: "201",
+    cells: { directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "new account",
+    prepare: async (world) =>
+      post("/api/v1/accounts/", () => ({ first_name: "A", last_name: "B", username: `new-${world.next()}`, password: "long enough" }))(world),
+    healthy: "201",
+    cells: { ledger: "503", directory: "503" },
+    afterwards: "done",
+    repeated: "409",
+  },
+  { title: "key rotation", prepare: post("/api/v1/keys/rotate", () => ({})), healthy: "200", cells: { feed: "503", fresh: "503", directory: "503" }, afterwards: "again" },
+];
+
+/**
+ * What an answer is, as far as the table is concerned.
+ *
+ * @param {{ url: string }} server
+ * @param {Answer} answer
+ */
+export function described(server, { status, headers, body }) {
+  const location = headers.get("location");
+  if (location !== null && status === 303) {
+    const target = new URL(location, server.url);
+    if (target.href.startsWith(server.url)) return `303 ${target.pathname}`;
+    return `303 ${target.searchParams.has("code") ? "code" : target.searchParams.get("error")}`;
+  }
+  return body?.active === undefined ? String(status) : `${status} ${body.active ? "active" : "inactive"}`;
+}
+
+/**
+ * @param {Row} row
+ * @param {string} column
+ * @param {boolean} cold
+ * @returns {Outcome}
+ */
+export function expected({ cells = {} }, column, cold) {
+  const cell = cells[column] ?? "works";
+  return Array.isArray(cell) ? cell[cold ? 1 : 0] : cell;
+}
+
+/** The table of SECURITY.md. */
+export function markdown() {
+  const names = Object.keys(columns);
+  /** @param {Outcome} outcome */
+  const word = (outcome) => (outcome === "works" || outcome === "503" ? outcome : `\`${outcome}\``);
+  const lines = rows.map((row) => {
+    const cells = names.map((name) => {
+      const [warm, cold] = [expected(row, name, false), expected(row, name, true)];
+      return warm === cold ? word(warm) : `${word(warm)}; new isolate: ${word(cold)}`;
+    });
+    return `| ${[row.title, ...cells].join(" | ")} |`;
+  });
+  return [`| ${["", ...names.map((name) => columns[name].title)].join(" | ")} |`, `|---${"|---".repeat(names.length)}|`, ...lines].join("\n");
+}
