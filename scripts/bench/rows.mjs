@@ -1,0 +1,84 @@
+// What is compared, and the interleaved slices in which it is measured.
+// @ts-check
+import { quantile } from "./statistics.mjs";
+
+/**
+ * @typedef {object} Work how a subject is asked in one row
+ * @property {string} [url] if it is not the subject's own
+ * @property {Buffer[]} [requests]
+ * @property {(count: number) => Promise<Buffer[]>} [prepare] requests that can be sent once, made right before
+ * @property {import("./load.mjs").Ask["order"]} [order]
+ * @property {string} text what every answer has in it
+ * @property {string} [capture]
+ * @property {() => string[]} [tokens] where the chains stand
+ * @property {(tokens: string[]) => void} [left] where a slice left them
+ * @property {Buffer} [sample] a request that may be sent once, beside the chains
+ *
+ * @typedef {object} Subject
+ * @property {string} name
+ * @property {string} url
+ * @property {Record<string, Work>} rows by the names below; those that the subject has
+ * @property {() => Promise<unknown>} stop
+ *
+ * @typedef {{ rates: number[], ratios: number[], p50: number, p99: number }} Measured one for each repetition, then the median of their percentiles
+ */
+
+/** In the order of the table. */
+export const ROWS = ["introspection", "check_token", "validation", "client_credentials", "code exchange", "refresh", "userinfo", "JWKS"];
+
+/**
+ * Asks every subject in turn, the other way round each time, so that what slows the machine down slows all of them; a
+ * ratio is always to the floor of the same repetition.
+ *
+ * @param {string} row
+ * @param {Subject[]} subjects the floor among them
+ * @param {{ load: import("./load.mjs").LoadGenerator, repetitions: number, seconds: number, codes: number }} options
+ * @returns {Promise<Map<string, Measured>>} by subject
+ */
+export async function measure(row, subjects, { load, repetitions, seconds, codes }) {
+  const taking = subjects.filter(({ rows }) => rows[row]);
+  /** @type {Map<string, import("./load.mjs").Slice[]>} */
+  const slices = new Map(taking.map(({ name }) => [name, []]));
+  for (let repetition = -1; repetition < repetitions; repetition += 1) {
+    const order = repetition % 2 === 0 ? taking : [...taking].reverse();
+    for (const subject of order) {
+      const slice = await sliceOf(subject, subject.rows[row], { load, seconds, codes });
+      // The first one only warms up: what is compiled, and what is cached.
+      if (repetition >= 0) slices.get(subject.name)?.push(slice);
+    }
+  }
+  const rates = (/** @type {string} */ name) => (slices.get(name) ?? []).map(({ requests, seconds }) => requests / seconds);
+  const floor = rates("floor");
+  return new Map(
+    Array.from(slices, ([name, all]) => [
+      name,
+      {
+        rates: rates(name),
+        ratios: rates(name).map((rate, repetition) => rate / floor[repetition]),
+        p50: quantile(all.map(({ latencies }) => quantile(latencies, 0.5)), 0.5),
+        p99: quantile(all.map(({ latencies }) => quantile(latencies, 0.99)), 0.5),
+      },
+    ]),
+  );
+}
+
+/**
+ * @param {Subject} subject
+ * @param {Work} work
+ * @param {{ load: import("./load.mjs").LoadGenerator, seconds: number, codes: number }} options
+ */
+async function sliceOf(subject, work, { load, seconds, codes }) {
+  const requests = work.prepare ? await work.prepare(codes) : work.requests;
+  const slice = await load.run({
+    url: work.url ?? subject.url,
+    requests: requests ?? [],
+    status: 200,
+    text: work.text,
+    order: work.order,
+    capture: work.capture,
+    tokens: work.tokens?.(),
+    seconds,
+  });
+  work.left?.(slice.captured);
+  return slice;
+}
