@@ -215,7 +215,7 @@ function dieWithUs() {
 }
 
 /** @returns {number[]} our child processes; empty where there is no /proc */
-function children() {
+export function children() {
   try {
     return readdirSync("/proc/self/task").flatMap((task) =>
       readFileSync(`/proc/self/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number),

@@ -3,6 +3,7 @@
 import { api, authorizeUrl, browser, register, serveReady, VERIFIER } from "../../tests/worker/support.js";
 import { caller, DIRECT, direct } from "./caller.mjs";
 import { CONNECTIONS, request } from "./load.mjs";
+import { MINIFLARE } from "./rows.mjs";
 
 const RESOURCE = "https://resource.example/";
 const RESOURCE_SERVER = "c-resource-server";
@@ -63,14 +64,18 @@ export async function startEdgemint({ load, people }) {
     request(`${url}/oauth/token`, { headers: basic(client), form: { grant_type: "refresh_token", refresh_token: token } });
   const bearer = (/** @type {string} */ token) => ({ authorization: `Bearer ${token}` });
 
+  const introspection = {
+    requests: own.captured.map((token) => request(`${url}/oauth/introspect`, { headers: basic(service), form: { token } })),
+    text: '"active":true',
+  };
+  const clientCredentials = { requests: [issued], text: '"access_token"' };
+
   return {
     name: "edgemint",
     url,
     rows: {
-      introspection: {
-        requests: own.captured.map((token) => request(`${url}/oauth/introspect`, { headers: basic(service), form: { token } })),
-        text: '"active":true',
-      },
+      introspection,
+      [`introspection${MINIFLARE}`]: { ...introspection, url: server.url },
       check_token: {
         requests: own.captured.map((token) => request(`${url}/oauth/check_token`, { headers: basic(service), form: { token, scope: "a" } })),
         text: '"active":true',
@@ -80,7 +85,8 @@ export async function startEdgemint({ load, people }) {
         requests: personal.map((token) => request(`${url}/`, { headers: bearer(token) })),
         text: '"active":true',
       },
-      client_credentials: { requests: [issued], text: '"access_token"' },
+      client_credentials: clientCredentials,
+      [`client_credentials${MINIFLARE}`]: { ...clientCredentials, url: server.url },
       "code exchange": {
         order: "once",
         text: '"id_token"',
@@ -103,7 +109,7 @@ export async function startEdgemint({ load, people }) {
 }
 
 /** @param {import("../../tests/worker/support.js").Client} client */
-function basic(client) {
+export function basic(client) {
   return { authorization: `Basic ${btoa(`${encodeURIComponent(client.client_id)}:${encodeURIComponent(client.client_secret ?? "")}`)}` };
 }
 

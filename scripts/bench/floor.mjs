@@ -3,26 +3,36 @@
 import { readFileSync } from "node:fs";
 import { Miniflare } from "miniflare";
 import { caller, compatibility, DIRECT, direct } from "./caller.mjs";
+import { MINIFLARE } from "./rows.mjs";
 
 /** Headers that the runtime writes by itself. */
 const TRANSPORT = ["connection", "content-length", "date", "transfer-encoding"];
 
+/** @typedef {{ status: number, headers: [string, string][], body: string }} Answer */
+
+/** @typedef {Record<string, { request: Buffer, text: string, answer: Answer }>} Recordings by row */
+
 /**
  * @param {import("./rows.mjs").Subject} ours
  * @param {import("./load.mjs").LoadGenerator} load
+ * @returns {Promise<Recordings>}
+ */
+export async function record(ours, load) {
+  /** @type {Recordings} */
+  const recordings = {};
+  for (const [name, work] of Object.entries(ours.rows)) {
+    const bytes = await sample(work);
+    recordings[name] = { request: bytes, text: work.text, answer: await answerTo(load, work.url ?? ours.url, bytes, work.text) };
+  }
+  return recordings;
+}
+
+/**
+ * @param {Recordings} recordings
  * @returns {Promise<import("./rows.mjs").Subject>}
  */
-export async function startFloor(ours, load) {
-  const names = Object.keys(ours.rows);
-  /** @type {Record<string, Buffer>} */
-  const requests = {};
-  /** @type {Record<string, Answer>} */
-  const answers = {};
-  for (const name of names) {
-    const work = ours.rows[name];
-    requests[name] = await sample(work);
-    answers[path(name)] = await record(load, work, work.url ?? ours.url, requests[name]);
-  }
+export async function startFloor(recordings) {
+  const answers = Object.entries(recordings).map(([name, { answer }]) => [path(name), answer]);
   const mf = new Miniflare({
     host: "127.0.0.1",
     cf: false,
@@ -31,29 +41,27 @@ export async function startFloor(ours, load) {
         name: "floor",
         modules: [{ type: "ESModule", path: "floor.js", contents: readFileSync(new URL("floor.worker.js", import.meta.url), "utf8") }],
         ...compatibility(),
-        bindings: { ANSWERS: answers, VERDICT: JSON.parse(answers.validation.body) },
+        bindings: { ANSWERS: Object.fromEntries(answers), VERDICT: JSON.parse(recordings.validation.answer.body) },
         unsafeDirectSockets: DIRECT,
       },
       caller({ name: "floor", entrypoint: "Edgemint" }),
     ],
   });
+  const front = (await mf.ready).href.replace(/\/$/, "");
   const url = await direct(mf, "floor");
   const validation = await direct(mf, "caller");
   return {
     name: "floor",
     url,
     rows: Object.fromEntries(
-      names.map((name) => {
-        const { text } = ours.rows[name];
-        if (name === "validation") return [name, { url: validation, text, requests: [requests[name]] }];
-        return [name, { text, requests: [elsewhere(requests[name], `/oauth/${path(name)}`)] }];
+      Object.entries(recordings).map(([name, { request, text }]) => {
+        if (name === "validation") return [name, { url: validation, text, requests: [request] }];
+        return [name, { url: name.endsWith(MINIFLARE) ? front : url, text, requests: [elsewhere(request, `/oauth/${path(name)}`)] }];
       }),
     ),
     stop: () => mf.dispose(),
   };
 }
-
-/** @typedef {{ status: number, headers: [string, string][], body: string }} Answer */
 
 /** @param {import("./rows.mjs").Work} work @returns {Promise<Buffer>} */
 async function sample(work) {
@@ -64,12 +72,12 @@ async function sample(work) {
 
 /**
  * @param {import("./load.mjs").LoadGenerator} load
- * @param {import("./rows.mjs").Work} work
  * @param {string} url
  * @param {Buffer} bytes
+ * @param {string} text
  * @returns {Promise<Answer>}
  */
-async function record(load, { text }, url, bytes) {
+async function answerTo(load, url, bytes, text) {
   const { captured } = await load.run({ url, requests: [bytes], count: 1, connections: 1, status: 200, text, capture: "^([^]*)$" });
   const [head, body] = captured[0].split("\r\n\r\n");
   const [line, ...lines] = head.split("\r\n");
@@ -84,7 +92,7 @@ async function record(load, { text }, url, bytes) {
  * @param {string} target
  */
 function elsewhere(bytes, target) {
-  return Buffer.from(bytes.latin1Slice().replace(/^(\S+) \S+/, `$1 ${target}`), "latin1");
+  return Buffer.from(bytes.toString("latin1").replace(/^(\S+) \S+/, `$1 ${target}`), "latin1");
 }
 
 /** @param {string} name */

@@ -53,7 +53,7 @@ function send(ask, sockets) {
 
   return new Promise((resolve, reject) => {
     const begun = performance.now();
-    const deadline = begun + (most === Infinity ? (ask.seconds ?? 1) * 1000 : Infinity);
+    const deadline = begun + (ask.seconds ?? Infinity) * 1000;
     let busy = 0;
     let last = begun;
     const silence = setInterval(() => {
@@ -88,7 +88,7 @@ function send(ask, sockets) {
         sent += 1;
       };
       socket.on("data", (chunk) => {
-        received += chunk.latin1Slice();
+        received += chunk.toString("latin1");
         if (!whole(received)) return;
         const answer = received;
         received = "";
@@ -135,6 +135,6 @@ function whole(answer) {
  * @param {string} token
  */
 function filled(template, token) {
-  const [head, body] = template.latin1Slice().replace("{captured}", () => encodeURIComponent(token)).split("\r\n\r\n");
+  const [head, body] = template.toString("latin1").replace("{captured}", () => encodeURIComponent(token)).split("\r\n\r\n");
   return `${head.replace(/content-length: \d+/, `content-length: ${body.length}`)}\r\n\r\n${body}`;
 }

@@ -23,8 +23,25 @@ import { quantile } from "./statistics.mjs";
  * @typedef {{ rates: number[], ratios: number[], p50: number, p99: number }} Measured one for each repetition, then the median of their percentiles
  */
 
+/** The end of a row's name: the same once more, with miniflare's own worker in front, as in `npm start`. */
+export const MINIFLARE = ", behind miniflare's proxy";
+
 /** In the order of the table. */
-export const ROWS = ["introspection", "check_token", "validation", "client_credentials", "code exchange", "refresh", "userinfo", "JWKS"];
+export const ROWS = [
+  "introspection",
+  `introspection${MINIFLARE}`,
+  "check_token",
+  "validation",
+  "client_credentials",
+  `client_credentials${MINIFLARE}`,
+  "code exchange",
+  "refresh",
+  "userinfo",
+  "JWKS",
+];
+
+/** What the first slice of codes takes; the later ones take what the one before would have needed, and a half more. */
+const FIRST_CODES = 32;
 
 /**
  * Asks every subject in turn, the other way round each time, so that what slows the machine down slows all of them; a
@@ -32,18 +49,21 @@ export const ROWS = ["introspection", "check_token", "validation", "client_crede
  *
  * @param {string} row
  * @param {Subject[]} subjects the floor among them
- * @param {{ load: import("./load.mjs").LoadGenerator, repetitions: number, seconds: number, codes: number }} options
+ * @param {{ load: import("./load.mjs").LoadGenerator, warmups: number, repetitions: number, seconds: number }} options
  * @returns {Promise<Map<string, Measured>>} by subject
  */
-export async function measure(row, subjects, { load, repetitions, seconds, codes }) {
+export async function measure(row, subjects, { load, warmups, repetitions, seconds }) {
   const taking = subjects.filter(({ rows }) => rows[row]);
   /** @type {Map<string, import("./load.mjs").Slice[]>} */
   const slices = new Map(taking.map(({ name }) => [name, []]));
-  for (let repetition = -1; repetition < repetitions; repetition += 1) {
+  /** @type {Map<string, number>} */
+  const enough = new Map();
+  // The first ones only warm up: what is compiled, what is cached, and how many codes a slice needs.
+  for (let repetition = -warmups; repetition < repetitions; repetition += 1) {
     const order = repetition % 2 === 0 ? taking : [...taking].reverse();
     for (const subject of order) {
-      const slice = await sliceOf(subject, subject.rows[row], { load, seconds, codes });
-      // The first one only warms up: what is compiled, and what is cached.
+      const slice = await sliceOf(subject, subject.rows[row], { load, seconds, codes: enough.get(subject.name) ?? FIRST_CODES });
+      enough.set(subject.name, Math.ceil((1.5 * slice.requests * seconds) / slice.seconds));
       if (repetition >= 0) slices.get(subject.name)?.push(slice);
     }
   }
