@@ -6,15 +6,13 @@
 // @ts-check
 import { parseArgs } from "node:util";
 import { ourCosts, peerCosts, price } from "./bench/costs.mjs";
-import { startEdgemint } from "./bench/edgemint.mjs";
-import { record, startFloor } from "./bench/floor.mjs";
+import { startFloor } from "./bench/floor.mjs";
 import { coldAnswer, feedPolls, gzipSize, memory } from "./bench/footprint.mjs";
 import { loadGenerator } from "./bench/load.mjs";
-import { startOidcProvider } from "./bench/oidc-provider.mjs";
 import { markdown, spelled, writeJson, writeReadme } from "./bench/report.mjs";
-import { measure, ROWS } from "./bench/rows.mjs";
+import { measure, ROWS, WRITING } from "./bench/rows.mjs";
 import { median, quantile } from "./bench/statistics.mjs";
-import { startWorkersOAuthProvider } from "./bench/workers-oauth-provider.mjs";
+import { startSubjects } from "./bench/subjects.mjs";
 import { build } from "./lib/modules.mjs";
 import { Refusal, step } from "./lib/steps.mjs";
 
@@ -73,26 +71,17 @@ export async function bench(options) {
  * @param {Options} options
  */
 async function rates(load, { warmups, repetitions, seconds, people }) {
-  /** @type {import("./bench/rows.mjs").Subject[]} */
-  const subjects = [];
+  const { subjects, recordings, stop } = await startSubjects({ load, people });
   /** @type {Entry[]} */
   const entries = [];
   try {
-    const ours = await step("people, clients and tokens", () => startEdgemint({ load, people }));
-    subjects.push(ours);
-    const recordings = await record(ours, load);
-    subjects.push(await startFloor(recordings));
-    await step("peers", async () => {
-      subjects.push(await startWorkersOAuthProvider({ load }));
-      subjects.push(await startOidcProvider({ load, people }));
-    });
     for (const name of ROWS) {
       const measured = await step(name, () => measure(name, subjects, { load, warmups, repetitions, seconds }));
       entries.push(...rateEntries(name, measured));
     }
     return { entries, recordings };
   } finally {
-    for (const subject of subjects) await subject.stop();
+    await stop();
   }
 }
 
@@ -107,7 +96,7 @@ function rateEntries(name, measured) {
   for (const [subject, { rates, ratios, p50, p99 }] of measured) {
     const spread = /** @type {[number, number]} */ ([quantile(ratios, 0.25), quantile(ratios, 0.75)]);
     entries.push({ name, subject, unit: "req/s", value: median(rates), ratio_to_floor: median(ratios), spread });
-    if (name === "code exchange" || name === "refresh") {
+    if (WRITING.some((row) => name.startsWith(row))) {
       entries.push({ name: `${name}, p50`, subject, unit: "ms", value: p50, ratio_to_floor: null });
       entries.push({ name: `${name}, p99`, subject, unit: "ms", value: p99, ratio_to_floor: null });
     }

@@ -15,12 +15,13 @@ const REDIRECTED = 303;
 export const BINDINGS = { EDGEMINT_LOG: "nothing", REVOCATION_MAX_AGE: "5" };
 
 /**
- * @param {{ load: import("./load.mjs").LoadGenerator, people: number }} options `people`: spread over the 16 shards
+ * @param {{ load: import("./load.mjs").LoadGenerator, people: number, persist?: string }} options `people`: spread over the 16 shards
  * @returns {Promise<import("./rows.mjs").Subject>}
  */
-export async function startEdgemint({ load, people }) {
+export async function startEdgemint({ load, people, persist }) {
   const server = await serveReady({
     bindings: BINDINGS,
+    persist,
     log: (line) => console.error(line),
     unsafeDirectSockets: DIRECT,
     workers: [caller({ name: "edgemint", entrypoint: "Edgemint", props: { client: RESOURCE_SERVER } })],

@@ -1,10 +1,11 @@
 // The entries as JSON, and as the table that the README shows.
 // @ts-check
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { closeSync, fsyncSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { Refusal, root } from "../lib/steps.mjs";
 import { PRICES } from "./costs.mjs";
+import { median } from "./statistics.mjs";
 
 /**
  * @typedef {object} Entry
@@ -131,7 +132,26 @@ function machine() {
   const [{ model }] = cpus();
   const { version } = JSON.parse(readFileSync(join(root, "node_modules/workerd/package.json"), "utf8"));
   const day = new Date().toISOString().slice(0, 10);
-  return `${day}; ${cpus().length} cores, ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB; workerd ${version}.`;
+  const cores = `${cpus().length} cores, ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return `${day}; ${cores}; a small write reaches the disk in ${diskDelay().toFixed(1)} ms; workerd ${version}.`;
+}
+
+/** What a commit waits for: the disk decides how many there are in a second. @returns {number} milliseconds */
+function diskDelay() {
+  const folder = mkdtempSync(join(tmpdir(), "edgemint-bench-"));
+  const file = openSync(join(folder, "write"), "w");
+  try {
+    const times = Array.from({ length: 51 }, () => {
+      const begun = performance.now();
+      writeSync(file, Buffer.alloc(4096));
+      fsyncSync(file);
+      return performance.now() - begun;
+    });
+    return median(times);
+  } finally {
+    closeSync(file);
+    rmSync(folder, { recursive: true });
+  }
 }
 
 const MARKER = "<!-- bench -->";

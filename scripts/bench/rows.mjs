@@ -1,5 +1,6 @@
 // What is compared, and the interleaved slices in which it is measured.
 // @ts-check
+import { existsSync } from "node:fs";
 import { quantile } from "./statistics.mjs";
 
 /**
@@ -26,6 +27,11 @@ import { quantile } from "./statistics.mjs";
 /** The end of a row's name: the same once more, with miniflare's own worker in front, as in `npm start`. */
 export const MINIFLARE = ", behind miniflare's proxy";
 
+/** The rows that wait for a disk, at least with us; and the end of their names where memory is taken for one. */
+export const WRITING = ["code exchange", "refresh"];
+export const WITHOUT_DISK = ", without a disk";
+export const MEMORY = "/dev/shm";
+
 /** In the order of the table. */
 export const ROWS = [
   "introspection",
@@ -34,8 +40,8 @@ export const ROWS = [
   "validation",
   "client_credentials",
   `client_credentials${MINIFLARE}`,
-  "code exchange",
-  "refresh",
+  ...WRITING,
+  ...(existsSync(MEMORY) ? WRITING.map((name) => name + WITHOUT_DISK) : []),
   "userinfo",
   "JWKS",
 ];

@@ -13,13 +13,14 @@ const HOST = { host: "127.0.0.1:8788" };
 const TOKENS = 64;
 
 /**
- * @param {{ load: import("./load.mjs").LoadGenerator, counts?: boolean }} options
+ * @param {{ load: import("./load.mjs").LoadGenerator, persist?: string, counts?: boolean }} options
  * @returns {Promise<import("./rows.mjs").Subject>}
  */
-export async function startWorkersOAuthProvider({ load, counts = false }) {
+export async function startWorkersOAuthProvider({ load, persist, counts = false }) {
   const mf = new Miniflare({
     host: "127.0.0.1",
     cf: false,
+    ...(persist ? { defaultPersistRoot: persist } : {}),
     workers: [
       {
         name: "peer",

@@ -8,7 +8,7 @@ import { before, describe, test } from "node:test";
 import { bench } from "../../scripts/bench.mjs";
 import { loadGenerator, request } from "../../scripts/bench/load.mjs";
 import { markdown, TARGETS, writeJson } from "../../scripts/bench/report.mjs";
-import { ROWS } from "../../scripts/bench/rows.mjs";
+import { ROWS, WRITING } from "../../scripts/bench/rows.mjs";
 import { serve } from "./support.js";
 
 describe("the benchmarks, cut short", () => {
@@ -34,8 +34,8 @@ describe("the benchmarks, cut short", () => {
   });
 
   test("the peers are measured in what they have", () => {
-    for (const row of ["validation", "code exchange", "refresh", "storage: sign-in"]) assert.ok(namesOf("workers-oauth-provider").has(row), row);
-    for (const row of ["introspection", "client_credentials", "code exchange", "refresh", "userinfo", "JWKS"]) {
+    for (const row of ["validation", ...WRITING, "storage: sign-in"]) assert.ok(namesOf("workers-oauth-provider").has(row), row);
+    for (const row of ["introspection", "client_credentials", ...WRITING, "userinfo", "JWKS"]) {
       assert.ok(namesOf("oidc-provider").has(row), row);
     }
   });
