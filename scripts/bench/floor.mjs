@@ -63,6 +63,27 @@ export async function startFloor(recordings) {
   };
 }
 
+/**
+ * Fails unless the floor answers what was recorded.
+ *
+ * @param {import("./rows.mjs").Subject} floor
+ * @param {Recordings} recordings
+ * @param {import("./load.mjs").LoadGenerator} load
+ */
+export async function compare({ rows, url }, recordings, load) {
+  for (const [name, { answer }] of Object.entries(recordings)) {
+    const { requests = [], text } = rows[name];
+    const [expected, found] = [answer, await answerTo(load, rows[name].url ?? url, requests[0], text)].map(comparable);
+    if (expected !== found) throw new Error(`${name}: the floor answers\n${found}\ninstead of\n${expected}`);
+  }
+}
+
+/** @param {Answer} answer headers have no order */
+function comparable({ status, headers, body }) {
+  const lines = headers.map(([header, value]) => `${header.toLowerCase()}: ${value}`).sort();
+  return [status, ...lines, body].join("\n");
+}
+
 /** @param {import("./rows.mjs").Work} work @returns {Promise<Buffer>} */
 async function sample(work) {
   if (work.sample) return work.sample;

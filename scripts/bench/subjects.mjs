@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { step } from "../lib/steps.mjs";
 import { startEdgemint } from "./edgemint.mjs";
-import { record, startFloor } from "./floor.mjs";
+import { compare, record, startFloor } from "./floor.mjs";
 import { startOidcProvider } from "./oidc-provider.mjs";
 import { MEMORY, WITHOUT_DISK, WRITING } from "./rows.mjs";
 import { startWorkersOAuthProvider } from "./workers-oauth-provider.mjs";
@@ -17,9 +17,13 @@ export async function startSubjects({ load, people }) {
   /** @type {import("./rows.mjs").Subject[]} */
   const subjects = [];
   const folder = existsSync(MEMORY) ? mkdtempSync(join(MEMORY, "edgemint-bench-")) : undefined;
+  const tidy = () => folder && rmSync(folder, { recursive: true, force: true });
+  // Also when it is interrupted: this is memory.
+  process.once("exit", tidy);
   const stop = async () => {
     for (const subject of subjects) await subject.stop();
-    if (folder) rmSync(folder, { recursive: true, force: true });
+    process.removeListener("exit", tidy);
+    tidy();
   };
   try {
     const ours = await step("people, clients and tokens", () => startEdgemint({ load, people }));
@@ -28,6 +32,7 @@ export async function startSubjects({ load, people }) {
     await step("peers", async () => {
       const floor = await startFloor(recordings);
       subjects.push(floor);
+      await compare(floor, recordings, load);
       subjects.push(await startWorkersOAuthProvider({ load }));
       const inNode = await startOidcProvider({ load, people });
       subjects.push(inNode);
