@@ -30,7 +30,7 @@ import { Refusal, step } from "./lib/steps.mjs";
  */
 
 /** @type {Options} */
-const FULL = { warmups: 2, repetitions: 7, seconds: 1, people: 64, starts: 5, requests: 100_000, polling: 20 };
+const FULL = { warmups: 2, repetitions: 7, seconds: 1, people: 64, starts: 5, requests: 100_000, polling: 15 };
 /** @type {Options} */
 const QUICK = { warmups: 2, repetitions: 3, seconds: 0.3, people: 16, starts: 2, requests: 10_000, polling: 10 };
 
@@ -93,15 +93,22 @@ async function rates(load, { warmups, repetitions, seconds, people }) {
 function rateEntries(name, measured) {
   /** @type {Entry[]} */
   const entries = [];
-  for (const [subject, { rates, ratios, p50, p99 }] of measured) {
-    const spread = /** @type {[number, number]} */ ([quantile(ratios, 0.25), quantile(ratios, 0.75)]);
-    entries.push({ name, subject, unit: "req/s", value: median(rates), ratio_to_floor: median(ratios), spread });
+  for (const [subject, { rates, ratios, cpu, cpuRatios, p50, p99 }] of measured) {
+    entries.push({ name, subject, unit: "req/s", value: median(rates), ratio_to_floor: median(ratios), spread: quartiles(ratios) });
+    if (!Number.isNaN(median(cpu))) {
+      entries.push({ name: `${name}, CPU`, subject, unit: "µs", value: median(cpu), ratio_to_floor: median(cpuRatios), spread: quartiles(cpuRatios) });
+    }
     if (WRITING.some((row) => name.startsWith(row))) {
       entries.push({ name: `${name}, p50`, subject, unit: "ms", value: p50, ratio_to_floor: null });
       entries.push({ name: `${name}, p99`, subject, unit: "ms", value: p99, ratio_to_floor: null });
     }
   }
   return entries;
+}
+
+/** @param {number[]} values @returns {[number, number]} */
+function quartiles(values) {
+  return [quantile(values, 0.25), quantile(values, 0.75)];
 }
 
 /** @param {import("./bench/load.mjs").LoadGenerator} load @returns {Promise<Entry[]>} */

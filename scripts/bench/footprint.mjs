@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { ask, api, ADMINISTRATOR, read, register, serve, serveReady } from "../../tests/worker/support.js";
 import { root } from "../lib/steps.mjs";
-import { children } from "../server.mjs";
 import { DIRECT, direct } from "./caller.mjs";
 import { basic, BINDINGS } from "./edgemint.mjs";
 import { request } from "./load.mjs";
+import { observed, resident } from "./process.mjs";
 import { median } from "./statistics.mjs";
 
 const MACHINE = { redirect_uris: [], grant_types: ["client_credentials"], scope: "a" };
@@ -89,15 +89,14 @@ export async function memory({ load, requests, startFloor }) {
   const begin = async () => {
     const server = await serveReady({ bindings: BINDINGS, unsafeDirectSockets: DIRECT });
     const rows = { introspection: { requests: [await introspection(server)], text: '"active":true' } };
-    return { url: await direct(server.mf, "edgemint"), rows, stop: () => server.stop() };
+    return { name: "edgemint", url: await direct(server.mf, "edgemint"), rows, stop: () => server.stop() };
   };
   /** @type {Record<string, { before: number, after: number }>} */
   const found = {};
   for (const [name, start] of Object.entries({ edgemint: begin, floor: startFloor })) {
-    const others = children();
-    const subject = await start();
+    const subject = await observed(start);
     try {
-      const [pid] = children().filter((child) => !others.includes(child));
+      const { pid } = subject;
       if (pid === undefined) continue;
       const introspect = { url: subject.url, requests: subject.rows.introspection.requests ?? [], status: 200, text: '"active":true' };
       await load.run({ ...introspect, count: 1 });
@@ -109,11 +108,6 @@ export async function memory({ load, requests, startFloor }) {
     }
   }
   return found;
-}
-
-/** @param {number} pid @returns {number} MiB */
-function resident(pid) {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
 }
 
 /**

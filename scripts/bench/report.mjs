@@ -67,10 +67,12 @@ export function writeJson(entries, path) {
 export function markdown(entries) {
   const rates = entries.filter(({ unit }) => unit === "req/s");
   const storage = entries.filter(({ name }) => name.startsWith("storage: "));
-  const rest = entries.filter((entry) => !rates.includes(entry) && !storage.includes(entry));
+  const cpu = entries.filter(({ name }) => name.endsWith(CPU));
+  const rest = entries.filter((entry) => ![...rates, ...cpu, ...storage].includes(entry));
   return [
     machine(),
-    table(["requests a second", ...COLUMNS, "target"], grouped(rates).map((row) => rateLine(row))),
+    table(["requests a second", ...COLUMNS, "target"], grouped(rates).map((row) => [...compared(row), target(...row)])),
+    table(["CPU a request, µs", ...COLUMNS], grouped(cpu).map(([name, of]) => compared([name.slice(0, -CPU.length), of]))),
     table(
       ["storage and its price per million", "edgemint", "workers-oauth-provider", "target"],
       grouped(storage).map(([name, of]) => [name.slice("storage: ".length), cost(of.edgemint), cost(of["workers-oauth-provider"]), target(name, of)]),
@@ -79,10 +81,11 @@ export function markdown(entries) {
   ].join("\n\n");
 }
 
+const CPU = ", CPU";
 const COLUMNS = ["edgemint", "floor", "workers-oauth-provider", "oidc-provider"];
 
 /** @param {[string, Record<string, Entry>]} row */
-function rateLine([name, of]) {
+function compared([name, of]) {
   const cells = COLUMNS.map((subject) => {
     const entry = of[subject];
     if (!entry) return "–";
@@ -90,7 +93,7 @@ function rateLine([name, of]) {
     const quartiles = spread?.map((each) => each.toFixed(2)).join("–");
     return subject === "floor" ? whole(value) : `${whole(value)}; **${ratio_to_floor?.toFixed(2)}** (${quartiles})`;
   });
-  return [name, ...cells, target(name, of)];
+  return [name, ...cells];
 }
 
 /** @param {Entry | undefined} entry */

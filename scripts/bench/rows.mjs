@@ -1,6 +1,7 @@
 // What is compared, and the interleaved slices in which it is measured.
 // @ts-check
 import { existsSync } from "node:fs";
+import { cpuTime } from "./process.mjs";
 import { quantile } from "./statistics.mjs";
 
 /**
@@ -18,10 +19,17 @@ import { quantile } from "./statistics.mjs";
  * @typedef {object} Subject
  * @property {string} name
  * @property {string} url
+ * @property {number} [pid] of its process
  * @property {Record<string, Work>} rows by the names below; those that the subject has
  * @property {() => Promise<unknown>} stop
  *
- * @typedef {{ rates: number[], ratios: number[], p50: number, p99: number }} Measured one for each repetition, then the median of their percentiles
+ * @typedef {object} Measured one value for each repetition
+ * @property {number[]} rates
+ * @property {number[]} ratios to the floor's
+ * @property {number[]} cpu microseconds of the server's processors for each request
+ * @property {number[]} cpuRatios how much of that the floor needs
+ * @property {number} p50 the median over the repetitions
+ * @property {number} p99 the same
  */
 
 /** The end of a row's name: the same once more, with miniflare's own worker in front, as in `npm start`. */
@@ -60,27 +68,31 @@ const FIRST_CODES = 32;
  */
 export async function measure(row, subjects, { load, warmups, repetitions, seconds }) {
   const taking = subjects.filter(({ rows }) => rows[row]);
-  /** @type {Map<string, import("./load.mjs").Slice[]>} */
+  /** @type {Map<string, (import("./load.mjs").Slice & { cpu: number })[]>} */
   const slices = new Map(taking.map(({ name }) => [name, []]));
   /** @type {Map<string, number>} */
   const enough = new Map();
-  // The first ones only warm up: what is compiled, what is cached, and how many codes a slice needs.
+  // The first ones, half as long, only warm up: what is compiled, what is cached, and how many codes a slice needs.
   for (let repetition = -warmups; repetition < repetitions; repetition += 1) {
+    const length = repetition < 0 ? seconds / 2 : seconds;
     const order = repetition % 2 === 0 ? taking : [...taking].reverse();
     for (const subject of order) {
-      const slice = await sliceOf(subject, subject.rows[row], { load, seconds, codes: enough.get(subject.name) ?? FIRST_CODES });
+      const slice = await sliceOf(subject, subject.rows[row], { load, seconds: length, codes: enough.get(subject.name) ?? FIRST_CODES });
       enough.set(subject.name, Math.ceil((1.5 * slice.requests * seconds) / slice.seconds));
       if (repetition >= 0) slices.get(subject.name)?.push(slice);
     }
   }
   const rates = (/** @type {string} */ name) => (slices.get(name) ?? []).map(({ requests, seconds }) => requests / seconds);
-  const floor = rates("floor");
+  const cpu = (/** @type {string} */ name) => (slices.get(name) ?? []).map(({ cpu, requests }) => cpu / requests);
+  const [floor, floorCpu] = [rates("floor"), cpu("floor")];
   return new Map(
     Array.from(slices, ([name, all]) => [
       name,
       {
         rates: rates(name),
         ratios: rates(name).map((rate, repetition) => rate / floor[repetition]),
+        cpu: cpu(name),
+        cpuRatios: cpu(name).map((each, repetition) => floorCpu[repetition] / each),
         p50: quantile(all.map(({ latencies }) => quantile(latencies, 0.5)), 0.5),
         p99: quantile(all.map(({ latencies }) => quantile(latencies, 0.99)), 0.5),
       },
@@ -95,6 +107,7 @@ export async function measure(row, subjects, { load, warmups, repetitions, secon
  */
 async function sliceOf(subject, work, { load, seconds, codes }) {
   const requests = work.prepare ? await work.prepare(codes) : work.requests;
+  const before = cpuTime(subject.pid);
   const slice = await load.run({
     url: work.url ?? subject.url,
     requests: requests ?? [],
@@ -106,5 +119,5 @@ async function sliceOf(subject, work, { load, seconds, codes }) {
     seconds,
   });
   work.left?.(slice.captured);
-  return slice;
+  return { ...slice, cpu: cpuTime(subject.pid) - before };
 }

@@ -6,6 +6,7 @@ import { step } from "../lib/steps.mjs";
 import { startEdgemint } from "./edgemint.mjs";
 import { compare, record, startFloor } from "./floor.mjs";
 import { startOidcProvider } from "./oidc-provider.mjs";
+import { observed } from "./process.mjs";
 import { MEMORY, WITHOUT_DISK, WRITING } from "./rows.mjs";
 import { startWorkersOAuthProvider } from "./workers-oauth-provider.mjs";
 
@@ -26,19 +27,19 @@ export async function startSubjects({ load, people }) {
     tidy();
   };
   try {
-    const ours = await step("people, clients and tokens", () => startEdgemint({ load, people }));
+    const ours = await step("people, clients and tokens", () => observed(() => startEdgemint({ load, people })));
     subjects.push(ours);
     const recordings = await record(ours, load);
     await step("peers", async () => {
-      const floor = await startFloor(recordings);
+      const floor = await observed(() => startFloor(recordings));
       subjects.push(floor);
       await compare(floor, recordings, load);
-      subjects.push(await startWorkersOAuthProvider({ load }));
-      const inNode = await startOidcProvider({ load, people });
+      subjects.push(await observed(() => startWorkersOAuthProvider({ load })));
+      const inNode = await observed(() => startOidcProvider({ load, people }));
       subjects.push(inNode);
       if (folder === undefined) return;
-      subjects.push(writing(await startEdgemint({ load, people, persist: join(folder, "edgemint") })));
-      subjects.push(writing(await startWorkersOAuthProvider({ load, persist: join(folder, "workers-oauth-provider") })));
+      subjects.push(writing(await observed(() => startEdgemint({ load, people, persist: join(folder, "edgemint") }))));
+      subjects.push(writing(await observed(() => startWorkersOAuthProvider({ load, persist: join(folder, "workers-oauth-provider") }))));
       // These two never had one.
       for (const subject of [floor, inNode]) Object.assign(subject.rows, writing(subject).rows);
     });
