@@ -54,7 +54,7 @@ export const ROWS = [
   "JWKS",
 ];
 
-/** What the first slice of codes takes; the later ones take what the one before would have needed, and a half more. */
+/** What a slice of codes takes at least; after the first, what the one before would have needed and a half more. */
 const FIRST_CODES = 32;
 
 /**
@@ -78,7 +78,7 @@ export async function measure(row, subjects, { load, warmups, repetitions, secon
     const order = repetition % 2 === 0 ? taking : [...taking].reverse();
     for (const subject of order) {
       const slice = await sliceOf(subject, subject.rows[row], { load, seconds: length, codes: enough.get(subject.name) ?? FIRST_CODES });
-      enough.set(subject.name, Math.ceil((1.5 * slice.requests * seconds) / slice.seconds));
+      enough.set(subject.name, Math.max(FIRST_CODES, Math.ceil((1.5 * slice.requests * seconds) / slice.seconds)));
       if (repetition >= 0) slices.get(subject.name)?.push(slice);
     }
   }
