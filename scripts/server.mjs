@@ -23,6 +23,8 @@ const HOST = "127.0.0.1";
  * @property {boolean} [assets] false leaves out `www` and the router before it, which halves local throughput
  * @property {import("miniflare").WorkerOptions[]} [workers] more workers; they reach ours by the name `edgemint`
  * @property {import("miniflare").WorkerOptions["outboundService"]} [outboundService] who answers the worker's `fetch`
+ * @property {import("miniflare").WorkerOptions["unsafeDirectSockets"]} [unsafeDirectSockets] more sockets, which lead
+ *   past miniflare's own worker
  * @property {(line: string) => void} [log] gets what the worker writes, a line at a time; the default prints it
  */
 
@@ -109,10 +111,10 @@ export async function firstRun(server, administrator) {
  * `wrangler.toml` in the local runtime's words.
  *
  * @param {Record<string, string>} bindings
- * @param {Pick<ServerOptions, "script" | "assets" | "outboundService">} options
+ * @param {Pick<ServerOptions, "script" | "assets" | "outboundService" | "unsafeDirectSockets">} options
  * @returns {import("miniflare").WorkerOptions}
  */
-export function workerOptions(bindings, { script: entry, assets = true, outboundService } = {}) {
+export function workerOptions(bindings, { script: entry, assets = true, outboundService, unsafeDirectSockets } = {}) {
   const config = wranglerConfig();
   const sqlite = config.migrations.flatMap((migration) => migration.new_sqlite_classes ?? []);
   const script = join(root, entry ?? config.main);
@@ -140,6 +142,7 @@ export function workerOptions(bindings, { script: entry, assets = true, outbound
       ]),
     ),
     ...(outboundService ? { outboundService } : {}),
+    ...(unsafeDirectSockets ? { unsafeDirectSockets } : {}),
     ...(assets
       ? {
           assets: {
@@ -212,7 +215,7 @@ function dieWithUs() {
 }
 
 /** @returns {number[]} our child processes; empty where there is no /proc */
-function children() {
+export function children() {
   try {
     return readdirSync("/proc/self/task").flatMap((task) =>
       readFileSync(`/proc/self/task/${task}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number),

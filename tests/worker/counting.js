@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The worker, with every operation on its bindings counted; also those of its objects. `GET /counted`
- * tells the counts since it was asked last.
+ * tells the counts since it was asked last; `GET /rows` does so with the rows of SQLite, as they are billed.
  */
 import shim, * as classes from "../../src/shim.js";
 
@@ -74,6 +74,29 @@ function countedEnv(env, who) {
   };
 }
 
+let rows = { read: 0, written: 0 };
+
+/** @type {SqlStorageCursor<any>[]} those whose rows are not counted yet */
+let cursors = [];
+
+/** @param {DurableObjectStorage} storage of any object: all of them have one prototype */
+function countRows(storage) {
+  const [sql, kept] = [Object.getPrototypeOf(storage.sql), Object.getPrototypeOf(storage)];
+  if (Object.hasOwn(sql.exec, "counted")) return;
+  const { exec } = sql;
+  const { setAlarm } = kept;
+  sql.exec = function (/** @type {unknown[]} */ ...values) {
+    const cursor = Reflect.apply(exec, this, values);
+    cursors.push(cursor);
+    return cursor;
+  };
+  sql.exec.counted = true;
+  kept.setAlarm = function (/** @type {unknown[]} */ ...values) {
+    rows.written += 1;
+    return Reflect.apply(setAlarm, this, values);
+  };
+}
+
 /** @param {any} base */
 function countingClass(base) {
   return class extends base {
@@ -83,6 +106,18 @@ function countingClass(base) {
      */
     constructor(ctx, env) {
       super(ctx, countedEnv(env, "object"));
+      countRows(ctx.storage);
+    }
+
+    /** @param {string} call */
+    async call(call) {
+      const answer = await super.call(call);
+      for (const { rowsRead, rowsWritten } of cursors) {
+        rows.read += rowsRead;
+        rows.written += rowsWritten;
+      }
+      cursors = [];
+      return answer;
     }
   };
 }
@@ -111,6 +146,11 @@ export default {
     if (new URL(request.url).pathname === "/counted") {
       const told = counts;
       counts = {};
+      return Response.json(told);
+    }
+    if (new URL(request.url).pathname === "/rows") {
+      const told = rows;
+      rows = { read: 0, written: 0 };
       return Response.json(told);
     }
     return shim.fetch(request, countedEnv(env, "worker"), ctx);
