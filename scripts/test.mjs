@@ -1,5 +1,5 @@
-// `npm test`: Rust natively, a minute of fuzzing, then the worker, the shim and the demo as their users meet them. `npm test -- FILE …`
-// runs those files of the second kind only.
+// `npm test`: Rust natively, a minute of fuzzing, then the worker, the shim and the demo as their users meet them.
+// `npm test -- FILE …` runs those files of the third kind only.
 // @ts-check
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
