@@ -1,5 +1,5 @@
-// `npm test`: Rust natively, then the worker, the shim and the demo as their users meet them. `npm test -- FILE …`
-// runs those files of the second kind only.
+// `npm test`: Rust natively, a minute of fuzzing, then the worker, the shim and the demo as their users meet them.
+// `npm test -- FILE …` runs those files of the third kind only.
 // @ts-check
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
@@ -7,12 +7,15 @@ import { join, resolve } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { browserPath } from "./browser.mjs";
+import { SEED, fuzz, targets } from "./fuzz.mjs";
 import { build } from "./lib/modules.mjs";
 import { nativeCargo } from "./lib/rust.mjs";
 import { root } from "./lib/steps.mjs";
 
 // A file that hangs fails, long after the slowest one is done.
 const FILE_TIMEOUT_MS = 600_000;
+// Enough for a mistake in what was just changed; `npm run fuzz` has an hour.
+const FUZZ_SECONDS = 60;
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
@@ -29,7 +32,10 @@ export async function test(named = []) {
         .sort()
         .map((path) => join(root, path));
   const counts = [];
-  if (named.length === 0) counts.push(await testRust());
+  if (named.length === 0) {
+    counts.push(await testRust());
+    counts.push(await fuzz({ seconds: FUZZ_SECONDS, seed: SEED, targets: targets() }));
+  }
   await build();
   if (files.some((path) => path.endsWith("wycheproof.test.js"))) await build(["judge"]);
   if (files.some((path) => path.includes("/browser/"))) process.env.CHROMIUM = await browserPath();

@@ -1,5 +1,8 @@
 //! Every policy knob, its default and the reason for it. Parsed once; wrong ones refuse to serve.
 
+use fluent_uri::Uri;
+
+use crate::model::redirect::{is_ambiguous, is_plain_host};
 use crate::model::{Digest, Seconds, Secret};
 
 /// The management API's own audience is `{issuer}/api/v1`; no token has it by default.
@@ -47,30 +50,34 @@ impl Config {
     ///
     /// # Errors
     /// [`UnfitSetting`] when the issuer is not an https URL (http on loopback) without query,
-    /// fragment and trailing slash (RFC 8414 §2).
+    /// fragment and trailing slash (RFC 8414 §2), spelled as browsers spell it.
     pub fn new(issuer: &str) -> Result<Self, UnfitSetting> {
         let unfit = UnfitSetting {
             name: "ISSUER",
-            remedy: "set it to an https URL without query, fragment or trailing slash",
+            remedy: "set it to an https URL in lower case, without usual port, query, fragment or trailing slash",
         };
-        let (scheme, rest) = issuer.split_once("://").ok_or(unfit.clone())?;
-        let authority = rest.split('/').next().unwrap_or_default();
-        let host = match authority.rsplit_once(':') {
-            Some((host, port)) if port.parse::<u16>().is_ok() => host,
-            _ => authority,
-        };
+        let uri = Uri::parse(issuer).map_err(|_| unfit.clone())?;
+        let scheme = uri.scheme().as_str();
+        let authority = uri.authority().ok_or(unfit.clone())?;
+        let (host, port) = (authority.host(), authority.port());
         let loopback = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
         let secure = scheme == "https";
-        let clean = !host.is_empty()
-            && !issuer.ends_with('/')
-            && issuer.bytes().all(|byte| byte.is_ascii_graphic())
-            && !issuer.contains(['?', '#', '@', '\\', '"', '<', '>']);
-        if !clean || !(secure || (scheme == "http" && loopback)) {
+        let usual = if secure { "443" } else { "80" };
+        let clean = is_plain_host(host)
+            && port.is_none_or(|port| is_port(port.as_str()) && port.as_str() != usual)
+            && authority.userinfo().is_none()
+            && uri.query().is_none()
+            && uri.fragment().is_none()
+            && !is_ambiguous(uri.path().as_str())
+            && !issuer.ends_with('/');
+        // A browser says in `Origin` how it spells it; another spelling would never be equal.
+        let spelled = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+        if !clean || !spelled || !(secure || (scheme == "http" && loopback)) {
             return Err(unfit);
         }
         Ok(Self {
             issuer: issuer.to_owned(),
-            origin: format!("{scheme}://{authority}"),
+            origin: format!("{scheme}://{}", authority.as_str()),
             secure_cookies: secure,
             bootstrap: None,
             local_run: None,
@@ -139,6 +146,10 @@ impl Config {
     }
 }
 
+fn is_port(text: &str) -> bool {
+    !text.starts_with('0') && text.parse::<u16>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -164,6 +175,28 @@ mod tests {
             "",
         ] {
             assert!(Config::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn md_1_an_issuer_that_a_browser_spells_otherwise_is_refused() {
+        for bad in [
+            "https://ID.example",
+            "https://id.example:443",
+            "http://127.0.0.1:80",
+            "https://id.example:0443",
+            "https://id.example:x",
+            "https://id.example:",
+            "https://id.example:65536",
+            "https://0x7f.1",
+            "https://id.example/a/../b",
+            "https://id.example/%2e",
+            "https://id.example/{a}",
+        ] {
+            assert!(Config::new(bad).is_err(), "{bad}");
+        }
+        for good in ["https://192.0.2.1:8443/a", "http://[::1]:8787"] {
+            assert!(Config::new(good).is_ok(), "{good}");
         }
     }
 

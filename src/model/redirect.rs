@@ -1,6 +1,7 @@
 //! Redirect URIs: strict when registered, compared byte for byte when used (RFC 9700 §2.1).
 
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use fluent_uri::Uri;
 use serde::{Deserialize, Serialize};
@@ -78,7 +79,9 @@ impl RedirectUri {
         if DANGEROUS.contains(&scheme.as_str()) {
             return Err(UnfitUri::DangerousScheme);
         }
-        ambiguous(uri.path().as_str())?;
+        if is_ambiguous(uri.path().as_str()) {
+            return Err(UnfitUri::AmbiguousPath);
+        }
         if let Some(query) = uri.query() {
             let named = form_urlencoded::parse(query.as_str().as_bytes());
             for (name, _) in named {
@@ -93,7 +96,7 @@ impl RedirectUri {
                     return Err(UnfitUri::UserInfo);
                 }
                 let host = authority.host();
-                if host.is_empty() || host.contains('%') {
+                if !is_plain_host(host) || authority.port_to_u16().is_err() {
                     return Err(UnfitUri::Malformed);
                 }
                 if scheme == "http" && !is_loopback(host) {
@@ -137,20 +140,38 @@ pub fn display_host(uri: &str) -> &str {
     if host.is_empty() { scheme } else { host }
 }
 
+/// Whether a host is read as it stands by RFC 3986 and by browsers, which take one that ends in a
+/// number for an IPv4 address in any spelling: `1`, `0x7f.1` (WHATWG URL §3.5).
+pub(crate) fn is_plain_host(host: &str) -> bool {
+    if let Some(literal) = host.strip_prefix('[') {
+        let address = literal.strip_suffix(']');
+        return address.is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    if host.is_empty() || host.contains('%') {
+        return false;
+    }
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next();
+    let last = last.unwrap_or_default();
+    let digits = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    let is_number = match digits {
+        Some(digits) => digits.bytes().all(|byte| byte.is_ascii_hexdigit()),
+        None => !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit()),
+    };
+    !is_number || host.parse::<Ipv4Addr>().is_ok()
+}
+
 fn is_loopback(host: &str) -> bool {
     matches!(host, "127.0.0.1" | "[::1]" | "localhost")
 }
 
-fn ambiguous(path: &str) -> Result<(), UnfitUri> {
+/// Whether somebody on the way may read the path as another one.
+pub(crate) fn is_ambiguous(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let encoded = ["%2e", "%2f", "%5c", "%25", "%00", "%0a", "%0d", "%09"];
     let dotted = path
         .split(['/', ';'])
         .any(|segment| segment == "." || segment == "..");
-    if dotted || encoded.iter().any(|bad| lower.contains(bad)) {
-        return Err(UnfitUri::AmbiguousPath);
-    }
-    Ok(())
+    dotted || encoded.iter().any(|bad| lower.contains(bad))
 }
 
 /// `(host, everything after the port)` of `http://127.0.0.1[:port]…` and `http://[::1][:port]…`.
@@ -305,8 +326,28 @@ mod tests {
             "",
             "*",
             "https://a.example/[a",
+            "https://1/cb",
+            "https://0x7f.1/cb",
+            "https://127.1/cb",
+            "https://127.0.0.01/cb",
+            "https://a.example.9./cb",
+            "https://[v1.a]/cb",
+            "https://a.example:65536/cb",
         ] {
             assert!(RedirectUri::register(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ru_8_an_address_that_is_spelled_as_usual_is_a_host() {
+        for text in [
+            "https://192.0.2.1/cb",
+            "https://[2001:db8::1]:8443/cb",
+            "https://1.a.example/cb",
+            "https://a.example.:65535/cb",
+            "https://0x.example:/cb",
+        ] {
+            assert!(RedirectUri::register(text).is_ok(), "{text:?}");
         }
     }
 

@@ -168,8 +168,10 @@ fn presented(request: &Request, params: &Params) -> Result<Presented, Reason> {
     })
 }
 
-/// `Basic`, RFC 7617, with id and secret form-encoded as RFC 6749 §2.3.1 says.
-fn basic(header: &str) -> Option<(String, String)> {
+/// Id and secret of a `Basic` header (RFC 7617), both form-encoded as RFC 6749 §2.3.1 says; nothing
+/// when it is none.
+#[must_use]
+pub fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || encoded.len() > 2048 {
         return None;
