@@ -64,38 +64,51 @@ async function answer(request, env, ctx, id) {
     note(env, id, method, response.status);
     return response;
   }
-  const answered = enter((core) =>
-    core.answer(
-      env,
-      endpoint,
-      new core.Incoming(
-        asked,
-        query,
-        body,
-        headers.get("authorization"),
-        headers.get("content-type"),
-        headers.get("cookie"),
-        headers.get("origin"),
-        headers.get("sec-fetch-site"),
-        // Only the platform sets this one; a local run has no address that could be trusted.
-        env.LOCAL ? null : headers.get("cf-connecting-ip"),
-      ),
-      Date.now(),
-      id,
-    ),
-  );
-  const said = answered instanceof Promise ? await answered : answered;
+  const given = (/** @type {string} */ name) => line(headers.get(name));
+  // What pages of other origins may call looks at no cookie and at nothing that only browsers say.
+  const own = found.cors !== true;
+  // One text in and one text out: each crossing into the core costs as much as a hash.
+  const text =
+    `${id}\n${endpoint}\n${asked}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
+    `${own ? given("cookie") : ""}\n${own ? given("origin") : ""}\n${own ? given("sec-fetch-site") : ""}\n` +
+    // Only the platform sets this one; a local run has no address that could be trusted.
+    `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${line(body)}`;
+  const answered = enter((core) => core.answer(env, text, Date.now()));
+  /** @type {string} */
+  const said = typeof answered === "string" ? answered : await answered;
+  const end = said.indexOf("\n\n", 3) + 1;
+  const status = Number(said.slice(0, 3));
+  const content = said.slice(end + 1);
   // An empty text would be sent as text/plain, and oidc-client-ts takes that for a broken answer.
-  const response = new Response(method === "HEAD" || said.status === 204 ? null : said.body || null, {
-    status: said.status,
-    headers: pairs(said.headers),
+  const response = new Response(method === "HEAD" || status === 204 ? null : content || null, {
+    status,
+    headers: headersOf(said.slice(5, end)),
   });
-  const refresh = said.refresh;
-  said.free();
-  if (refresh) {
-    ctx.waitUntil(Promise.resolve(enter((core) => core.refresh(env, Date.now(), id))));
+  response.headers.set("x-request-id", id);
+  if (said[3] === "+") {
+    refresh(env, ctx, id);
   }
   return response;
+}
+
+/**
+ * Renews the copy of the feed, behind an answer.
+ *
+ * @param {any} env
+ * @param {any} ctx
+ * @param {string} id
+ */
+function refresh(env, ctx, id) {
+  ctx.waitUntil(Promise.resolve(enter((core) => core.refresh(env, Date.now(), id))));
+}
+
+/**
+ * How the core reads whether something is there.
+ *
+ * @param {string | null | undefined} value
+ */
+function line(value) {
+  return value === null || value === undefined ? "" : `=${value}`;
 }
 
 /**
@@ -106,13 +119,14 @@ async function answer(request, env, ctx, id) {
  * @returns {Promise<string | undefined>}
  */
 async function read(request) {
-  const { body, headers } = request;
-  if (body === null) {
-    return "";
-  }
-  const length = headers.get("content-length");
+  // `body` is only touched where it has to be: that makes a stream, which costs as much as an answer.
+  const length = request.headers.get("content-length");
   if (length !== null && Number(length) <= LARGEST_BODY) {
     return request.text();
+  }
+  const { body } = request;
+  if (body === null) {
+    return "";
   }
   let size = 0;
   const chunks = [];
@@ -190,6 +204,28 @@ function base(env) {
   return known.base;
 }
 
+/** @type {Map<string, Headers>} the headers that many answers have alike */
+const alike = new Map();
+/** A few for each endpoint; what names a person or a place comes once and is not worth keeping. */
+const MOST_ALIKE = 100;
+const ONCE = /^(set-cookie|location): /m;
+
+/**
+ * @param {string} lines `name: value` lines
+ * @returns {Headers}
+ */
+function headersOf(lines) {
+  const known = alike.get(lines);
+  if (known !== undefined) {
+    return known;
+  }
+  const made = new Headers(pairs(lines));
+  if (alike.size < MOST_ALIKE && !ONCE.test(lines)) {
+    alike.set(lines, made);
+  }
+  return made;
+}
+
 /**
  * @param {string} lines `name: value` lines
  * @returns {[string, string][]}
@@ -238,7 +274,7 @@ function json(status, body, id) {
 export class Edgemint extends WorkerEntrypoint {
   /** @param {string} token */
   introspect(token) {
-    return this.#ask("introspect", { token });
+    return ask(this, "introspect", { token });
   }
 
   /**
@@ -249,30 +285,42 @@ export class Edgemint extends WorkerEntrypoint {
     // One that is missing, for instance a setting that was never made, must not mean that none is needed.
     const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && scope !== "");
     const authorization = request.headers.get("authorization");
-    return this.#ask("validate", { authorization, scopes: texts ? scopes.join(" ") : null, satisfy });
+    return ask(this, "validate", { authorization, scopes: texts ? scopes.join(" ") : null, satisfy });
   }
 
   /** @param {string} token */
   revoke(token) {
-    return this.#ask("revoke", { token });
+    return ask(this, "revoke", { token });
   }
+}
 
-  /**
-   * @param {string} verb
-   * @param {unknown} question
-   */
-  async #ask(verb, question) {
-    const id = crypto.randomUUID();
-    const named = /** @type {any} */ (this.ctx).props?.client;
-    // What is not text would be read as an address in the core's memory.
-    const client = typeof named === "string" ? named : undefined;
-    const asked = JSON.stringify(question);
-    try {
-      const answer = await enter((core) => core.call(this.env, verb, client, asked, Date.now(), id));
-      return JSON.parse(answer);
-    } catch (error) {
-      failed(error, id);
-      return { error: "server_error", status: 500, challenge: null };
+/**
+ * What the core says, without a promise if it has nothing to wait for.
+ *
+ * @param {{ env?: any, ctx?: any }} entrypoint
+ * @param {string} verb
+ * @param {unknown} question
+ */
+function ask({ env, ctx }, verb, question) {
+  const id = crypto.randomUUID();
+  const refuse = (/** @type {unknown} */ error) => {
+    failed(error, id);
+    return { error: "server_error", status: 500, challenge: null };
+  };
+  const named = ctx.props?.client;
+  // What is not text would be read as an address in the core's memory.
+  const client = typeof named === "string" && !named.includes("\n") ? named : "";
+  const read = (/** @type {string} */ said) => {
+    if (said[0] !== "+") {
+      return JSON.parse(said);
     }
+    refresh(env, ctx, id);
+    return JSON.parse(said.slice(1));
+  };
+  try {
+    const answered = enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${JSON.stringify(question)}`, Date.now()));
+    return typeof answered === "string" ? read(answered) : answered.then(read).catch(refuse);
+  } catch (error) {
+    return refuse(error);
   }
 }

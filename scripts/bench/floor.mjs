@@ -44,7 +44,7 @@ export async function startFloor(recordings) {
         bindings: { ANSWERS: Object.fromEntries(answers), VERDICT: JSON.parse(recordings.validation.answer.body) },
         unsafeDirectSockets: DIRECT,
       },
-      caller({ name: "floor", entrypoint: "Edgemint" }),
+      caller({ name: "floor", entrypoint: "Edgemint", props: { client: "floor" } }),
     ],
   });
   const front = (await mf.ready).href.replace(/\/$/, "");

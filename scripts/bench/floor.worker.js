@@ -4,7 +4,7 @@
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 
-const READ = ["authorization", "content-type", "cookie", "origin", "sec-fetch-site"];
+const READ = ["authorization", "content-type", "content-length"];
 
 export default {
   /**
@@ -24,6 +24,7 @@ export class Edgemint extends WorkerEntrypoint {
   /** @param {Request} request */
   validate(request) {
     request.headers.get("authorization");
-    return /** @type {any} */ (this.env).VERDICT;
+    const { env, ctx } = /** @type {any} */ (this);
+    return ctx.props.client ? env.VERDICT : undefined;
   }
 }

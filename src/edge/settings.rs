@@ -3,9 +3,7 @@
 use worker::Env;
 
 use crate::config::{Config, UnfitSetting};
-use crate::http::Response;
 use crate::model::{Seconds, Secret};
-use crate::ports::At;
 use crate::token::Keyring;
 
 /// What is logged of requests.
@@ -24,13 +22,6 @@ pub(super) enum Logged {
 pub(super) struct Settings {
     /// `EDGEMINT_LOG`: `all` (default), `refusals` or `nothing`.
     pub(super) logged: Logged,
-}
-
-impl Settings {
-    /// Adds what every answer carries.
-    pub(super) fn stamp(&self, response: Response, at: &At) -> Response {
-        response.with("x-request-id", at.request.as_str())
-    }
 }
 
 /// Reads all settings.

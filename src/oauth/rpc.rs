@@ -1,8 +1,8 @@
 //! What a Worker with a service binding asks: introspect, validate, revoke. Who it is, its binding
 //! says (`ctx.props.client`); without one every verb refuses.
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::client_authentication::{self, AuthenticatedClient};
@@ -11,7 +11,7 @@ use super::{bearer, revoke};
 use crate::error::Reason;
 use crate::http::Request;
 use crate::message;
-use crate::model::{ClientId, Scope};
+use crate::model::{ClientId, Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -114,16 +114,27 @@ async fn validate<P: Ports>(
     if !enough {
         return Err(Reason::InsufficientScope(needed.to_string()));
     }
-    Ok(json!({
-        "active": true,
-        "sub": token.sub,
-        "username": token.username,
-        "client_id": token.client,
-        "scope": token.scope,
-        "aud": token.audience,
-        "exp": token.expires_at,
+    introspect::print(&Principal {
+        active: true,
+        sub: &token.sub,
+        username: &token.username,
+        client_id: &token.client,
+        scope: &token.scope,
+        aud: &token.audience,
+        exp: token.expires_at,
     })
-    .to_string())
+}
+
+/// Whose token it is, and what it allows.
+#[derive(Serialize)]
+struct Principal<'a> {
+    active: bool,
+    sub: &'a str,
+    username: &'a Username,
+    client_id: &'a ClientId,
+    scope: &'a Scope,
+    aud: &'a str,
+    exp: UnixTime,
 }
 
 fn read<T: DeserializeOwned>(arguments: &str) -> Result<T, Reason> {
