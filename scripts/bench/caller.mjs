@@ -9,6 +9,9 @@ import { wranglerConfig } from "../server.mjs";
  */
 export const DIRECT = [{ host: "127.0.0.1", port: 0 }];
 
+/** The host by which miniflare's proxy knows the caller. */
+export const CALLER = "caller.example";
+
 /**
  * @param {{ name: string, entrypoint: string, props?: Record<string, string> }} binding
  * @returns {import("miniflare").WorkerOptions}
@@ -19,6 +22,7 @@ export function caller(binding) {
     modules: [{ type: "ESModule", path: "caller.js", contents: readFileSync(new URL("caller.worker.js", import.meta.url), "utf8") }],
     ...compatibility(),
     serviceBindings: { EDGEMINT: binding },
+    routes: [`${CALLER}/*`],
     unsafeDirectSockets: DIRECT,
   };
 }

@@ -1,7 +1,7 @@
 // Ours: a server with clients, tokens and people who are signed in.
 // @ts-check
 import { api, authorizeUrl, browser, register, serveReady, VERIFIER } from "../../tests/worker/support.js";
-import { caller, DIRECT, direct } from "./caller.mjs";
+import { CALLER, caller, DIRECT, direct } from "./caller.mjs";
 import { CONNECTIONS, request } from "./load.mjs";
 import { MINIFLARE } from "./rows.mjs";
 
@@ -84,6 +84,11 @@ export async function startEdgemint({ load, people, persist }) {
       validation: {
         url: await direct(server.mf, "caller"),
         requests: personal.map((token) => request(`${url}/`, { headers: bearer(token) })),
+        text: '"active":true',
+      },
+      [`validation${MINIFLARE}`]: {
+        url: server.url,
+        requests: personal.map((token) => request(`${server.url}/`, { headers: { host: CALLER, ...bearer(token) } })),
         text: '"active":true',
       },
       client_credentials: clientCredentials,

@@ -55,8 +55,9 @@ export async function startFloor(recordings) {
     url,
     rows: Object.fromEntries(
       Object.entries(recordings).map(([name, { request, text }]) => {
-        if (name === "validation") return [name, { url: validation, text, requests: [request] }];
-        return [name, { url: name.endsWith(MINIFLARE) ? front : url, text, requests: [elsewhere(request, `/oauth/${path(name)}`)] }];
+        const proxied = name.endsWith(MINIFLARE);
+        if (name.startsWith("validation")) return [name, { url: proxied ? front : validation, text, requests: [request] }];
+        return [name, { url: proxied ? front : url, text, requests: [elsewhere(request, `/oauth/${path(name)}`)] }];
       }),
     ),
     stop: () => mf.dispose(),

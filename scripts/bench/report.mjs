@@ -5,6 +5,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { Refusal, root } from "../lib/steps.mjs";
 import { PRICES } from "./costs.mjs";
+import { MINIFLARE } from "./rows.mjs";
 import { median } from "./statistics.mjs";
 
 /**
@@ -30,8 +31,11 @@ const costs = (operations) => ({ target: operations, met: ({ detail }) => withou
 /** @type {Record<string, Target>} */
 export const TARGETS = {
   introspection: ratio(0.9),
+  [`introspection${MINIFLARE}`]: ratio(0.9),
   validation: ratio(0.9),
+  [`validation${MINIFLARE}`]: ratio(0.9),
   client_credentials: ratio(0.6),
+  [`client_credentials${MINIFLARE}`]: ratio(0.6),
   "code exchange": { target: "≥ 800/s", met: ({ value }) => value >= 800 },
   "code exchange, p99": atMost(60, "ms"),
   "storage: introspection": costs("none"),

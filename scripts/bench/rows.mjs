@@ -46,6 +46,7 @@ export const ROWS = [
   `introspection${MINIFLARE}`,
   "check_token",
   "validation",
+  `validation${MINIFLARE}`,
   "client_credentials",
   `client_credentials${MINIFLARE}`,
   ...WRITING,
