@@ -2,40 +2,29 @@
 //! bound; what decides is always asked.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 
+use super::copies::Copies;
 use super::object::read_answer;
 use crate::config::Config;
-use crate::jose::{
-    Algorithm, JoseError, PublicKey, Signer as _, SigningKeyRef, Verifier, base64url,
-};
 use crate::message;
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
-use crate::ports::directory::{
-    self, AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
-};
+use crate::ports::directory::{self, DirectoryAnswer, DirectoryVerb, FindClient, KeySet};
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Session};
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
-    Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Ledger, Sessions, Unavailable,
 };
-use crate::token::{Keyring, Kind, Revocations, Sealable, SessionHandle, Snapshot, seal};
-use crate::web::{WebSigner, WebVerifier, generate};
+use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
 /// Seconds a code's record is kept: the outer bound of RFC 6749 §4.1.2.
 const CODE_RECORD_LIFETIME: u64 = 600;
-/// Copies kept of each kind; a forgotten one is read again.
-const MOST_COPIES: usize = 1_000;
-/// Milliseconds after which a copy is read again whatever the feed says.
-const OLDEST_COPY: u64 = 3_600_000;
 /// Times that the feed is asked for one request.
 const MOST_QUESTIONS: u32 = 3;
 /// Milliseconds after which a refresh that never came back is given up.
@@ -89,47 +78,10 @@ fn clock() -> Moment {
         .unwrap_or_default()
 }
 
-/// A copy, and when it was read.
-struct Copy<T> {
-    value: Rc<T>,
-    read_at: Moment,
-}
-
-/// A capped set of copies.
-struct Copies<K, T>(RefCell<BTreeMap<K, Copy<T>>>);
-
-impl<K: Ord + Clone, T> Copies<K, T> {
-    fn new() -> Self {
-        Self(RefCell::new(BTreeMap::new()))
-    }
-
-    fn get(&self, key: &K, now: Moment) -> Option<Rc<T>> {
-        let copies = self.0.borrow();
-        let copy = copies
-            .get(key)
-            .filter(|copy| now.since(copy.read_at) < OLDEST_COPY)?;
-        Some(Rc::clone(&copy.value))
-    }
-
-    fn keep(&self, key: K, value: &Rc<T>, now: Moment) {
-        let mut copies = self.0.borrow_mut();
-        if copies.len() >= MOST_COPIES {
-            copies.clear();
-        }
-        copies.insert(
-            key,
-            Copy {
-                value: Rc::clone(value),
-                read_at: now,
-            },
-        );
-    }
-}
-
 /// The world, as this isolate sees it.
 pub(super) struct Bindings {
     env: Env,
-    keyring: Rc<Keyring>,
+    pub(super) keyring: Rc<Keyring>,
     revocation_max_age: u64,
     danger_accept_unchecked_revocation: u64,
     feed: RefCell<Option<Rc<Revocations>>>,
@@ -141,8 +93,8 @@ pub(super) struct Bindings {
     feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
-    keys: Copies<(), KeySet>,
-    public: Copies<(), KeySet>,
+    pub(super) keys: Copies<(), KeySet>,
+    pub(super) public: Copies<(), KeySet>,
 }
 
 impl Bindings {
@@ -265,7 +217,7 @@ impl Bindings {
 
     /// A copy that the directory published. One whose seal does not hold is as good as none: the
     /// directory is asked.
-    async fn read_kv<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+    pub(super) async fn read_kv<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let read = answered(self.kv().ok()?.get(key)).await;
         let text = read.ok()?.as_string()?;
         let snapshot = self.keyring.unseal::<Snapshot>(&text).ok()?.into_value();
@@ -433,128 +385,6 @@ impl Codes for Bindings {
         let key = format!("code:{}", record.pk);
         let put = answered(self.kv()?.put(&key, &text, &options)).await;
         put.map(drop).map_err(away)
-    }
-}
-
-/// The private part of a signing key. It is wrapped in epoch 0: a restore does not end keys.
-#[derive(Serialize, Deserialize)]
-struct PrivateKey {
-    pkcs8: String,
-}
-
-impl Sealable for PrivateKey {
-    const KIND: Kind = Kind::SigningKey;
-}
-
-impl Keys for Bindings {
-    async fn keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
-        let newest = self.revocations(at).await?.keys_version();
-        if let Some(kept) = self
-            .keys
-            .get(&(), at.now)
-            .filter(|kept| kept.version >= newest)
-        {
-            return Ok(kept);
-        }
-        let mut read = self.directory(at, ReadKeys {}).await?;
-        let lacks = |algorithm| !read.keys.iter().any(|key| key.algorithm == algorithm);
-        let missing: Vec<Algorithm> = Algorithm::ALL
-            .into_iter()
-            .filter(|algorithm| lacks(*algorithm))
-            .collect();
-        if !missing.is_empty() {
-            let mut keys = Vec::new();
-            for algorithm in missing {
-                let made = self.generate(algorithm).await;
-                keys.push(made.map_err(|_| Unavailable("WebCrypto made no key"))?);
-            }
-            // Isolates may race; the directory keeps the first of each algorithm and tells all.
-            read = self
-                .directory(
-                    at,
-                    AddKeys {
-                        keys,
-                        rotate: false,
-                        at_once: false,
-                    },
-                )
-                .await?;
-        }
-        let read = Rc::new(read);
-        self.keys.keep((), &read, at.now);
-        Ok(read)
-    }
-
-    async fn public_keys(&self, at: &At) -> Result<Rc<KeySet>, Unavailable> {
-        // Public keys are told even while the feed is away: an old set is better than none.
-        let newest = self
-            .revocations(at)
-            .await
-            .map(|feed| feed.keys_version())
-            .unwrap_or_default();
-        let kept = self
-            .keys
-            .get(&(), at.now)
-            .or_else(|| self.public.get(&(), at.now));
-        if let Some(kept) = kept.filter(|kept| kept.version >= newest && !kept.keys.is_empty()) {
-            return Ok(kept);
-        }
-        let published: Option<KeySet> = self.read_kv("keys:public").await;
-        let current = published.filter(|keys| keys.version >= newest && !keys.keys.is_empty());
-        if let Some(keys) = current.map(Rc::new) {
-            self.public.keep((), &keys, at.now);
-            return Ok(keys);
-        }
-        self.keys(at).await
-    }
-
-    async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError> {
-        let (pkcs8, public) = generate(algorithm).await?;
-        let kid = public.thumbprint();
-        let mut id = [0; seal::ID];
-        getrandom::fill(&mut id).map_err(|_| JoseError::BackendUnavailable)?;
-        let private = PrivateKey {
-            pkcs8: base64url::encode(pkcs8),
-        };
-        let wrapped = self
-            .keyring
-            .seal(&private, 0, id)
-            .map_err(|_| JoseError::BackendUnavailable)?;
-        let members = public.with_kid(kid.clone()).to_members();
-        Ok(StoredKey {
-            kid,
-            algorithm,
-            public: serde_json::Value::Object(members).to_string(),
-            wrapped: wrapped.expose().to_owned(),
-            signs_from: UnixTime(0),
-            published_until: None,
-        })
-    }
-
-    async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {
-        let name = SigningKeyRef {
-            kid: key.kid.clone(),
-            algorithm: key.algorithm,
-        };
-        if !WebSigner.holds(&name) {
-            let private = self.keyring.unseal::<PrivateKey>(&key.wrapped);
-            let private = private.map_err(|_| JoseError::KeyUnknown)?.into_value();
-            WebSigner
-                .import(name.clone(), &base64url::decode(private.pkcs8)?)
-                .await?;
-        }
-        WebSigner.sign(&name, message).await
-    }
-}
-
-impl Verifier for Bindings {
-    async fn verify(
-        &self,
-        key: &PublicKey,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Result<(), JoseError> {
-        WebVerifier.verify(key, message, signature).await
     }
 }
 

@@ -7,6 +7,8 @@
 )]
 
 mod bindings;
+mod copies;
+mod keys;
 mod log;
 mod object;
 mod settings;
