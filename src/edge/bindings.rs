@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
@@ -89,6 +89,8 @@ pub(super) struct Bindings {
     ends_told: Cell<u64>,
     ends_learned: Cell<u64>,
     refreshing_since: Cell<Option<Moment>>,
+    /// Whether there is an account: once there is one, there is always one.
+    has_accounts: Cell<bool>,
     /// When the feed last left a question unanswered: a request of before that need not wait, too.
     feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
@@ -108,6 +110,7 @@ impl Bindings {
             ends_told: Cell::new(0),
             ends_learned: Cell::new(0),
             refreshing_since: Cell::new(None),
+            has_accounts: Cell::new(false),
             feed_was_silent: Cell::new(Moment::default()),
             clients: Copies::new(),
             sessions: Copies::new(),
@@ -247,10 +250,17 @@ impl Directory for Bindings {
         &self,
         call: Call<DirectoryVerb>,
     ) -> Result<DirectoryAnswer, Unavailable> {
+        let asks_for_any = matches!(call.verb, DirectoryVerb::HasAccounts(_));
+        if asks_for_any && self.has_accounts.get() {
+            return Ok(DirectoryAnswer::HasAccounts(true));
+        }
         let changes = directory::changes_what_is_published(&call.verb);
         let answer = self.call("DIRECTORY", "directory", &call).await?;
         if changes {
             self.ends_told.set(self.ends_told.get() + 1);
+        }
+        if answer == DirectoryAnswer::HasAccounts(true) {
+            self.has_accounts.set(true);
         }
         Ok(answer)
     }

@@ -43,6 +43,13 @@ describe("operations", () => {
     assert.deepEqual(spent, { "worker kv put": 1, "worker ledger": 1 });
   });
 
+  test("the sign-in page costs nothing", async () => {
+    const newcomer = browser(server);
+    const [spent, { status }] = await cost(() => newcomer.go("/login"));
+    assert.equal(status, 200);
+    assert.deepEqual(spent, {});
+  });
+
   test("a sign-in whose consent is remembered costs one ledger call more", async () => {
     const asks = await register(server, { implicit_consent: false });
     const first = await exchange(server, asks, await code(server, visitor, asks));

@@ -95,7 +95,7 @@ async function form(visitor, start, action, typed) {
 /** @param {World} world */
 const asksFirst = (world) => register(world.server, { implicit_consent: false });
 
-/** An isolate that has the signing keys needs nobody for them. @type {Cell} */
+/** An isolate that has the signing keys, or has seen that there are accounts, need not ask for that again. @type {Cell} */
 const READ_BEFORE = ["works", "503"];
 /** An isolate that has seen the session needs no row of it. @type {Cell} */
 const SEEN_BEFORE = ["works", "temporarily_unavailable"];
@@ -147,7 +147,7 @@ export const rows = [
       return () => visitor.go(/** @type {string} */ (headers.get("location")));
     },
     healthy: "200",
-    cells: { feed: "503", directory: "503" },
+    cells: { feed: "503", directory: READ_BEFORE },
     afterwards: "again",
   },
   {

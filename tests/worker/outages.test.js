@@ -52,7 +52,7 @@ async function world(bindings) {
     },
     // Every copy that an isolate may have.
     async warm() {
-      for (const path of ["/ready", "/.well-known/jwks.json"]) assert.equal((await read(await fetch(server.url + path))).status, 200);
+      for (const path of ["/ready", "/login", "/.well-known/jwks.json"]) assert.equal((await read(await fetch(server.url + path))).status, 200);
       for (const client of [made.client, made.asking]) await code(server, made.visitor, client);
       for (const client of [made.client, made.asking, made.machine, made.owner]) {
         assert.equal((await introspect(server, client, "nothing")).status, 200);
