@@ -222,7 +222,10 @@ function headersOf(lines) {
     return known;
   }
   const made = new Headers(pairs(lines));
-  if (alike.size < MOST_ALIKE && !ONCE.test(lines)) {
+  if (!ONCE.test(lines)) {
+    if (alike.size >= MOST_ALIKE) {
+      alike.clear();
+    }
     alike.set(lines, made);
   }
   return made;
