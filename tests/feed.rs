@@ -6,6 +6,7 @@ mod support;
 use edgemint::memory::FeedState;
 use edgemint::model::{GrantId, Moment, RequestId, TokenId, UnixTime};
 use edgemint::ports::feed::{Append, FeedObjectAnswer, MOST_ENTRIES, Since};
+use edgemint::ports::ledger::{LedgerAnswer, TokenRevoked, tells_an_end};
 use edgemint::ports::{At, Call, Feed as _, Verb as _};
 use edgemint::token::{FeedAnswer, Revocation, Revocations};
 use support::{Fixture, Seen as _, Tokens, block_on};
@@ -158,4 +159,11 @@ fn a_client_that_mints_and_revokes_in_a_loop_is_told_to_wait_and_nobody_else_is(
     );
     assert_eq!((done, lines() - before), (998, 998));
     assert_eq!(revoke("web").status, 200);
+}
+
+#[test]
+fn who_is_told_to_wait_makes_nobody_ask_the_feed() {
+    let done = LedgerAnswer::RevokeToken(TokenRevoked::Done);
+    let refused = LedgerAnswer::RevokeToken(TokenRevoked::TooMany(UnixTime(NOW)));
+    assert_eq!((tells_an_end(&done), tells_an_end(&refused)), (true, false));
 }
