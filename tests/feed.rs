@@ -98,6 +98,19 @@ fn a_copy_forgets_what_ends_nothing_any_more() {
 }
 
 #[test]
+fn a_late_answer_takes_no_epoch_back() {
+    let mut feed = FeedState::new("f");
+    let first = since(&mut feed, "", 0);
+    let mut second = first.clone();
+    second.epoch += 1;
+    let epoch = second.epoch;
+    let mut copy = Revocations::default();
+    assert!(copy.learn(second, Moment(NOW * 1000 + 1)));
+    assert!(copy.learn(first, Moment(NOW * 1000)));
+    assert_eq!(copy.epoch(), epoch);
+}
+
+#[test]
 fn a_long_answer_comes_in_pages_and_is_learned_as_one() {
     let mut feed = FeedState::new("f");
     let count = 2 * MOST_ENTRIES + 1;

@@ -125,7 +125,9 @@ impl Revocations {
         let same = answer.feed == self.feed;
         if answer.full {
             let late = if same {
-                answer.head < self.cursor && asked_at <= self.asked_at
+                // A raised epoch has no number.
+                (answer.head < self.cursor || answer.epoch < self.epoch)
+                    && asked_at <= self.asked_at
             } else {
                 asked_at < self.asked_at
             };
