@@ -103,6 +103,9 @@ struct Raised {
 
 /// How often lines that end nothing any more are looked for, which reads the whole copy.
 const PRUNED_EVERY: Seconds = Seconds(60);
+/// How much older than the newest question a request may be that is still under way: its clock
+/// stands where it began, and what expired since is alive for it.
+const STILL_ASKED: Seconds = Seconds(60);
 
 const SUBJECT: u8 = b'u';
 const CLIENT: u8 = b'c';
@@ -148,8 +151,10 @@ impl Revocations {
         }
         if now >= self.pruned_at + PRUNED_EVERY {
             self.pruned_at = now;
-            self.named.retain(|_, kept_until| now < *kept_until);
-            self.generations.retain(|_, raised| now < raised.kept_until);
+            let over = |kept_until: UnixTime| kept_until + STILL_ASKED < now;
+            self.named.retain(|_, kept_until| !over(*kept_until));
+            self.generations
+                .retain(|_, raised| !over(raised.kept_until));
         }
         true
     }
