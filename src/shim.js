@@ -120,8 +120,10 @@ function line(value) {
  */
 async function read(request) {
   // `body` is only touched where it has to be: that makes a stream, which costs as much as an answer.
-  const length = request.headers.get("content-length");
-  if (length !== null && Number(length) <= LARGEST_BODY) {
+  const { headers } = request;
+  const length = headers.get("content-length");
+  // Beside a transfer encoding the length says nothing (RFC 9112 §6.3).
+  if (length !== null && Number(length) <= LARGEST_BODY && !headers.has("transfer-encoding")) {
     return request.text();
   }
   const { body } = request;
@@ -220,7 +222,10 @@ function headersOf(lines) {
     return known;
   }
   const made = new Headers(pairs(lines));
-  if (alike.size < MOST_ALIKE && !ONCE.test(lines)) {
+  if (!ONCE.test(lines)) {
+    if (alike.size >= MOST_ALIKE) {
+      alike.clear();
+    }
     alike.set(lines, made);
   }
   return made;

@@ -6,6 +6,7 @@ mod support;
 use edgemint::memory::FeedState;
 use edgemint::model::{GrantId, Moment, RequestId, TokenId, UnixTime};
 use edgemint::ports::feed::{Append, FeedObjectAnswer, MOST_ENTRIES, Since};
+use edgemint::ports::ledger::{LedgerAnswer, TokenRevoked, tells_an_end};
 use edgemint::ports::{At, Call, Feed as _, Verb as _};
 use edgemint::token::{FeedAnswer, Revocation, Revocations};
 use support::{Fixture, Seen as _, Tokens, block_on};
@@ -86,7 +87,9 @@ fn a_copy_forgets_what_ends_nothing_any_more() {
     for (later, lines) in [
         (599, 2),
         (600, 2),
-        (660, 1),
+        // A request that began before the end may still be under way.
+        (660, 2),
+        (720, 1),
         (24 * 3600 - 1, 1),
         (25 * 3600, 0),
     ] {
@@ -94,6 +97,19 @@ fn a_copy_forgets_what_ends_nothing_any_more() {
         assert!(copy.learn(nothing_new, Moment((NOW + later) * 1000)));
         assert_eq!(copy.len(), lines, "after {later} s");
     }
+}
+
+#[test]
+fn a_late_answer_takes_no_epoch_back() {
+    let mut feed = FeedState::new("f");
+    let first = since(&mut feed, "", 0);
+    let mut second = first.clone();
+    second.epoch += 1;
+    let epoch = second.epoch;
+    let mut copy = Revocations::default();
+    assert!(copy.learn(second, Moment(NOW * 1000 + 1)));
+    assert!(copy.learn(first, Moment(NOW * 1000)));
+    assert_eq!(copy.epoch(), epoch);
 }
 
 #[test]
@@ -158,4 +174,11 @@ fn a_client_that_mints_and_revokes_in_a_loop_is_told_to_wait_and_nobody_else_is(
     );
     assert_eq!((done, lines() - before), (998, 998));
     assert_eq!(revoke("web").status, 200);
+}
+
+#[test]
+fn who_is_told_to_wait_makes_nobody_ask_the_feed() {
+    let done = LedgerAnswer::RevokeToken(TokenRevoked::Done);
+    let refused = LedgerAnswer::RevokeToken(TokenRevoked::TooMany(UnixTime(NOW)));
+    assert_eq!((tells_an_end(&done), tells_an_end(&refused)), (true, false));
 }

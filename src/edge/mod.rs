@@ -1,5 +1,5 @@
 //! Cloudflare Workers: the only folder that names `worker`. The shim hands a request over as
-//! strings, because those cross the boundary a hundred times faster than the platform's objects.
+//! one text, which crosses the boundary a hundred times faster than the platform's objects.
 
 #![allow(
     unreachable_pub,

@@ -38,7 +38,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
     match answer {
         LedgerAnswer::PutSubject(())
         | LedgerAnswer::RevokeGrant(_)
-        | LedgerAnswer::RevokeToken(_)
+        | LedgerAnswer::RevokeToken(TokenRevoked::Done)
         | LedgerAnswer::OpenSession(_)
         | LedgerAnswer::EndSession(())
         | LedgerAnswer::WithdrawConsent(()) => true,
@@ -49,7 +49,8 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         // Whoever signs out and finds no session is told that it is over: perhaps it ended just
         // before a crash, and the feed has not heard of it.
         LedgerAnswer::ReadSession(session) => session.is_none(),
-        LedgerAnswer::ReadGrant(_)
+        LedgerAnswer::RevokeToken(TokenRevoked::TooMany(_))
+        | LedgerAnswer::ReadGrant(_)
         | LedgerAnswer::ReadSubject(_)
         | LedgerAnswer::ReadConsent(_)
         | LedgerAnswer::ListConsents(_)

@@ -103,6 +103,9 @@ struct Raised {
 
 /// How often lines that end nothing any more are looked for, which reads the whole copy.
 const PRUNED_EVERY: Seconds = Seconds(60);
+/// How much older than the newest question a request may be that is still under way: its clock
+/// stands where it began, and what expired since is alive for it.
+const STILL_ASKED: Seconds = Seconds(60);
 
 const SUBJECT: u8 = b'u';
 const CLIENT: u8 = b'c';
@@ -125,7 +128,9 @@ impl Revocations {
         let same = answer.feed == self.feed;
         if answer.full {
             let late = if same {
-                answer.head < self.cursor && asked_at <= self.asked_at
+                // A raised epoch has no number.
+                (answer.head < self.cursor || answer.epoch < self.epoch)
+                    && asked_at <= self.asked_at
             } else {
                 asked_at < self.asked_at
             };
@@ -146,8 +151,10 @@ impl Revocations {
         }
         if now >= self.pruned_at + PRUNED_EVERY {
             self.pruned_at = now;
-            self.named.retain(|_, kept_until| now < *kept_until);
-            self.generations.retain(|_, raised| now < raised.kept_until);
+            let over = |kept_until: UnixTime| kept_until + STILL_ASKED < now;
+            self.named.retain(|_, kept_until| !over(*kept_until));
+            self.generations
+                .retain(|_, raised| !over(raised.kept_until));
         }
         true
     }

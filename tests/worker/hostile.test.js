@@ -114,11 +114,14 @@ describe("hostile input", () => {
       const authorization = type === FORM ? "" : `Bearer ${BOOTSTRAP_TOKEN}`;
       const headers = /** @type {Record<string, string>} */ (authorization ? { authorization } : {});
       assert.equal((await post(path, `token=${large}`, type, headers)).status, 413, path);
-      const head = Object.entries({ host: "x", "content-type": type, "transfer-encoding": "chunked", connection: "close", ...headers });
       const chunk = `${large.length.toString(16)}\r\n${large}\r\n`;
-      const streamed = await raw(port, `POST ${path} HTTP/1.1\r\n${head.map((pair) => pair.join(": ")).join("\r\n")}\r\n\r\n${chunk.repeat(3)}0\r\n\r\n`);
-      // Who goes on sending what nobody reads may lose the answer with the connection.
-      if (streamed !== "") assert.match(streamed, /^HTTP\/1\.1 413/, path);
+      // A length beside the chunks is a lie that the runtime passes on.
+      for (const length of [{}, { "content-length": "5" }]) {
+        const head = Object.entries({ host: "x", "content-type": type, "transfer-encoding": "chunked", ...length, connection: "close", ...headers });
+        const streamed = await raw(port, `POST ${path} HTTP/1.1\r\n${head.map((pair) => pair.join(": ")).join("\r\n")}\r\n\r\n${chunk.repeat(3)}0\r\n\r\n`);
+        // Who goes on sending what nobody reads may lose the answer with the connection.
+        if (streamed !== "") assert.match(streamed, /^HTTP\/1\.1 413/, path);
+      }
     }
     // And at the limit it is read.
     const filler = `grant_type=client_credentials&x=${"a".repeat(65_536 - 32)}`;
