@@ -70,8 +70,10 @@ impl Config {
             && uri.fragment().is_none()
             && !is_ambiguous(uri.path().as_str())
             && !issuer.ends_with('/');
-        // A browser says in `Origin` how it spells it; another spelling would never be equal.
-        let spelled = !host.bytes().any(|byte| byte.is_ascii_uppercase());
+        // A browser says in `Origin` how it spells it; another spelling would never be equal. Of IPv6
+        // there are many, and nobody serves people under one but on their own machine.
+        let spelled = !host.bytes().any(|byte| byte.is_ascii_uppercase())
+            && (!host.starts_with('[') || loopback);
         if !clean || !spelled || !(secure || (scheme == "http" && loopback)) {
             return Err(unfit);
         }
@@ -186,6 +188,7 @@ mod tests {
             "http://127.0.0.1:80",
             "https://id.example:0443",
             "https://id.example:x",
+            "https://[0:0:0:0:0:0:0:1]",
             "https://id.example:",
             "https://id.example:65536",
             "https://0x7f.1",

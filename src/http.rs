@@ -1,6 +1,5 @@
 //! Request and response as plain data.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::Reason;
@@ -211,15 +210,14 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The headers as one text: `name: value` lines.
-    #[must_use]
-    pub fn header_lines(&self) -> String {
-        let mut lines = String::new();
+    /// Appends the headers: `name: value` lines.
+    pub fn print_headers(&self, lines: &mut String) {
         for (name, value) in &self.headers {
             // A value never holds a line break: what comes from outside is encoded before.
-            let _ = writeln!(lines, "{name}: {value}");
+            for part in [*name, ": ", value, "\n"] {
+                lines.push_str(part);
+            }
         }
-        lines
     }
 }
 

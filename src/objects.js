@@ -85,10 +85,13 @@ class Store {
     this.failures = 0;
     /** @type {Map<string, number>} when each key of KV was written last */
     this.written = new Map();
+    /** @type {Set<string>} keys whose last write may still land */
+    this.writing = new Set();
     ctx.blockConcurrencyWhile(async () => {
       this.transaction(() => kind.open(this.sql, env));
       this.due = (await ctx.storage.getAlarm()) ?? Infinity;
-      this.wake(SWEEP);
+      // The directory may have found that another root seals, and all of KV is to be written anew.
+      this.wake(kind.publishes ? RETRY : SWEEP);
     });
   }
 
@@ -248,20 +251,25 @@ class Store {
     }
   }
 
-  /** One after the other, so that an older snapshot never follows a newer one. */
+  /**
+   * One after the other, so that an older snapshot never follows a newer one: a key whose last write
+   * was given up waits until that write has failed or landed.
+   */
   async publishAll() {
     for (;;) {
       const text = this.transaction(() => core().directory_publications(this.sql, this.env));
+      /** @type {{ key: string, version: number, value: string | null }[]} */
       const publications = JSON.parse(text);
-      for (const { key, version, value } of publications) {
+      const ready = publications.filter(({ key }) => !this.writing.has(key));
+      for (const { key, version, value } of ready) {
         const pause = (this.written.get(key) ?? 0) + KV_PAUSE - Date.now();
         if (pause > 0) {
           await scheduler.wait(pause);
         }
         this.written.set(key, Date.now());
-        // One that lands after all, behind a newer one, is seen to be old by its version.
+        this.writing.add(key);
         const write = value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value, { metadata: { version } });
-        await within(write, LONGEST_WRITE);
+        await within(write.finally(() => this.writing.delete(key)), LONGEST_WRITE);
         this.transaction(() => core().directory_published(this.sql, key, BigInt(version)));
       }
       for (const [key, at] of this.written) {
@@ -271,6 +279,9 @@ class Store {
       }
       if (publications.length === 0) {
         return;
+      }
+      if (ready.length === 0) {
+        throw new Error("KV has not ended the writes before");
       }
     }
   }

@@ -152,15 +152,16 @@ impl Bindings {
                 Some(copy) => (copy.position().0.to_owned(), copy.position().1),
                 None => (String::new(), 0),
             };
-            // The answer has what was told before the question; later ends it may lack.
-            let told = self.ends_told.get();
+            // The answer has what was told before the question; later ends it may lack. The request may
+            // be older than the question, which says nothing about which answer is newer.
+            let (told, asked_at) = (self.ends_told.get(), clock());
             let Some(answer) = self.news(at, Since { feed, cursor }).await? else {
                 continue;
             };
             // Another request may have learned something meanwhile: add to what is there now.
             let mut kept = self.feed.borrow_mut();
             let copy = kept.get_or_insert_default();
-            if Rc::make_mut(copy).learn(answer, at.now) {
+            if Rc::make_mut(copy).learn(answer, asked_at) {
                 self.ends_learned.set(self.ends_learned.get().max(told));
                 return Ok(Rc::clone(copy));
             }

@@ -71,12 +71,7 @@ fn print_answer(response: &Response, refresh: bool) -> JsValue {
     let sign = if refresh { '+' } else { ' ' };
     // Writing to a text cannot fail.
     let _ = writeln!(text, "{}{sign}", response.status);
-    for (name, value) in &response.headers {
-        // A value never holds a line break: what comes from outside is encoded before.
-        for part in [*name, ": ", value, "\n"] {
-            text.push_str(part);
-        }
-    }
+    response.print_headers(&mut text);
     text.push('\n');
     text.push_str(&response.body);
     JsValue::from_str(&text)
