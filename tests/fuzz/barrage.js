@@ -9,7 +9,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { root } from "../../scripts/lib/steps.mjs";
 import { authorizeUrl, browser, code, exchange, formOf, register, serveReady } from "../worker/support.js";
-import { generator, shot } from "./requests.js";
+import { REGISTERED, generator, shot } from "./requests.js";
 
 /** @typedef {import("./requests.js").World} World */
 /** @typedef {import("./requests.js").Shot} Shot */
@@ -40,7 +40,7 @@ export async function barrage({ requests, seed, log = () => {} }) {
   const began = performance.now();
   try {
     let world = await issue(server);
-    const registered = world.clients.flatMap((client) => client.redirect_uris);
+    const registered = [REGISTERED, ...world.clients.flatMap((client) => client.redirect_uris)];
     log(`http: ${requests} requests, seed ${seed}, ${CONNECTIONS} connections`);
     /** @param {Shot} asked @param {Reply} reply */
     const judge = (asked, reply) => {

@@ -21,6 +21,9 @@ const VALUES = ["", "a", "authorization_code", "refresh_token", "client_credenti
  * @typedef {{ method: string, path: string, bytes: string, kind: "sound" | "closing" | "aborted" | "malformed" }} Shot `bytes` as latin1
  */
 
+/** What a random registration names, the few times that it is granted. */
+export const REGISTERED = "https://random.example/cb";
+
 /**
  * mulberry32: small, and the same everywhere.
  *
@@ -102,7 +105,7 @@ export function shot(seed, index, world) {
       case "/logout":
         return [["id_token_hint", token.id_token], ["client_id", client.client_id], ["state", "x"]];
       case "/oauth/register":
-        return Object.entries({ client_name: "Random", redirect_uris: ["https://random.example/cb"], scope: "openid", ...(chance(0.98) ? { grant_types: 7 } : {}) });
+        return Object.entries({ client_name: "Random", redirect_uris: [REGISTERED], scope: "openid", ...(chance(0.98) ? { grant_types: 7 } : {}) });
       case "/api/v1/accounts/":
         return Object.entries({ username: `u${index}`, password: "short", scopes: ["read"] });
       default:
