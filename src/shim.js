@@ -280,7 +280,7 @@ function json(status, body, id) {
 export class Edgemint extends WorkerEntrypoint {
   /** @param {string} token */
   introspect(token) {
-    return ask(this, "introspect", { token });
+    return ask(this, "introspect", text(token));
   }
 
   /**
@@ -290,14 +290,19 @@ export class Edgemint extends WorkerEntrypoint {
   validate(request, { scopes = [], satisfy = "all" } = {}) {
     // One that is missing, for instance a setting that was never made, must not mean that none is needed.
     const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && scope !== "");
-    const authorization = request.headers.get("authorization");
-    return ask(this, "validate", { authorization, scopes: texts ? scopes.join(" ") : null, satisfy });
+    const how = satisfy === "all" || satisfy === "any" ? satisfy : "";
+    return ask(this, "validate", `${how}\n${line(request.headers.get("authorization"))}\n${texts ? line(scopes.join(" ")) : ""}`);
   }
 
   /** @param {string} token */
   revoke(token) {
-    return ask(this, "revoke", { token });
+    return ask(this, "revoke", text(token));
   }
+}
+
+/** @param {unknown} value what a caller gave for a text */
+function text(value) {
+  return typeof value === "string" ? line(value) : "";
 }
 
 /**
@@ -305,9 +310,9 @@ export class Edgemint extends WorkerEntrypoint {
  *
  * @param {{ env?: any, ctx?: any }} entrypoint
  * @param {string} verb
- * @param {unknown} question
+ * @param {string} lines its arguments
  */
-function ask({ env, ctx }, verb, question) {
+function ask({ env, ctx }, verb, lines) {
   const id = crypto.randomUUID();
   const refuse = (/** @type {unknown} */ error) => {
     failed(error, id);
@@ -324,7 +329,7 @@ function ask({ env, ctx }, verb, question) {
     return JSON.parse(said.slice(1));
   };
   try {
-    const answered = enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${JSON.stringify(question)}`, Date.now()));
+    const answered = enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));
     return typeof answered === "string" ? read(answered) : answered.then(read).catch(refuse);
   } catch (error) {
     return refuse(error);

@@ -28,7 +28,7 @@ use worker::Env;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::{ClientId, Moment, RequestId};
-use crate::oauth::rpc;
+use crate::oauth::rpc::{self, Question};
 use crate::ports::At;
 use crate::server::{Endpoint, Server};
 use crate::token::Keyring;
@@ -165,7 +165,7 @@ pub fn answer(env: Env, request: &str, now: f64) -> JsValue {
 
 /// Introspects, validates or revokes for a Worker that is bound to us as a client. The question is
 /// one text: the request's id, the verb, the client (empty where the binding names none), and the
-/// arguments as JSON, a line each. Answers a JSON text, or a promise of one; before it a `+` as in
+/// arguments as [`Question::read`] takes them, a line each. Answers a JSON text, or a promise of one; before it a `+` as in
 /// [`print_answer`].
 #[wasm_bindgen]
 pub fn call(env: Env, question: &str, now: f64) -> JsValue {
@@ -180,11 +180,11 @@ pub fn call(env: Env, question: &str, now: f64) -> JsValue {
     let Some(at) = at else {
         return refused(Reason::Internal("the clock is not usable"));
     };
-    let verb = line().to_owned();
+    let verb = line();
     let client = ClientId::parse(line()).ok();
-    let arguments = line().to_owned();
+    let question = Question::read(verb, line());
     now_or_later(async move {
-        let mut text = rpc::answer(&edge.server, &verb, client, &arguments, &at).await;
+        let mut text = rpc::answer(&edge.server, client, question, &at).await;
         if edge.server.ports.wants_refresh(&at) {
             text.insert(0, '+');
         }

@@ -1,8 +1,7 @@
 //! What a Worker with a service binding asks: introspect, validate, revoke. Who it is, its binding
 //! says (`ctx.props.client`); without one every verb refuses.
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 
 use super::client_authentication::{self, AuthenticatedClient};
@@ -10,60 +9,95 @@ use super::introspect::{self, Caller};
 use super::{bearer, revoke};
 use crate::error::Reason;
 use crate::http::Request;
-use crate::message;
 use crate::model::{ClientId, Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-#[derive(Deserialize)]
-struct Token {
-    token: String,
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Question {
+    /// What is this token?
+    Introspect(String),
+    /// End this token.
+    Revoke(String),
+    /// Is the token of this `Authorization` header for me, and does it allow this?
+    Validate {
+        /// The header, if there is one.
+        authorization: Option<String>,
+        /// What is needed.
+        scopes: Scope,
+        /// Whether one of them is enough.
+        any: bool,
+    },
 }
 
-#[derive(Deserialize)]
-struct Validation {
-    #[serde(default)]
-    authorization: Option<String>,
-    #[serde(default)]
-    scopes: String,
-    #[serde(default)]
-    satisfy: Satisfy,
+impl Question {
+    /// Reads a verb and its arguments, a line each. What may be absent begins with `=` if it is not.
+    /// A token is one line; `validate` has `all` or `any`, the header, and the scopes.
+    ///
+    /// # Errors
+    /// [`Reason::MalformedBody`]; [`Reason::Internal`] for a verb that the shim does not have.
+    pub fn read(verb: &str, arguments: &str) -> Result<Self, Reason> {
+        let malformed = Reason::MalformedBody("the verb's arguments");
+        let given = |text: &str| text.strip_prefix('=').map(str::to_owned);
+        match verb {
+            "introspect" => given(arguments).map(Self::Introspect).ok_or(malformed),
+            "revoke" => given(arguments).map(Self::Revoke).ok_or(malformed),
+            "validate" => {
+                let mut lines = arguments.splitn(3, '\n');
+                let mut line = || lines.next().unwrap_or_default();
+                let any = match line() {
+                    "all" => false,
+                    "any" => true,
+                    _ => return Err(malformed),
+                };
+                let authorization = given(line());
+                let scopes = line().strip_prefix('=').map(Scope::parse);
+                let Some(Ok(scopes)) = scopes else {
+                    return Err(malformed);
+                };
+                Ok(Self::Validate {
+                    authorization,
+                    scopes,
+                    any,
+                })
+            }
+            _ => Err(Reason::Internal(
+                "the shim names a verb that does not exist",
+            )),
+        }
+    }
 }
 
-/// Whether all of the scopes are needed, or one of them.
-#[derive(Deserialize, Default, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-enum Satisfy {
-    #[default]
-    All,
-    Any,
-}
-
-/// Does a verb; answers JSON, for a refusal, too: `{"error", "status", "challenge"}`.
+/// Answers JSON, for a refusal, too: `{"error", "status", "challenge"}`.
 pub async fn answer<P: Ports>(
     server: &Server<P>,
-    verb: &str,
     client: Option<ClientId>,
-    arguments: &str,
+    question: Result<Question, Reason>,
     at: &At,
 ) -> String {
     let answer = async {
         let client = client.ok_or(Reason::NoClientAuthentication)?;
         let caller = client_authentication::bound(server, &client, at).await?;
-        match verb {
-            "introspect" => {
-                let Token { token } = read(arguments)?;
+        match question? {
+            Question::Introspect(token) => {
                 introspect::introspect(server, &Caller::Client(caller), &token, at).await
             }
-            "revoke" => {
-                let Token { token } = read(arguments)?;
+            Question::Revoke(token) => {
                 revoke::end(server, caller.client(), &token, at).await?;
                 Ok(json!({ "revoked": true }).to_string())
             }
-            "validate" => validate(server, &caller, read(arguments)?, at).await,
-            _ => Err(Reason::Internal(
-                "the shim names a verb that does not exist",
-            )),
+            Question::Validate {
+                authorization,
+                scopes,
+                any,
+            } => {
+                let request = Request {
+                    authorization,
+                    ..Request::default()
+                };
+                validate(server, &caller, &request, &scopes, any, at).await
+            }
         }
     };
     let answer: Result<String, Reason> = answer.await;
@@ -90,14 +124,12 @@ pub fn refusal(reason: &Reason) -> String {
 async fn validate<P: Ports>(
     server: &Server<P>,
     caller: &AuthenticatedClient,
-    validation: Validation,
+    request: &Request,
+    needed: &Scope,
+    any: bool,
     at: &At,
 ) -> Result<String, Reason> {
-    let request = Request {
-        authorization: validation.authorization,
-        ..Request::default()
-    };
-    let live = bearer::authenticate(server, &request, at).await?;
+    let live = bearer::authenticate(server, request, at).await?;
     let token = live.token();
     let resource = caller.client();
     // Where its own tokens go says nothing about who it is: `default_resource` does not count.
@@ -105,11 +137,10 @@ async fn validate<P: Ports>(
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    let needed = Scope::parse(&validation.scopes)
-        .map_err(|_| Reason::Internal("the scopes to require are no scope"))?;
-    let enough = match validation.satisfy {
-        Satisfy::All => needed.is_subset(&token.scope),
-        Satisfy::Any => needed.is_empty() || !needed.intersection(&token.scope).is_empty(),
+    let enough = if any {
+        needed.is_empty() || !needed.intersection(&token.scope).is_empty()
+    } else {
+        needed.is_subset(&token.scope)
     };
     if !enough {
         return Err(Reason::InsufficientScope(needed.to_string()));
@@ -135,8 +166,4 @@ struct Principal<'a> {
     scope: &'a Scope,
     aud: &'a str,
     exp: UnixTime,
-}
-
-fn read<T: DeserializeOwned>(arguments: &str) -> Result<T, Reason> {
-    message::read(arguments.as_bytes()).map_err(|_| Reason::MalformedBody("the verb's arguments"))
 }

@@ -3,7 +3,7 @@
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, RingSigner, SigningKeyRef, base64url, jwt};
 use edgemint::model::{ClientId, Scope, Shard, UnixTime, Username};
-use edgemint::oauth::rpc;
+use edgemint::oauth::rpc::{self, Question};
 use edgemint::ports::feed::{FeedVerb, RaiseEpoch};
 use edgemint::ports::{Call, Feed};
 use edgemint::server::Endpoint;
@@ -70,8 +70,24 @@ pub(crate) fn call_rpc(
 ) -> Value {
     let client = client.map(|id| ClientId::parse(id).unwrap());
     let at = fixture.at();
-    let arguments = arguments.to_string();
-    let answer = rpc::answer(&fixture.server, verb, client, &arguments, &at);
+    let line = |name: &str| match arguments.get(name).and_then(Value::as_str) {
+        Some(text) => format!("={text}"),
+        None => String::new(),
+    };
+    let lines = if verb == "validate" {
+        let satisfy = arguments.get("satisfy").and_then(Value::as_str);
+        let scopes = arguments.get("scopes").and_then(Value::as_str);
+        [
+            satisfy.unwrap_or("all").to_owned(),
+            line("authorization"),
+            format!("={}", scopes.unwrap_or_default()),
+        ]
+        .join("\n")
+    } else {
+        line("token")
+    };
+    let question = Question::read(verb, &lines);
+    let answer = rpc::answer(&fixture.server, client, question, &at);
     serde_json::from_str(&block_on(answer)).unwrap()
 }
 
