@@ -52,31 +52,6 @@ const UNRULY = `
   export default { fetch: () => new Response("only objects here") };
 `;
 
-/** A directory whose first write to KV is given up, and lands when the test says so. */
-const LATE_KV = `
-  import * as real from "../../src/objects.js";
-  const later = setTimeout;
-  globalThis.setTimeout = (work, pause) => later(work, pause === 10_000 ? 10 : pause);
-  export class Ledger extends real.Ledger {}
-  export class Feed extends real.Feed {}
-  let land;
-  const begun = [];
-  export class Directory extends real.Directory {
-    constructor(ctx, env) {
-      const put = (key, value, options) => {
-        begun.push(options.metadata.version);
-        const write = () => env.KV.put(key, value, options);
-        return begun.length > 1 ? write() : new Promise((resolve) => (land = () => resolve(write())));
-      };
-      super(ctx, { ...env, KV: { put } });
-    }
-    fire() { return this.alarm(); }
-    async land() { await land(); }
-    begun() { return begun; }
-  }
-  export default { fetch: () => new Response("only objects here") };
-`;
-
 /** A core that traps after a verb has written, if the request id says so. */
 const TRAPPING = `
   import * as real from "./real-core.js";
@@ -329,26 +304,6 @@ it("clients and public keys are published, the newest last", async () => {
     assert.deepEqual(keys.metadata, { version: 1 });
     // Sealed: who reads the namespace learns nothing of them, and who writes it can make none.
     for (const { value } of [client, keys]) assert.match(value, /^emx_[\w-]+$/);
-  } finally {
-    await objects.stop();
-  }
-});
-
-it("a write to KV that was given up never lands behind a newer one", async () => {
-  const objects = await startObjects({ entry: LATE_KV });
-  try {
-    const directory = await objects.object("directory");
-    await objects.call("directory", call("c1", { create_client: { client: CLIENT } }));
-    await objects.call("directory", call("c2", { replace_client: { client: { ...CLIENT, version: 2 } } }));
-    // The first write is given up; the newer state waits for it all the same.
-    await directory.fire();
-    await directory.fire();
-    assert.deepEqual(await directory.begun(), [1]);
-    await directory.land();
-    await directory.fire();
-    assert.deepEqual(await directory.begun(), [1, 2]);
-    const kv = await objects.miniflare.getKVNamespace("KV");
-    assert.deepEqual((await kv.getWithMetadata("client:app")).metadata, { version: 2 });
   } finally {
     await objects.stop();
   }

@@ -46,7 +46,7 @@ describe("a crash between a decision and who must know of it", () => {
     return JSON.parse(await stub.call(JSON.stringify({ at, verb })));
   }
 
-  const inKv = async () => JSON.parse((await (await server.mf.getKVNamespace("KV")).get(`client:${changed.client_id}`)) ?? "null");
+  const inKv = async () => /** @type {any} */ ((await (await server.mf.getKVNamespace("KV")).getWithMetadata(`client:${changed.client_id}`)).metadata);
   const account = () => api(server, "/api/v1/accounts/", { first_name: "New", last_name: "Comer", ...newcomer });
 
   before(async () => {
