@@ -319,7 +319,7 @@ function ask({ env, ctx }, verb, lines) {
     return { error: "server_error", status: 500, challenge: null };
   };
   const named = ctx.props?.client;
-  // What is not text would be read as an address in the core's memory.
+  // A number is no client, and what has a line break would be read as two lines.
   const client = typeof named === "string" && !named.includes("\n") ? named : "";
   const read = (/** @type {string} */ said) => {
     if (said[0] !== "+") {

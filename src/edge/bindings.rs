@@ -317,7 +317,7 @@ impl Clients for Bindings {
             if let Some(client) = kept {
                 return Ok(Some(client));
             }
-            let published: Option<Client> = self.read_kv(&format!("client:{id}")).await;
+            let published: Option<Client> = self.read_kv(&Snapshot::client(id)).await;
             let current = published.filter(|client| client.version >= newest && client.id == *id);
             if let Some(client) = current.map(Rc::new) {
                 self.clients.keep(id.clone(), &client, at.now);

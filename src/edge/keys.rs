@@ -5,16 +5,17 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::bindings::Bindings;
+use super::seal_at_rest;
 use crate::jose::{
     Algorithm, JoseError, PublicKey, Signer as _, SigningKeyRef, Verifier, base64url,
 };
 use crate::model::UnixTime;
 use crate::ports::directory::{AddKeys, KeySet, ReadKeys, StoredKey};
 use crate::ports::{At, Directory as _, Feed as _, Keys, Unavailable};
-use crate::token::{Kind, Sealable, seal};
+use crate::token::{Kind, Sealable, Snapshot};
 use crate::web::{WebSigner, WebVerifier, generate};
 
-/// The private part of a signing key. It is wrapped in epoch 0: a restore does not end keys.
+/// The private part of a signing key.
 #[derive(Serialize, Deserialize)]
 struct PrivateKey {
     pkcs8: String,
@@ -77,7 +78,7 @@ impl Keys for Bindings {
         if let Some(kept) = kept.filter(|kept| kept.version >= newest && !kept.keys.is_empty()) {
             return Ok(kept);
         }
-        let published: Option<KeySet> = self.read_kv("keys:public").await;
+        let published: Option<KeySet> = self.read_kv(Snapshot::PUBLIC_KEYS).await;
         let current = published.filter(|keys| keys.version >= newest && !keys.keys.is_empty());
         if let Some(keys) = current.map(Rc::new) {
             self.public.keep((), &keys, at.now);
@@ -89,21 +90,16 @@ impl Keys for Bindings {
     async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError> {
         let (pkcs8, public) = generate(algorithm).await?;
         let kid = public.thumbprint();
-        let mut id = [0; seal::ID];
-        getrandom::fill(&mut id).map_err(|_| JoseError::BackendUnavailable)?;
         let private = PrivateKey {
             pkcs8: base64url::encode(pkcs8),
         };
-        let wrapped = self
-            .keyring
-            .seal(&private, 0, id)
-            .map_err(|_| JoseError::BackendUnavailable)?;
+        let wrapped = seal_at_rest(&self.keyring, &private).ok_or(JoseError::BackendUnavailable)?;
         let members = public.with_kid(kid.clone()).to_members();
         Ok(StoredKey {
             kid,
             algorithm,
             public: serde_json::Value::Object(members).to_string(),
-            wrapped: wrapped.expose().to_owned(),
+            wrapped,
             signs_from: UnixTime(0),
             published_until: None,
         })

@@ -31,7 +31,7 @@ use crate::model::{ClientId, Moment, RequestId};
 use crate::oauth::rpc::{self, Question};
 use crate::ports::At;
 use crate::server::{Endpoint, Server};
-use crate::token::Keyring;
+use crate::token::{Keyring, Sealable, seal};
 use bindings::Bindings;
 use settings::Settings;
 
@@ -39,9 +39,9 @@ use settings::Settings;
 /// and the query, then headers, then the body, a line each. A header or body that is there begins
 /// with `=`; a body that was larger than the limit is not there. One text is copied into the core's
 /// memory in a fraction of the time of ten.
-fn read_request(text: &str) -> Option<(RequestId, Endpoint, Request)> {
+fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
     let mut lines = text.splitn(11, '\n');
-    let id = RequestId::parse(lines.next()?).ok()?;
+    let id = lines.next()?;
     let endpoint = Endpoint::parse(lines.next()?)?;
     let method = lines.next()?.to_owned();
     let query = lines.next()?.to_owned();
@@ -119,12 +119,23 @@ fn keyring(env: &Env) -> Result<Rc<Keyring>, object::Fault> {
     Ok(Rc::clone(&edge.server.keyring))
 }
 
+/// Seals what is kept at rest, under a fresh id. In epoch 0: a restore does not end it.
+fn seal_at_rest<T: Sealable>(keyring: &Keyring, value: &T) -> Option<String> {
+    let mut id = [0; seal::ID];
+    getrandom::fill(&mut id).ok()?;
+    let sealed = keyring.seal(value, 0, id).ok()?;
+    Some(sealed.expose().to_owned())
+}
+
 /// Instants before this are a clock that does not run yet (2026-01-01).
 const EARLIEST: Moment = Moment(1_767_225_600_000);
 
-fn at(now: f64, request: RequestId) -> Option<At> {
+fn at(now: f64, request: &str) -> Option<At> {
     let now = Moment(whole(now)?);
-    (now >= EARLIEST).then_some(At { request, now })
+    (now >= EARLIEST).then_some(At {
+        request: RequestId::parse(request).ok()?,
+        now,
+    })
 }
 
 /// A JavaScript number as whole milliseconds.
@@ -154,7 +165,9 @@ pub fn answer(env: Env, request: &str, now: f64) -> JsValue {
         ));
     };
     let Some(at) = at(now, request_id) else {
-        return refused(Reason::Internal("the clock is not usable"));
+        return refused(Reason::Internal(
+            "the clock or the request id is not usable",
+        ));
     };
     now_or_later(async move {
         let response = edge.server.answer(endpoint, &request, &at).await;
@@ -165,8 +178,8 @@ pub fn answer(env: Env, request: &str, now: f64) -> JsValue {
 
 /// Introspects, validates or revokes for a Worker that is bound to us as a client. The question is
 /// one text: the request's id, the verb, the client (empty where the binding names none), and the
-/// arguments as [`Question::read`] takes them, a line each. Answers a JSON text, or a promise of one; before it a `+` as in
-/// [`print_answer`].
+/// arguments as [`Question::read`] takes them, a line each. Answers a JSON text, or a promise of
+/// one; before it a `+` as in [`print_answer`].
 #[wasm_bindgen]
 pub fn call(env: Env, question: &str, now: f64) -> JsValue {
     let refused = |reason| JsValue::from(rpc::refusal(&reason));
@@ -176,8 +189,7 @@ pub fn call(env: Env, question: &str, now: f64) -> JsValue {
     };
     let mut lines = question.splitn(4, '\n');
     let mut line = || lines.next().unwrap_or_default();
-    let at = RequestId::parse(line()).ok().and_then(|id| at(now, id));
-    let Some(at) = at else {
+    let Some(at) = at(now, line()) else {
         return refused(Reason::Internal("the clock is not usable"));
     };
     let verb = line();
@@ -195,8 +207,7 @@ pub fn call(env: Env, question: &str, now: f64) -> JsValue {
 /// Renews the copy of the feed, behind an answer.
 #[wasm_bindgen]
 pub async fn refresh(env: Env, now: f64, request: String) {
-    let at = RequestId::parse(&request).ok().and_then(|id| at(now, id));
-    if let (Ok(edge), Some(at)) = (edge(&env), at) {
+    if let (Ok(edge), Some(at)) = (edge(&env), at(now, &request)) {
         edge.server.ports.refresh(&at).await;
     }
 }

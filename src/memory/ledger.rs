@@ -8,8 +8,7 @@ use crate::model::{
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
     MOST_CONSENTS, Once, OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant,
-    RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent, Standing, TokenRevoked,
-    revocations, withdrawn,
+    RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent, Standing, TokenRevoked, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -424,11 +423,7 @@ impl LedgerState {
     }
 
     fn revoke_token(&mut self, verb: RevokeToken, at: &At) -> TokenRevoked {
-        let counted = RecordFailure {
-            key: revocations(&verb.client),
-            limit: verb.limit,
-        };
-        if let Some(until) = self.record_failure(counted, at) {
+        if let Some(until) = self.record_failure(verb.counted(), at) {
             return TokenRevoked::TooMany(until);
         }
         self.publish(Revocation::Token(verb.token, verb.expires_at));

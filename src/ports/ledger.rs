@@ -249,10 +249,15 @@ pub enum TokenRevoked {
     TooMany(UnixTime),
 }
 
-/// What is counted when a client ends a token.
-#[must_use]
-pub fn revocations(client: &ClientId) -> String {
-    format!("revocations:{client}")
+impl RevokeToken {
+    /// What is counted of who asks.
+    #[must_use]
+    pub fn counted(&self) -> RecordFailure {
+        RecordFailure {
+            key: format!("revocations:{}", self.client),
+            limit: self.limit,
+        }
+    }
 }
 
 /// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came

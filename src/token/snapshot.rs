@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Sealable};
+use crate::model::ClientId;
 
 /// A copy of what the directory holds, with the key it was published under, so that one copy never
 /// passes for another.
@@ -13,6 +14,19 @@ pub struct Snapshot {
     pub key: String,
     /// The state, as JSON text.
     pub state: String,
+}
+
+impl Snapshot {
+    /// What begins the key of a client.
+    pub const CLIENT: &str = "client:";
+    /// The key of the public keys.
+    pub const PUBLIC_KEYS: &str = "keys:public";
+
+    /// The key of this client.
+    #[must_use]
+    pub fn client(id: &ClientId) -> String {
+        format!("{}{id}", Self::CLIENT)
+    }
 }
 
 impl Sealable for Snapshot {

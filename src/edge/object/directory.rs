@@ -6,18 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Json, Sql};
 use super::{migrations, outbox};
+use crate::edge::seal_at_rest;
 use crate::model::{Client, ClientId, Moment, Shard, SubjectFacts};
 use crate::ports::directory::{
     Account, AccountCreated, AddKeys, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
     DirectoryAnswer, DirectoryVerb, FindAccount, KeySet, StoredKey,
 };
 use crate::ports::{At, Call};
-use crate::token::{Keyring, Revocation, Snapshot, seal};
+use crate::token::{Keyring, Revocation, Snapshot};
 
-/// What begins the KV key of a client's snapshot.
-const CLIENT: &str = "client:";
-/// The KV key of the public keys.
-const PUBLIC_KEYS: &str = "keys:public";
 /// Keys that are published in one go.
 const MOST_PUBLICATIONS: u32 = 50;
 
@@ -44,11 +41,11 @@ fn publish_all_under(sql: &Sql, root: &str) -> Result<(), Fault> {
         sql.write(
             "INSERT INTO publications (key, version) SELECT ? || client, version FROM clients
              WHERE true ON CONFLICT DO NOTHING",
-            (CLIENT,),
+            (Snapshot::CLIENT,),
         )?;
         let keys = keys(sql)?;
         if keys.version > 0 {
-            publish(sql, PUBLIC_KEYS, keys.version)?;
+            publish(sql, Snapshot::PUBLIC_KEYS, keys.version)?;
         }
     }
     Ok(())
@@ -300,14 +297,14 @@ fn add_keys(sql: &Sql, clock: Moment, verb: &AddKeys, at: &At) -> Result<KeySet,
         )?;
     }
     if changed {
-        publish(sql, PUBLIC_KEYS, set.version)?;
+        publish(sql, Snapshot::PUBLIC_KEYS, set.version)?;
         outbox::revoke(sql, clock, &[Revocation::KeysVersion(set.version)])?;
     }
     Ok(set)
 }
 
 fn publish_client(sql: &Sql, client: &Client) -> Result<(), Fault> {
-    publish(sql, &format!("{CLIENT}{}", client.id), client.version)
+    publish(sql, &Snapshot::client(&client.id), client.version)
 }
 
 /// Marks a key of KV as out of date. What is written is read when it is written, so that several
@@ -359,7 +356,7 @@ pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault
     let mut publications = Vec::new();
     for Row { key, version } in rows {
         let value = match key
-            .strip_prefix(CLIENT)
+            .strip_prefix(Snapshot::CLIENT)
             .and_then(|id| ClientId::parse(id).ok())
         {
             Some(id) => client(sql, &id)?
@@ -367,7 +364,13 @@ pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault
                 .transpose()?,
             None => Some(serde_json::to_string(&public(keys(sql)?))?),
         };
-        let value = value.map(|state| seal(keyring, &key, state)).transpose()?;
+        let value = value
+            .map(|state| {
+                let key = key.clone();
+                seal_at_rest(keyring, &Snapshot { key, state })
+                    .ok_or(Fault::Shape("a snapshot does not seal"))
+            })
+            .transpose()?;
         publications.push(Publication {
             key,
             version,
@@ -375,19 +378,6 @@ pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault
         });
     }
     Ok(serde_json::to_string(&publications)?)
-}
-
-/// In epoch 0, as the signing keys are: a restore does not end what a copy says.
-fn seal(keyring: &Keyring, key: &str, state: String) -> Result<String, Fault> {
-    let snapshot = Snapshot {
-        key: key.to_owned(),
-        state,
-    };
-    let mut id = [0; seal::ID];
-    getrandom::fill(&mut id).map_err(|_| Fault::Refused("there is no randomness"))?;
-    let sealed = keyring.seal(&snapshot, 0, id);
-    let sealed = sealed.map_err(|_| Fault::Shape("a snapshot does not seal"))?;
-    Ok(sealed.expose().to_owned())
 }
 
 /// The set without any private part.

@@ -13,7 +13,7 @@ use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
     MOST_CONSENTS, Once, OpenSession, Opened, RateLimit, ReadConsent, ReadGrant, RecordFailure,
     RememberConsent, RevokeGrant, RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent,
-    Standing, TokenRevoked, WithdrawConsent, revocations, withdrawn,
+    Standing, TokenRevoked, WithdrawConsent, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -560,11 +560,7 @@ impl Shard<'_> {
     }
 
     fn revoke_token(&self, verb: RevokeToken, at: &At) -> Result<TokenRevoked, Fault> {
-        let counted = RecordFailure {
-            key: revocations(&verb.client),
-            limit: verb.limit,
-        };
-        if let Some(until) = self.record_failure(&counted, at)? {
+        if let Some(until) = self.record_failure(&verb.counted(), at)? {
             return Ok(TokenRevoked::TooMany(until));
         }
         self.revoke(&[Revocation::Token(verb.token, verb.expires_at)])?;
