@@ -23,7 +23,7 @@ pub async fn administrator<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Result<Administrator, Reason> {
-    let token = bearer::presented(request)?;
+    let token = bearer::presented(request.authorization.as_deref())?;
     if server
         .config
         .bootstrap

@@ -35,7 +35,7 @@ async fn first_run<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Result<String, Reason> {
-    let presented = bearer::presented(request)?;
+    let presented = bearer::presented(request.authorization.as_deref())?;
     if !server
         .config
         .local_run

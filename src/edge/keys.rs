@@ -12,6 +12,7 @@ use crate::jose::{
 use crate::model::UnixTime;
 use crate::ports::directory::{AddKeys, KeySet, ReadKeys, StoredKey};
 use crate::ports::{At, Directory as _, Feed as _, Keys, Unavailable};
+use crate::token::seal::sealed_as_json;
 use crate::token::{Kind, Sealable, Snapshot};
 use crate::web::{WebSigner, WebVerifier, generate};
 
@@ -23,6 +24,7 @@ struct PrivateKey {
 
 impl Sealable for PrivateKey {
     const KIND: Kind = Kind::SigningKey;
+    sealed_as_json!();
 }
 
 impl Keys for Bindings {

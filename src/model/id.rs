@@ -14,7 +14,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $longest:expr, $allowed:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
+        #[serde(try_from = "String")]
         pub struct $name(String);
 
         impl $name {
@@ -23,11 +23,15 @@ macro_rules! id {
             /// # Errors
             /// [`MalformedId`] when it is empty, too long, or has another character.
             pub fn parse(text: &str) -> Result<Self, MalformedId> {
-                let allowed: fn(u8) -> bool = $allowed;
-                if text.is_empty() || text.len() > $longest || !text.bytes().all(allowed) {
-                    return Err(MalformedId);
+                if Self::fits(text) {
+                    Ok(Self(text.to_owned()))
+                } else {
+                    Err(MalformedId)
                 }
-                Ok(Self(text.to_owned()))
+            }
+
+            fn fits(text: &str) -> bool {
+                !text.is_empty() && text.len() <= $longest && text.bytes().all($allowed)
             }
 
             /// The text, as it is on the wire.
@@ -47,7 +51,11 @@ macro_rules! id {
             type Error = String;
 
             fn try_from(text: String) -> Result<Self, String> {
-                Self::parse(&text).map_err(|_| format!("malformed {}", stringify!($name)))
+                if Self::fits(&text) {
+                    Ok(Self(text))
+                } else {
+                    Err(format!("malformed {}", stringify!($name)))
+                }
             }
         }
 

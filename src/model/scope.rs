@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Tokens in one scope string. A consent page that lists more informs nobody.
 const MOST_TOKENS: usize = 64;
@@ -21,8 +21,8 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 pub const ADMIN: &str = "admin:token";
 
 /// A set of scope tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Scope(BTreeSet<String>);
 
 /// The text is not a scope.
@@ -115,6 +115,12 @@ impl fmt::Display for Scope {
             first = false;
         }
         Ok(())
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -121,11 +121,10 @@ pub struct Opened {
 /// [`Reason::TokenUnknown`], or [`Reason::Unavailable`] when keys cannot be read.
 pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Opened, Reason> {
     match server.keyring.unseal::<AccessToken>(text) {
-        Ok(unsealed) => Ok(Opened {
-            id: unsealed.id().clone(),
-            epoch: unsealed.epoch(),
-            token: unsealed.into_value(),
-        }),
+        Ok(unsealed) => {
+            let (id, epoch, token) = unsealed.into_parts();
+            Ok(Opened { id, epoch, token })
+        }
         Err(SealRefused::OtherKind) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => {
             let mut policy = Policy::new(
                 server.config.issuer.clone(),

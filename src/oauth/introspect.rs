@@ -46,8 +46,11 @@ impl Caller {
         params: &Params,
         at: &At,
     ) -> Result<Self, Reason> {
-        if !matches!(bearer::presented(request), Err(Reason::NoToken)) {
-            let live = bearer::authenticate(server, request, at).await?;
+        if !matches!(
+            bearer::presented(request.authorization.as_deref()),
+            Err(Reason::NoToken)
+        ) {
+            let live = bearer::authenticate(server, request.authorization.as_deref(), at).await?;
             return Ok(Self::Bearer(Box::new(live)));
         }
         let client = client_authentication::authenticate(server, request, params, at).await?;

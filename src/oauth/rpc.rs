@@ -8,7 +8,6 @@ use super::client_authentication::{self, AuthenticatedClient};
 use super::introspect::{self, Caller};
 use super::{bearer, revoke};
 use crate::error::Reason;
-use crate::http::Request;
 use crate::model::{ClientId, Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -92,11 +91,8 @@ pub async fn answer<P: Ports>(
                 scopes,
                 any,
             } => {
-                let request = Request {
-                    authorization,
-                    ..Request::default()
-                };
-                validate(server, &caller, &request, &scopes, any, at).await
+                let authorization = authorization.as_deref();
+                validate(server, &caller, authorization, &scopes, any, at).await
             }
         }
     };
@@ -124,12 +120,12 @@ pub fn refusal(reason: &Reason) -> String {
 async fn validate<P: Ports>(
     server: &Server<P>,
     caller: &AuthenticatedClient,
-    request: &Request,
+    authorization: Option<&str>,
     needed: &Scope,
     any: bool,
     at: &At,
 ) -> Result<String, Reason> {
-    let live = bearer::authenticate(server, request, at).await?;
+    let live = bearer::authenticate(server, authorization, at).await?;
     let token = live.token();
     let resource = caller.client();
     // Where its own tokens go says nothing about who it is: `default_resource` does not count.

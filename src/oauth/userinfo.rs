@@ -31,7 +31,7 @@ async fn read<P: Ports>(
     if request.is_post() && body.optional("access_token")?.is_some() {
         return Err(Reason::SeveralCredentials);
     }
-    let live = bearer::authenticate(server, request, at).await?;
+    let live = bearer::authenticate(server, request.authorization.as_deref(), at).await?;
     let token = live.token();
     if !token.scope.contains("openid") {
         return Err(Reason::InsufficientScope("openid".to_owned()));

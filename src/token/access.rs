@@ -1,14 +1,26 @@
 //! Access tokens: one set of facts, two forms (sealed, or RFC 9068 `at+jwt`).
+//!
+//! What is sealed is ten lines instead of JSON: this is what validation reads most, and it costs a
+//! third that way.
+//!
+//! ```text
+//! sub ⏎ username ⏎ client ⏎ scope ⏎ audience ⏎ issued at ⏎ expires at ⏎ shard ⏎ [grant] ⏎ [session]
+//! [⏎ generations, as JSON, if one is not 0]
+//! ```
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Sealable};
+use crate::message;
 use crate::model::{ClientId, GrantId, Scope, SessionId, Shard, UnixTime, Username};
 
 /// `typ` of the JWT form, RFC 9068 §2.1.
 pub const JWT_TYPE: &str = "at+jwt";
+
+/// Lines before the generations.
+const LINES: usize = 10;
 
 /// The generations a token was minted under. It dies when the feed names a higher one.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -31,47 +43,171 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
-/// Everything an access token says. Short names: it travels with every request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Everything an access token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
     /// A person's subject, or the client's id when it acts for itself.
     pub sub: String,
     /// Login name; `bot-` and the client's id when it acts for itself.
-    #[serde(rename = "u")]
     pub username: Username,
     /// Whom it was issued to.
-    #[serde(rename = "c")]
     pub client: ClientId,
     /// What it allows.
-    #[serde(rename = "s")]
     pub scope: Scope,
     /// The one resource it is for.
-    #[serde(rename = "a")]
     pub audience: String,
     /// Issued at.
-    #[serde(rename = "i")]
     pub issued_at: UnixTime,
     /// Not valid from here on.
-    #[serde(rename = "x")]
     pub expires_at: UnixTime,
     /// The grant it comes from; absent for client credentials.
-    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantId>,
     /// The session it dies with; absent when the grant is offline.
-    #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
     pub session: Option<SessionId>,
     /// Where its subject's (or client's) ledger rows are.
-    #[serde(rename = "h")]
     pub shard: Shard,
     /// What it was minted under.
-    #[serde(rename = "n", default)]
     pub generations: Generations,
 }
 
 impl Sealable for AccessToken {
     const KIND: Kind = Kind::Access;
 
+    fn write(&self) -> Option<Vec<u8>> {
+        let scope = self.scope.to_string();
+        let times = [self.issued_at.0.to_string(), self.expires_at.0.to_string()];
+        let shard = self.shard.0.to_string();
+        let lines: [&str; LINES] = [
+            &self.sub,
+            self.username.as_str(),
+            self.client.as_str(),
+            &scope,
+            &self.audience,
+            &times[0],
+            &times[1],
+            &shard,
+            self.grant.as_ref().map_or("", GrantId::as_str),
+            self.session.as_ref().map_or("", SessionId::as_str),
+        ];
+        if lines.iter().any(|line| line.contains('\n')) {
+            return None;
+        }
+        let mut plain = lines.join("\n").into_bytes();
+        if self.generations != Generations::default() {
+            plain.push(b'\n');
+            serde_json::to_writer(&mut plain, &self.generations).ok()?;
+        }
+        Some(plain)
+    }
+
+    fn read(plain: &[u8]) -> Option<Self> {
+        let mut lines = std::str::from_utf8(plain).ok()?.splitn(LINES + 1, '\n');
+        Some(Self {
+            sub: lines.next()?.to_owned(),
+            username: Username::parse(lines.next()?).ok()?,
+            client: ClientId::parse(lines.next()?).ok()?,
+            scope: Scope::parse(lines.next()?).ok()?,
+            audience: lines.next()?.to_owned(),
+            issued_at: UnixTime(lines.next()?.parse().ok()?),
+            expires_at: UnixTime(lines.next()?.parse().ok()?),
+            shard: Shard(lines.next()?.parse().ok()?),
+            grant: given(lines.next()?, GrantId::parse)?,
+            session: given(lines.next()?, SessionId::parse)?,
+            generations: match lines.next() {
+                Some(json) => message::read(json.as_bytes()).ok()?,
+                None => Generations::default(),
+            },
+        })
+    }
+
     fn resource(&self) -> Option<&str> {
         Some(&self.audience)
+    }
+}
+
+/// An empty line is nothing; another one has to parse.
+fn given<T, E>(line: &str, parse: fn(&str) -> Result<T, E>) -> Option<Option<T>> {
+    if line.is_empty() {
+        return Some(None);
+    }
+    parse(line).ok().map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token() -> AccessToken {
+        AccessToken {
+            sub: "u_1".to_owned(),
+            username: Username::parse("ada").unwrap(),
+            client: ClientId::parse("c").unwrap(),
+            scope: Scope::parse("write read").unwrap(),
+            audience: "https://api.example/".to_owned(),
+            issued_at: UnixTime(1),
+            expires_at: UnixTime(2),
+            grant: None,
+            session: None,
+            shard: Shard(3),
+            generations: Generations::default(),
+        }
+    }
+
+    #[test]
+    fn what_is_absent_stays_absent_and_what_is_there_comes_back() {
+        let bare = token();
+        let text = String::from_utf8(bare.write().unwrap()).unwrap();
+        assert_eq!(
+            text,
+            "u_1\nada\nc\nread write\nhttps://api.example/\n1\n2\n3\n\n"
+        );
+        assert_eq!(AccessToken::read(text.as_bytes()), Some(bare.clone()));
+        let full = AccessToken {
+            grant: GrantId::parse("g").ok(),
+            session: SessionId::parse("s").ok(),
+            scope: Scope::default(),
+            generations: Generations {
+                subject: 4,
+                roles: BTreeMap::from([("an \n odd name".to_owned(), 5)]),
+                ..Generations::default()
+            },
+            ..bare
+        };
+        assert_eq!(AccessToken::read(&full.write().unwrap()), Some(full));
+    }
+
+    #[test]
+    fn a_line_too_few_or_one_that_does_not_parse_is_no_token() {
+        let text = String::from_utf8(token().write().unwrap()).unwrap();
+        for (at, _) in text.match_indices('\n') {
+            assert_eq!(AccessToken::read(&text.as_bytes()[..at]), None);
+        }
+        for (line, bad) in [
+            (1, ""),
+            (2, "é"),
+            (3, "a  b"),
+            (5, "-1"),
+            (6, "x"),
+            (7, "70000"),
+            (8, " "),
+        ] {
+            let mut lines: Vec<&str> = text.split('\n').collect();
+            lines[line] = bad;
+            assert_eq!(
+                AccessToken::read(lines.join("\n").as_bytes()),
+                None,
+                "{line}"
+            );
+        }
+        assert_eq!(AccessToken::read(format!("{text}\n[").as_bytes()), None);
+    }
+
+    #[test]
+    fn a_line_break_where_none_belongs_is_not_sealed() {
+        let odd = AccessToken {
+            audience: "https://api.example/\n".to_owned(),
+            ..token()
+        };
+        assert_eq!(odd.write(), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{Kind, Sealable};
+use super::seal::{Kind, Sealable, sealed_as_json};
 use crate::model::{ClientId, Scope, Seconds, SessionId, Shard, Subject, UnixTime};
 
 /// How long a code lives. RFC 6749 §4.1.2 allows ten minutes; machines redeem ours at once, and
@@ -55,4 +55,5 @@ impl AuthorizationCode {
 
 impl Sealable for AuthorizationCode {
     const KIND: Kind = Kind::Code;
+    sealed_as_json!();
 }

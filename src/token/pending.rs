@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{Kind, Sealable};
+use super::seal::{Kind, Sealable, sealed_as_json};
 use crate::model::{ClientId, Scope, Seconds, Subject, UnixTime};
 
 /// A page left open for longer asks to begin again.
@@ -24,6 +24,7 @@ pub struct Pending {
 
 impl Sealable for Pending {
     const KIND: Kind = Kind::Pending;
+    sealed_as_json!();
 }
 
 /// What a page is there for.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{Keyring, Kind, SealRefused, Sealable};
+use super::seal::{Keyring, Kind, SealRefused, Sealable, sealed_as_json};
 use crate::model::{ClientId, GrantId, Seconds, Secret, Shard};
 
 /// A family that nobody used for this long has ended: two weeks span a holiday.
@@ -40,6 +40,7 @@ pub struct RefreshToken {
 
 impl Sealable for RefreshToken {
     const KIND: Kind = Kind::Refresh;
+    sealed_as_json!();
 }
 
 impl RefreshToken {

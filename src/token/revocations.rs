@@ -90,9 +90,19 @@ pub struct Revocations {
     epoch: u32,
     cursor: u64,
     asked_at: Moment,
-    generations: BTreeMap<(u8, String), Raised>,
-    named: BTreeMap<(u8, String), UnixTime>,
+    generations: Kinds<Raised>,
+    named: Kinds<UnixTime>,
     pruned_at: UnixTime,
+}
+
+/// What lines say, by kind and name.
+type Kinds<T> = BTreeMap<u8, BTreeMap<String, T>>;
+
+fn retain<T>(kinds: &mut Kinds<T>, keep: impl Fn(&T) -> bool) {
+    for names in kinds.values_mut() {
+        names.retain(|_, value| keep(value));
+    }
+    kinds.retain(|_, names| !names.is_empty());
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -152,9 +162,8 @@ impl Revocations {
         if now >= self.pruned_at + PRUNED_EVERY {
             self.pruned_at = now;
             let over = |kept_until: UnixTime| kept_until + STILL_ASKED < now;
-            self.named.retain(|_, kept_until| !over(*kept_until));
-            self.generations
-                .retain(|_, raised| !over(raised.kept_until));
+            retain(&mut self.named, |kept_until| !over(*kept_until));
+            retain(&mut self.generations, |raised| !over(raised.kept_until));
         }
         true
     }
@@ -162,13 +171,15 @@ impl Revocations {
     /// How many lines the copy has.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.named.len() + self.generations.len()
+        let named = self.named.values().map(BTreeMap::len);
+        let generations = self.generations.values().map(BTreeMap::len);
+        named.chain(generations).sum()
     }
 
     /// Whether nothing has been revoked that could still live.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.named.is_empty() && self.generations.is_empty()
     }
 
     /// The question to ask: which feed was read, up to where.
@@ -282,25 +293,24 @@ impl Revocations {
             generation,
             kept_until,
         };
-        let known = self.generations.entry((kind, name)).or_insert(raised);
+        let names = self.generations.entry(kind).or_default();
+        let known = names.entry(name).or_insert(raised);
         known.generation = known.generation.max(generation);
         known.kept_until = kept_until;
     }
 
     fn name(&mut self, kind: u8, name: String, kept_until: UnixTime) {
-        self.named.insert((kind, name), kept_until);
+        self.named.entry(kind).or_default().insert(name, kept_until);
     }
 
     fn names(&self, kind: u8, name: &str) -> bool {
-        !self.named.is_empty() && self.named.contains_key(&(kind, name.to_owned()))
+        let names = self.named.get(&kind);
+        names.is_some_and(|names| names.contains_key(name))
     }
 
     fn raised(&self, kind: u8, name: &str) -> u64 {
-        if self.generations.is_empty() {
-            return 0;
-        }
-        self.generations
-            .get(&(kind, name.to_owned()))
-            .map_or(0, |raised| raised.generation)
+        let names = self.generations.get(&kind);
+        let raised = names.and_then(|names| names.get(name));
+        raised.map_or(0, |raised| raised.generation)
     }
 }

@@ -12,13 +12,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use ring::{aead, hkdf, hmac};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use crate::jose::base64url;
-use crate::message;
 use crate::model::{Secret, TokenId};
+use ring::{aead, hkdf, hmac};
 
 /// The layout above.
 const VERSION: u8 = 1;
@@ -109,15 +105,35 @@ impl Kind {
 }
 
 /// Something that is sealed, and as which kind.
-pub trait Sealable: Serialize + DeserializeOwned {
+pub trait Sealable: Sized {
     /// Its kind; no two types share one.
     const KIND: Kind;
+
+    /// The bytes that are sealed, if it can be written.
+    fn write(&self) -> Option<Vec<u8>>;
+
+    /// Reads what [`Self::write`] wrote.
+    fn read(plain: &[u8]) -> Option<Self>;
 
     /// The resource it is made for, where its kind has one.
     fn resource(&self) -> Option<&str> {
         None
     }
 }
+
+/// Writes and reads a sealed thing as JSON.
+macro_rules! sealed_as_json {
+    () => {
+        fn write(&self) -> Option<Vec<u8>> {
+            serde_json::to_vec(self).ok()
+        }
+
+        fn read(plain: &[u8]) -> Option<Self> {
+            $crate::message::read(plain).ok()
+        }
+    };
+}
+pub(crate) use sealed_as_json;
 
 /// Why a text was not unsealed. Told apart by us, never by the peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,6 +179,12 @@ impl<T> Unsealed<T> {
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.epoch
+    }
+
+    /// Id, epoch and value.
+    #[must_use]
+    pub fn into_parts(self) -> (TokenId, u32, T) {
+        (self.id, self.epoch, self.value)
     }
 }
 
@@ -241,7 +263,7 @@ impl Keyring {
         let tag = value.resource().map(resource_tag).unwrap_or_default();
         let mut text = header(T::KIND, self.newest.id, epoch, tag);
         let key = self.own_key(&self.newest, T::KIND, epoch, tag, &id)?;
-        let mut body = serde_json::to_vec(value).map_err(|_| SealRefused::Broken)?;
+        let mut body = value.write().ok_or(SealRefused::Broken)?;
         let aad = aead::Aad::from(self.associated(&text));
         key.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key([0; 12]), aad, &mut body)
             .map_err(|_| SealRefused::Broken)?;
@@ -281,7 +303,7 @@ impl Keyring {
         let plain = key
             .open_in_place(aead::Nonce::assume_unique_for_key([0; 12]), aad, sealed)
             .map_err(|_| SealRefused::Broken)?;
-        let value: T = message::read(plain).map_err(|_| SealRefused::Broken)?;
+        let value = T::read(plain).ok_or(SealRefused::Broken)?;
         if value.resource().map(resource_tag).unwrap_or_default() != read.resource {
             return Err(SealRefused::Broken);
         }
@@ -421,7 +443,7 @@ fn resource_tag(resource: &str) -> [u8; RESOURCE_TAG] {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
+    use serde::{Deserialize, Serialize};
 
     use super::*;
 
@@ -432,6 +454,7 @@ mod tests {
 
     impl Sealable for Note {
         const KIND: Kind = Kind::Access;
+        sealed_as_json!();
 
         fn resource(&self) -> Option<&str> {
             Some(&self.aud)
@@ -445,6 +468,7 @@ mod tests {
 
     impl Sealable for Other {
         const KIND: Kind = Kind::Code;
+        sealed_as_json!();
     }
 
     const ISSUER: &str = "https://issuer.example";

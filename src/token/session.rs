@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{Kind, Sealable};
+use super::seal::{Kind, Sealable, sealed_as_json};
 use crate::model::{Seconds, SessionId, Shard, UnixTime};
 
 /// A browser session ends here, used or not: a day's work, then the password again.
@@ -24,4 +24,5 @@ pub struct SessionHandle {
 
 impl Sealable for SessionHandle {
     const KIND: Kind = Kind::Session;
+    sealed_as_json!();
 }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::seal::{Kind, Sealable};
+use super::seal::{Kind, Sealable, sealed_as_json};
 use crate::model::ClientId;
 
 /// A copy of what the directory holds, with the key it was published under, so that one copy never
@@ -31,4 +31,5 @@ impl Snapshot {
 
 impl Sealable for Snapshot {
     const KIND: Kind = Kind::Snapshot;
+    sealed_as_json!();
 }

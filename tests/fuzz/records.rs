@@ -7,7 +7,8 @@ use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Session};
 use edgemint::ports::{Call, CodeRecord};
 use edgemint::token::{
-    AccessToken, AuthorizationCode, FeedAnswer, Pending, RefreshToken, Revocation, SessionHandle,
+    AccessToken, AuthorizationCode, FeedAnswer, Pending, RefreshToken, Revocation, Sealable,
+    SessionHandle,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,7 +25,7 @@ const TYPES: [fn(&[u8]); 20] = [
     same::<KeySet>,
     same::<Session>,
     same::<CodeRecord>,
-    same::<AccessToken>,
+    access_token,
     same::<AuthorizationCode>,
     same::<RefreshToken>,
     same::<SessionHandle>,
@@ -52,6 +53,14 @@ pub(crate) fn run(data: &[u8]) {
 fn tree(text: &[u8]) {
     let theirs: Option<Value> = serde_json::from_slice(text).ok();
     assert_eq!(message::read(text).ok(), theirs);
+}
+
+/// What is read is written so that it is read alike.
+fn access_token(text: &[u8]) {
+    if let Some(token) = AccessToken::read(text) {
+        let written = token.write().expect("what was read can be written");
+        assert_eq!(AccessToken::read(&written), Some(token));
+    }
 }
 
 /// What is read, `serde_json` reads alike, and it is written so that it is read alike.
