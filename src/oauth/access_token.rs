@@ -1,5 +1,7 @@
 //! Minting access tokens in either form, and the one validation that every endpoint asks.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +16,7 @@ use crate::model::{
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::access::JWT_TYPE;
-use crate::token::{AccessToken, Generations, Revocations, SealRefused, seal};
+use crate::token::{AccessToken, Generations, Opened, Revocations, SealRefused, seal};
 
 /// Seconds by which an edge's clock may be ahead of ours (FAPI 2.0 §5.3.2.1 asks for up to 60).
 const SKEW: u64 = 60;
@@ -35,22 +37,19 @@ struct Private {
 /// A token whose seal or signature held, that has not expired and was not revoked within the
 /// published bound. Only [`validate`] makes one. For whom it is, the caller checks.
 #[derive(Debug)]
-pub struct LiveToken {
-    id: TokenId,
-    token: AccessToken,
-}
+pub struct LiveToken(Rc<Opened>);
 
 impl LiveToken {
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &TokenId {
-        &self.id
+        &self.0.id
     }
 
     /// What it says.
     #[must_use]
     pub fn token(&self) -> &AccessToken {
-        &self.token
+        &self.0.token
     }
 }
 
@@ -99,32 +98,16 @@ pub async fn validate<P: Ports>(
     if revocations.ends_token(&opened.id, opened.epoch, &opened.token) {
         return Err(Reason::TokenRevoked);
     }
-    Ok(LiveToken {
-        id: opened.id,
-        token: opened.token,
-    })
-}
-
-/// A token that is ours; whether it lives is not said.
-pub struct Opened {
-    /// Its id.
-    pub id: TokenId,
-    /// The epoch it was made in.
-    pub epoch: u32,
-    /// What it says.
-    pub token: AccessToken,
+    Ok(LiveToken(opened))
 }
 
 /// Opens a text as an access token of ours, expired or not.
 ///
 /// # Errors
 /// [`Reason::TokenUnknown`], or [`Reason::Unavailable`] when keys cannot be read.
-pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Opened, Reason> {
-    match server.keyring.unseal::<AccessToken>(text) {
-        Ok(unsealed) => {
-            let (id, epoch, token) = unsealed.into_parts();
-            Ok(Opened { id, epoch, token })
-        }
+pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Rc<Opened>, Reason> {
+    match server.keyring.open(text) {
+        Ok(opened) => Ok(opened),
         Err(SealRefused::OtherKind) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => {
             let mut policy = Policy::new(
                 server.config.issuer.clone(),
@@ -135,7 +118,9 @@ pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<O
             .danger_accept_expired();
             policy.leeway = SKEW;
             match signing::verify_own(server, text, &policy, at).await {
-                Ok(claims) => from_claims(&claims).ok_or(Reason::TokenUnknown),
+                Ok(claims) => from_claims(&claims)
+                    .map(Rc::new)
+                    .ok_or(Reason::TokenUnknown),
                 Err(Some(reason)) => Err(reason),
                 Err(None) => Err(Reason::TokenUnknown),
             }

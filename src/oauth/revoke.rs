@@ -66,7 +66,7 @@ pub async fn end<P: Ports>(
         return Ok(());
     }
     let end = RevokeToken {
-        token: opened.id,
+        token: opened.id.clone(),
         expires_at: opened.token.expires_at,
         client: client.id.clone(),
         limit: SINGLE_TOKENS,

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod code;
+pub mod opened;
 pub mod pending;
 pub mod refresh;
 pub mod revocations;
@@ -11,6 +12,7 @@ pub mod snapshot;
 
 pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
+pub use opened::Opened;
 pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
 pub use refresh::RefreshToken;
 pub use revocations::{FeedAnswer, KEPT, Revocation, Revocations};

@@ -12,6 +12,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use super::opened::OpenedTokens;
 use crate::jose::base64url;
 use crate::model::{Secret, TokenId};
 use ring::{aead, hkdf, hmac};
@@ -195,12 +196,13 @@ struct Root {
 
 type KindKeyName = ([u8; ROOT_ID], u8, u32, [u8; RESOURCE_TAG]);
 
-/// The roots, newest first, and the kind keys derived from them so far.
+/// The roots, newest first, and what was made with them so far: kind keys, and opened tokens.
 pub struct Keyring {
     issuer: String,
     newest: Root,
     older: Vec<Root>,
     derived: RefCell<BTreeMap<KindKeyName, hmac::Key>>,
+    pub(super) opened: OpenedTokens,
 }
 
 /// The list of roots is empty, or one is shorter than 32 bytes.
@@ -240,6 +242,7 @@ impl Keyring {
             newest,
             older: read,
             derived: RefCell::default(),
+            opened: OpenedTokens::default(),
         })
     }
 
