@@ -51,6 +51,23 @@ impl LiveToken {
     pub fn token(&self) -> &AccessToken {
         &self.0.token
     }
+
+    /// What other Workers are told of it, as `print` makes it of the token.
+    ///
+    /// # Errors
+    /// Those of `print`.
+    pub fn principal(
+        &self,
+        print: impl FnOnce(&AccessToken) -> Result<String, Reason>,
+    ) -> Result<&str, Reason> {
+        match self.0.principal.get() {
+            Some(printed) => Ok(printed),
+            None => {
+                let printed = print(&self.0.token)?;
+                Ok(self.0.principal.get_or_init(|| printed))
+            }
+        }
+    }
 }
 
 /// Mints the text of a token in the client's form; `id` is fresh randomness.
@@ -173,9 +190,6 @@ fn from_claims(claims: &Claims) -> Option<Opened> {
         shard: private.shard,
         generations: private.generations,
     };
-    Some(Opened {
-        id: TokenId::parse(claims.id()?).ok()?,
-        epoch: private.epoch,
-        token,
-    })
+    let id = TokenId::parse(claims.id()?).ok()?;
+    Some(Opened::new(id, private.epoch, token))
 }

@@ -11,6 +11,7 @@ use crate::error::Reason;
 use crate::model::{ClientId, Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::AccessToken;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +142,10 @@ async fn validate<P: Ports>(
     if !enough {
         return Err(Reason::InsufficientScope(needed.to_string()));
     }
+    live.principal(print).map(str::to_owned)
+}
+
+fn print(token: &AccessToken) -> Result<String, Reason> {
     introspect::print(&Principal {
         active: true,
         sub: &token.sub,

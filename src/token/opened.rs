@@ -1,8 +1,7 @@
 //! Access tokens that were opened before. Opening is a function of text and keys alone, so its result
 //! may be kept; whether the token still lives is asked anew each time.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
 
 use subtle::ConstantTimeEq as _;
@@ -11,10 +10,11 @@ use super::access::AccessToken;
 use super::seal::{Keyring, SealRefused};
 use crate::model::TokenId;
 
-/// Tokens kept: a megabyte and a half. What is forgotten is opened again.
-const MOST: usize = 1_000;
-/// How much of a text finds it: prefix, clear header and 176 bits of the id, none of which is secret.
-const HEAD: usize = 68;
+/// Places for tokens: a megabyte and a half when all are taken. A token's place is in its id; another
+/// one of the same place takes it.
+const PLACES: usize = 1_024;
+/// Where in a text the characters of the id are: behind prefix and clear header.
+const ID_AT: usize = 40;
 
 /// An access token that is ours; whether it lives is not said.
 #[derive(Debug)]
@@ -25,14 +25,30 @@ pub struct Opened {
     pub epoch: u32,
     /// What it says.
     pub token: AccessToken,
+    /// What other Workers are told of it while it lives, once that was printed.
+    pub principal: OnceCell<String>,
 }
 
-/// A capped set of tokens that one keyring opened.
+impl Opened {
+    /// A token by its parts.
+    #[must_use]
+    pub fn new(id: TokenId, epoch: u32, token: AccessToken) -> Self {
+        let principal = OnceCell::new();
+        Self {
+            id,
+            epoch,
+            token,
+            principal,
+        }
+    }
+}
+
+/// The tokens that one keyring opened last.
 #[derive(Default)]
-pub(super) struct OpenedTokens(RefCell<BTreeMap<String, Kept>>);
+pub(super) struct OpenedTokens(RefCell<Vec<Option<Kept>>>);
 
 struct Kept {
-    rest: String,
+    text: String,
     token: Rc<Opened>,
 }
 
@@ -46,7 +62,7 @@ impl Keyring {
             return Ok(known);
         }
         let (id, epoch, token) = self.unseal(text)?.into_parts();
-        let opened = Rc::new(Opened { id, epoch, token });
+        let opened = Rc::new(Opened::new(id, epoch, token));
         self.opened.keep(text, &opened);
         Ok(opened)
     }
@@ -54,26 +70,28 @@ impl Keyring {
 
 impl OpenedTokens {
     fn get(&self, text: &str) -> Option<Rc<Opened>> {
-        let (head, rest) = text.split_at_checked(HEAD)?;
         let kept = self.0.borrow();
-        let found = kept.get(head)?;
+        let found = kept.get(place(text)?)?.as_ref()?;
         // In constant time: this is what proves that the seal holds.
-        let same = bool::from(found.rest.as_bytes().ct_eq(rest.as_bytes()));
+        let same = bool::from(found.text.as_bytes().ct_eq(text.as_bytes()));
         same.then(|| Rc::clone(&found.token))
     }
 
     fn keep(&self, text: &str, token: &Rc<Opened>) {
-        let Some((head, rest)) = text.split_at_checked(HEAD) else {
-            return;
-        };
         let mut kept = self.0.borrow_mut();
-        if kept.len() >= MOST {
-            kept.clear();
+        kept.resize_with(PLACES, || None);
+        if let Some(place) = place(text).and_then(|place| kept.get_mut(place)) {
+            let token = Rc::clone(token);
+            let text = text.to_owned();
+            *place = Some(Kept { text, token });
         }
-        let token = Rc::clone(token);
-        let rest = rest.to_owned();
-        kept.insert(head.to_owned(), Kept { rest, token });
     }
+}
+
+/// The place of a text, by two characters of its id, which are random.
+fn place(text: &str) -> Option<usize> {
+    let [high, low] = *text.as_bytes().get(ID_AT..)?.first_chunk()?;
+    Some((usize::from(high) * 64 + usize::from(low)) % PLACES)
 }
 
 #[cfg(test)]
@@ -129,24 +147,24 @@ mod tests {
             bent.replace_range(at..=at, other);
             assert!(keyring.open(&bent).is_err(), "character {at}");
         }
-        for bent in [&text[..text.len() - 1], &text[..HEAD], &text[..4], ""] {
+        for bent in [&text[..text.len() - 1], &text[..ID_AT], &text[..4], ""] {
             assert!(keyring.open(bent).is_err());
         }
         assert!(keyring.open(&format!("{text}A")).is_err());
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn a_token_of_the_same_place_takes_it() {
         let keyring = keyring();
-        let texts: Vec<String> = (0..3).map(|id| sealed(&keyring, id)).collect();
-        for text in &texts {
-            keyring.open(text).unwrap();
+        let texts: Vec<String> = (0..=255).map(|id| sealed(&keyring, id)).collect();
+        for text in texts.iter().chain(&texts) {
+            assert_eq!(&*keyring.open(text).unwrap().token.sub, "u_1");
         }
-        assert_eq!(keyring.opened.0.borrow().len(), 3);
-        let token = keyring.open(&texts[0]).unwrap();
-        for number in 0..MOST {
-            keyring.opened.keep(&format!("{number:0HEAD$}"), &token);
-            assert!(keyring.opened.0.borrow().len() <= MOST);
-        }
+        let places = texts.iter().filter_map(|text| place(text));
+        let places: std::collections::BTreeSet<usize> = places.collect();
+        assert!(places.len() > 1);
+        let kept = keyring.opened.0.borrow();
+        assert_eq!(kept.iter().flatten().count(), places.len());
+        assert_eq!(kept.len(), PLACES);
     }
 }
