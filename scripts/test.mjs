@@ -33,7 +33,9 @@ export async function test(named = []) {
         .map((path) => join(root, path));
   const counts = [];
   if (named.length === 0) {
-    counts.push(await testRust());
+    counts.push(await testRust([]));
+    // What only the two modules have, and no platform is needed for.
+    counts.push(await testRust(["--lib", "--features", "edge,browser", "--", "edge::", "browser::"]));
     counts.push(await fuzz({ seconds: FUZZ_SECONDS, seed: SEED, targets: targets() }));
   }
   await build();
@@ -49,11 +51,11 @@ export async function test(named = []) {
   return sum.failed === 0;
 }
 
-/** @returns {Promise<Counts>} */
-async function testRust() {
+/** @param {string[]} which @returns {Promise<Counts>} */
+async function testRust(which) {
   const cargo = await nativeCargo();
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  const child = spawn(cargo, ["test", "--locked", "--package", "edgemint", "--no-fail-fast"], {
+  const child = spawn(cargo, ["test", "--locked", "--package", "edgemint", "--no-fail-fast", ...which], {
     cwd: root,
     env: { ...process.env, CARGO_TERM_COLOR: process.stdout.isTTY ? "always" : "never" },
     stdio: ["ignore", "pipe", "inherit"],

@@ -2,6 +2,7 @@
 //! [`Reason::code`], has no wildcard: a new reason does not compile until somebody decided what it
 //! says outside.
 
+use crate::directory::Unfit;
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
 use crate::token::SealRefused;
@@ -111,8 +112,18 @@ pub enum Reason {
     UnfitRedirectUri,
     /// Client metadata that cannot be registered.
     UnfitMetadata(&'static str),
-    /// A field of an API request.
-    UnfitField(&'static str, &'static str),
+    /// Fields of an API request, each with its rule.
+    UnfitField(Vec<Unfit>),
+    /// There is no such record, page or collection.
+    NoSuchRecord,
+    /// Not what can be done there; what can.
+    MethodNotAllowed(&'static str),
+    /// The record belongs to the system.
+    ProtectedRecord,
+    /// Another record has the value of this field.
+    ValueTaken(String),
+    /// There are as many records as there may be.
+    CollectionFull,
     /// Something we depend on did not answer.
     Unavailable(Unavailable),
     /// A failure of ours.
@@ -198,6 +209,12 @@ impl ErrorCode {
 }
 
 impl Reason {
+    /// A field of an API request, and what it would have to be.
+    #[must_use]
+    pub fn unfit(field: &str, rule: &str) -> Self {
+        Self::UnfitField(vec![Unfit::new(field, rule)])
+    }
+
     /// What the peer learns.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
@@ -216,7 +233,11 @@ impl Reason {
             | Self::PageFromElsewhere
             | Self::NameTaken
             | Self::NotFirst
-            | Self::UnfitField(..)
+            | Self::UnfitField(_)
+            | Self::NoSuchRecord
+            | Self::MethodNotAllowed(_)
+            | Self::ValueTaken(_)
+            | Self::CollectionFull
             | Self::TokenForOtherClient => ErrorCode::InvalidRequest,
             Self::UnknownClient
             | Self::WrongSecret
@@ -248,9 +269,10 @@ impl Reason {
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
-            Self::Denied | Self::WrongCredentials | Self::TooManyFailures(_) => {
-                ErrorCode::AccessDenied
-            }
+            Self::Denied
+            | Self::WrongCredentials
+            | Self::TooManyFailures(_)
+            | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
             // RFC 7009 §2.2.1 has no other answer for a revocation that did not happen.
@@ -265,7 +287,9 @@ impl Reason {
         match self {
             Self::TooLarge => 413,
             Self::TooManyFailures(_) => 429,
-            Self::NameTaken | Self::NotFirst => 409,
+            Self::NoSuchRecord => 404,
+            Self::MethodNotAllowed(_) => 405,
+            Self::NameTaken | Self::NotFirst | Self::ValueTaken(_) | Self::CollectionFull => 409,
             _ => self.code().status(),
         }
     }
@@ -278,11 +302,15 @@ impl Reason {
             Self::RepeatedParameter(name) => format!("{name} was sent more than once"),
             Self::MissingParameter(name) => format!("{name} is missing"),
             Self::MalformedParameter(name) => format!("{name} has a value that is not allowed"),
-            Self::UnfitField(name, rule) => format!("{name} {rule}"),
             Self::UnfitMetadata(name) => format!("{name} has a value that cannot be registered"),
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
+            Self::UnfitField(fields) => match fields.first() {
+                Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
+                None => self.fixed_description().to_owned(),
+            },
+            Self::ValueTaken(field) => format!("another record has this {field}"),
             Self::TooManyRevocations(seconds) => {
                 format!("too many tokens revoked one by one, wait {seconds} seconds")
             }
@@ -292,6 +320,9 @@ impl Reason {
 
     fn fixed_description(&self) -> &'static str {
         match self.code() {
+            ErrorCode::AccessDenied if *self == Self::ProtectedRecord => {
+                "the record belongs to the system and stays as it is"
+            }
             ErrorCode::AccessDenied => "the request was denied",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
             ErrorCode::InsufficientScope => "the token lacks a scope",
@@ -317,6 +348,9 @@ impl Reason {
                 Self::UnregisteredRedirectUri => "the redirect URI is not registered",
                 Self::NoCodeChallenge => "code_challenge with code_challenge_method=S256 is needed",
                 Self::NameTaken => "the username is taken",
+                Self::NoSuchRecord => "there is nothing at this path",
+                Self::MethodNotAllowed(_) => "the method is not allowed here",
+                Self::CollectionFull => "there are as many of these as there may be",
                 Self::NotFirst => "there is an account already",
                 Self::TokenForOtherClient => "the token was issued to another client",
                 _ => "the request is not valid here",
@@ -338,6 +372,14 @@ impl Reason {
         }
         label
     }
+}
+
+/// A name from outside, in the characters that may be in a description.
+fn printable(name: &str) -> String {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "_-.".contains(letter);
+    let some = name.chars().take(64);
+    some.map(|letter| if allowed(letter) { letter } else { '?' })
+        .collect()
 }
 
 impl From<Unavailable> for Reason {
@@ -376,7 +418,7 @@ mod tests {
     fn az_7_descriptions_keep_to_the_allowed_characters() {
         for reason in [
             Reason::MissingParameter("code"),
-            Reason::UnfitField("username", "is too long"),
+            Reason::unfit("username", "is too long"),
             Reason::TooManyFailures(3),
             Reason::TooManyRevocations(3),
             Reason::NoCodeChallenge,

@@ -9,6 +9,8 @@ use crate::error::Reason;
 pub struct Request {
     /// `GET`, `POST`, …
     pub method: String,
+    /// The path below the issuer's own, raw.
+    pub path: String,
     /// Everything after `?`, raw.
     pub query: String,
     /// The body; empty when there is none.

@@ -5,6 +5,7 @@ pub mod api;
 #[cfg(feature = "browser")]
 pub mod browser;
 pub mod config;
+pub mod directory;
 #[cfg(feature = "edge")]
 mod edge;
 pub mod error;

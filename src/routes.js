@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * The one table of paths: method → the core's word for the endpoint. `cors` is for what a page of
- * another origin may call; nothing there looks at a cookie.
+ * another origin may call; nothing there looks at a cookie. Below `/*` the core looks at the path itself.
  *
  * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
  */
@@ -26,12 +26,16 @@ export const routes = {
   "/api/v1/accounts/": { methods: { POST: "accounts" } },
   "/api/v1/first-run": { methods: { POST: "first_run" } },
   "/api/v1/keys/rotate": { methods: { POST: "rotate_keys" } },
+  "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/health": { methods: { GET: "health" } },
   "/ready": { methods: { GET: "ready" } },
 };
 
 /** Documents that RFC 8414 §3.1 and RFC 9728 §3.1 want before the issuer's path. */
 const WELL_KNOWN = "/.well-known/";
+
+/** The management API. */
+const API = "/api/v1/";
 
 /**
  * The route of a path under an issuer whose own path is `base` (empty for most).
@@ -50,5 +54,8 @@ export function route(path, base) {
       return undefined;
     }
   }
-  return Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (Object.hasOwn(routes, path)) {
+    return routes[path];
+  }
+  return path.startsWith(API) ? routes[`${API}*`] : undefined;
 }

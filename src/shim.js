@@ -69,7 +69,7 @@ async function answer(request, env, ctx, id) {
   const own = found.cors !== true;
   // One text in and one text out: each crossing into the core costs as much as a hash.
   const text =
-    `${id}\n${endpoint}\n${asked}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
+    `${id}\n${endpoint}\n${asked}\n${path.slice(base(env).length)}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
     `${own ? given("cookie") : ""}\n${own ? given("origin") : ""}\n${own ? given("sec-fetch-site") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
     `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${line(body)}`;

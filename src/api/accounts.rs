@@ -48,6 +48,8 @@ pub struct NewAccount {
     pub password: Secret,
     /// Scopes held directly.
     pub scope: Scope,
+    /// Names of roles.
+    pub roles: Vec<String>,
     /// Claims.
     pub profile: Profile,
 }
@@ -73,21 +75,20 @@ impl NewAccount {
         let username = body::required(&members, "username")?;
         let password = body::required(&members, "password")?;
         let scope = body::text(&members, "scopes")?.unwrap_or_default();
-        match members.get("roles") {
-            None => {}
-            Some(Value::Array(roles)) if roles.is_empty() => {}
-            Some(_) => {
-                return Err(Reason::UnfitField(
-                    "roles",
-                    "names a role that does not exist",
-                ));
+        let roles = match members.get("roles") {
+            None => Some(Vec::new()),
+            Some(Value::Array(roles)) => {
+                let names = roles.iter().map(Value::as_str);
+                names.map(|name| name.map(str::to_owned)).collect()
             }
-        }
+            Some(_) => None,
+        };
         Ok(Self {
             username: chosen_username(username)?,
             password: chosen_password(password)?,
             scope: Scope::parse(scope)
-                .map_err(|_| Reason::UnfitField("scopes", "is not a scope string"))?,
+                .map_err(|_| Reason::unfit("scopes", "is not a scope string"))?,
+            roles: roles.ok_or(Reason::unfit("roles", "has to be a list of names"))?,
             profile: Profile {
                 given_name: Some(person_name("first_name", first)?),
                 family_name: Some(person_name("last_name", last)?),
@@ -104,9 +105,9 @@ impl NewAccount {
 /// [`Reason::UnfitField`].
 pub fn chosen_username(text: &str) -> Result<Username, Reason> {
     let rule = "has to be 1 to 64 lower-case letters, digits or -_.@+";
-    let username = Username::parse(text).map_err(|_| Reason::UnfitField("username", rule))?;
+    let username = Username::parse(text).map_err(|_| Reason::unfit("username", rule))?;
     if text.starts_with(SERVICE_PREFIX) {
-        return Err(Reason::UnfitField("username", "must not begin with bot-"));
+        return Err(Reason::unfit("username", "must not begin with bot-"));
     }
     Ok(username)
 }
@@ -117,7 +118,7 @@ pub fn chosen_username(text: &str) -> Result<Username, Reason> {
 /// [`Reason::UnfitField`].
 pub fn chosen_password(text: &str) -> Result<Secret, Reason> {
     if text.len() > password::LONGEST || text.chars().count() < password::SHORTEST {
-        return Err(Reason::UnfitField(
+        return Err(Reason::unfit(
             "password",
             "has to be 8 to 128 characters long",
         ));
@@ -127,10 +128,7 @@ pub fn chosen_password(text: &str) -> Result<Secret, Reason> {
 
 fn person_name(field: &'static str, text: &str) -> Result<String, Reason> {
     if text.is_empty() || text.len() > LONGEST_NAME || text.chars().any(char::is_control) {
-        return Err(Reason::UnfitField(
-            field,
-            "has to be 1 to 255 characters long",
-        ));
+        return Err(Reason::unfit(field, "has to be 1 to 255 characters long"));
     }
     Ok(text.to_owned())
 }
@@ -150,6 +148,7 @@ pub async fn create_account<P: Ports>(
         username: new.username,
         password_hash: password::hash(server, &new.password)?,
         scope: new.scope,
+        roles: new.roles,
         profile: Profile {
             updated_at: at.now.unix().0,
             ..new.profile
@@ -160,6 +159,7 @@ pub async fn create_account<P: Ports>(
         AccountCreated::Created(facts) => Ok(*facts),
         AccountCreated::NameTaken => Err(Reason::NameTaken),
         AccountCreated::NotFirst => Err(Reason::NotFirst),
+        AccountCreated::Unfit(unfit) => Err(Reason::UnfitField(vec![unfit])),
     }
 }
 
@@ -169,7 +169,7 @@ fn alias<'a>(
     alias: &'static str,
 ) -> Result<Option<&'a str>, Reason> {
     match (body::text(members, name)?, body::text(members, alias)?) {
-        (Some(_), Some(_)) => Err(Reason::UnfitField(name, "is there in both spellings")),
+        (Some(_), Some(_)) => Err(Reason::unfit(name, "is there in both spellings")),
         (one, other) => Ok(one.or(other)),
     }
 }

@@ -41,7 +41,7 @@ pub fn text<'a>(
     match body.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Reason::UnfitField(name, "has to be text")),
+        Some(_) => Err(Reason::unfit(name, "has to be text")),
     }
 }
 
@@ -56,5 +56,5 @@ pub fn required<'a>(body: &'a Map<String, Value>, name: &'static str) -> Result<
 /// Why a body without this member is refused.
 #[must_use]
 pub fn missing(name: &'static str) -> Reason {
-    Reason::UnfitField(name, "is required")
+    Reason::unfit(name, "is required")
 }

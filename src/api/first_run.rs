@@ -1,10 +1,12 @@
 //! `POST /api/v1/first-run`: the first administrator and the demo's client, once.
 //! The client only in a local run.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::accounts::{NewAccount, chosen_password, chosen_username, create_account};
 use super::{actor, body, problem};
+use crate::directory::Collection;
+use crate::directory::records::{Actor, Change, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
@@ -13,12 +15,14 @@ use crate::model::{
     Scope,
 };
 use crate::oauth::bearer;
-use crate::ports::directory::CreateClient;
+use crate::ports::directory::{ChangeRecord, CreateClient};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
 /// What an administrator holds.
-const ADMINISTRATOR: &str = "admin:token demo:read user:token";
+const ADMINISTRATOR: &str = "admin:token user:token";
+/// What the administrator of a local run holds besides, and the demo reads.
+const DEMO_SCOPE: &str = "demo:read";
 /// What the demo may ask for.
 const DEMO: &str = "demo:read offline_access openid profile";
 
@@ -47,23 +51,45 @@ async fn first_run<P: Ports>(
     let members = body::object_of(request, &["username", "password"])?;
     let username = body::required(&members, "username")?;
     let password = body::required(&members, "password")?;
+    let local = server.config.local_run.is_some();
+    let held = if local {
+        format!("{ADMINISTRATOR} {DEMO_SCOPE}")
+    } else {
+        ADMINISTRATOR.to_owned()
+    };
     let new = NewAccount {
         username: chosen_username(username)?,
         password: chosen_password(password)?,
-        scope: Scope::parse(ADMINISTRATOR).unwrap_or_default(),
+        scope: Scope::parse(&held).unwrap_or_default(),
+        roles: Vec::new(),
         profile: Profile {
             given_name: Some("Administrator".to_owned()),
             ..Profile::default()
         },
     };
-    // Production gets nothing that nobody asked for. The client first: should the account fail,
-    // the next try finds the client and goes on.
-    let local = server.config.local_run.is_some();
+    // Production gets nothing that nobody asked for. The account last: should it fail, the next try
+    // finds the rest and goes on.
     if let Some(client) = demo(server).filter(|_| local) {
         server.ports.directory(at, CreateClient { client }).await?;
+        server.ports.directory(at, demo_scope()).await?;
     }
     let facts = create_account(server, new, true, at).await?;
     Ok(facts.username.to_string())
+}
+
+fn demo_scope() -> ChangeRecord {
+    let mut fields = Fields::new();
+    for (name, text) in [("name", "Demo"), ("description", ""), ("value", DEMO_SCOPE)] {
+        fields.insert(name.to_owned(), Value::from(text));
+    }
+    ChangeRecord {
+        collection: Collection::Scopes,
+        change: Change::Create(fields),
+        actor: Actor {
+            name: "<first run>".to_owned(),
+            address: None,
+        },
+    }
 }
 
 /// The demo SPA, served from the issuer's own origin.

@@ -43,7 +43,7 @@ fn at_once(request: &Request) -> Result<bool, Reason> {
     match body::object_of(request, &["at_once"])?.get("at_once") {
         None => Ok(false),
         Some(Value::Bool(at_once)) => Ok(*at_once),
-        Some(_) => Err(Reason::UnfitField("at_once", "has to be true or false")),
+        Some(_) => Err(Reason::unfit("at_once", "has to be true or false")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The management API under `/api/v1`: accounts, the first run, signing keys, and who may act.
+//! The management API under `/api/v1`: accounts, records, the first run, signing keys, and who may act.
 
 pub mod accounts;
 pub mod actor;
@@ -6,3 +6,4 @@ pub mod body;
 pub mod first_run;
 pub mod keys;
 pub mod problem;
+pub mod records;

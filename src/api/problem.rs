@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::directory::Unfit;
 use crate::error::Reason;
 use crate::http::Response;
 use crate::oauth::bearer;
@@ -19,14 +20,25 @@ pub fn refusal(reason: Reason) -> Response {
     body.insert("status".to_owned(), json!(status));
     body.insert("detail".to_owned(), json!(reason.description()));
     body.insert("code".to_owned(), json!(reason.label()));
-    if let Reason::UnfitField(field, rule) = &reason {
-        let error = json!({ "loc": ["body", field], "msg": rule, "type": "value_error" });
-        body.insert("errors".to_owned(), json!([error]));
-        if !OWN_MEMBERS.contains(field) {
-            body.insert((*field).to_owned(), json!([rule]));
-        }
+    let fields = match &reason {
+        Reason::UnfitField(fields) => fields.clone(),
+        _ => Vec::new(),
+    };
+    if !fields.is_empty() {
+        let mut errors = Vec::new();
         body.insert("non_field_errors".to_owned(), json!([]));
+        for Unfit { field, rule } in fields {
+            errors.push(json!({ "loc": ["body", field], "msg": rule, "type": "value_error" }));
+            if !OWN_MEMBERS.contains(&field.as_str()) {
+                body.insert(field, json!([rule]));
+            }
+        }
+        body.insert("errors".to_owned(), Value::Array(errors));
     }
+    let allow = match &reason {
+        Reason::MethodNotAllowed(allow) => Some(*allow),
+        _ => None,
+    };
     // The challenge, and when to try again, are the same everywhere.
     let mut response = bearer::refusal(reason).with_body(Value::Object(body).to_string());
     if let Some((_, value)) = response
@@ -36,7 +48,10 @@ pub fn refusal(reason: Reason) -> Response {
     {
         *value = "application/problem+json".to_owned();
     }
-    response
+    match allow {
+        Some(allow) => response.with("allow", allow),
+        None => response,
+    }
 }
 
 fn title(status: u16) -> &'static str {
@@ -44,6 +59,8 @@ fn title(status: u16) -> &'static str {
         400 => "Bad Request",
         401 => "Unauthorized",
         403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
         409 => "Conflict",
         413 => "Content Too Large",
         429 => "Too Many Requests",

@@ -35,19 +35,21 @@ use crate::token::{Keyring, Sealable, seal};
 use bindings::Bindings;
 use settings::Settings;
 
-/// What the shim read off a request, as one text: the request's id, the endpoint's word, the method
-/// and the query, then headers, then the body, a line each. A header or body that is there begins
+/// What the shim read off a request, as one text: the request's id, the endpoint's word, the method,
+/// the path and the query, then headers, then the body, a line each. A header or body that is there begins
 /// with `=`; a body that was larger than the limit is not there. One text is copied into the core's
 /// memory in a fraction of the time of ten.
 fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
-    let mut lines = text.splitn(11, '\n');
+    let mut lines = text.splitn(12, '\n');
     let id = lines.next()?;
     let endpoint = Endpoint::parse(lines.next()?)?;
     let method = lines.next()?.to_owned();
+    let path = lines.next()?.to_owned();
     let query = lines.next()?.to_owned();
     let mut given = || Some(lines.next()?.strip_prefix('=').map(str::to_owned));
     let mut request = Request {
         method,
+        path,
         query,
         authorization: given()?,
         content_type: given()?,

@@ -2,13 +2,17 @@
 //! `ports::directory`.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
-use crate::model::{Client, ClientId, RequestId, Shard, SubjectFacts, Username};
+use crate::directory::Collection;
+use crate::directory::records::{self, Audited, Fields, Record, Rows};
+use crate::model::{Client, ClientId, RequestId, RoleFacts, Shard, SubjectFacts, Username};
 use crate::ports::directory::{
     Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
     DirectoryAnswer, DirectoryVerb, KeySet,
 };
-use crate::ports::{At, Call};
+use crate::ports::ledger::{LedgerVerb, PutRole, PutSubject};
+use crate::ports::{At, Call, Verb};
 use crate::token::Revocation;
 
 #[derive(Debug)]
@@ -25,8 +29,11 @@ pub struct DirectoryState {
     accounts: BTreeMap<Username, AccountRow>,
     clients: BTreeMap<ClientId, (Client, RequestId)>,
     keys: KeySet,
-    /// Subjects whose shard has not taken the newest row yet.
-    pub subjects_out: Vec<SubjectFacts>,
+    records: BTreeMap<(Collection, u64), Record>,
+    audit: Vec<Audited>,
+    last_number: u64,
+    /// What shards have not been told yet.
+    pub shards_out: Vec<(Shard, LedgerVerb)>,
     /// What the feed has not been sent yet.
     pub outbox: Vec<(u64, Revocation)>,
     last_sent: u64,
@@ -36,10 +43,14 @@ impl DirectoryState {
     /// An empty directory that spreads subjects over so many shards.
     #[must_use]
     pub fn new(shards: u16) -> Self {
-        Self {
+        let mut directory = Self {
             shards: shards.max(1),
             ..Self::default()
+        };
+        if let Ok(request) = RequestId::parse("open") {
+            let Ok(()) = records::seed(&mut directory, &request);
         }
+        directory
     }
 
     /// Does one verb.
@@ -76,7 +87,27 @@ impl DirectoryState {
                 }
                 DirectoryAnswer::AddKeys(self.keys.clone())
             }
+            DirectoryVerb::ChangeRecord(verb) => {
+                let Ok(changed) =
+                    records::apply(self, verb.collection, verb.change, verb.actor, &at);
+                DirectoryAnswer::ChangeRecord(changed)
+            }
+            DirectoryVerb::ReadRecord(verb) => {
+                let record = self.records.get(&(verb.collection, verb.id));
+                let Ok(view) = record.map(|record| records::view(self, record)).transpose();
+                DirectoryAnswer::ReadRecord(view)
+            }
+            DirectoryVerb::ListRecords(verb) => {
+                let Ok(page) = records::list(self, verb.collection, &verb.query);
+                DirectoryAnswer::ListRecords(page)
+            }
         }
+    }
+
+    fn tell_shard(&mut self, facts: &SubjectFacts) {
+        let facts = facts.clone();
+        self.shards_out
+            .push((facts.shard, PutSubject { facts }.into_verb()));
     }
 
     fn publish(&mut self, entry: Revocation) {
@@ -97,6 +128,11 @@ impl DirectoryState {
         if verb.first_only && !self.accounts.is_empty() {
             return AccountCreated::NotFirst;
         }
+        let Ok(roles) = records::holdings(self, &verb.scope, &verb.roles);
+        let roles = match roles {
+            Ok(roles) => roles,
+            Err(unfit) => return AccountCreated::Unfit(unfit),
+        };
         let spread = u16::try_from(self.accounts.len() % usize::from(self.shards));
         let facts = SubjectFacts {
             subject: verb.subject,
@@ -106,7 +142,7 @@ impl DirectoryState {
             generation: 0,
             version: 1,
             scope: verb.scope,
-            roles: BTreeMap::new(),
+            roles,
             profile: verb.profile,
         };
         let account = Account {
@@ -119,7 +155,7 @@ impl DirectoryState {
             changed_by: None,
         };
         self.accounts.insert(verb.username, row);
-        self.subjects_out.push(facts.clone());
+        self.tell_shard(&facts);
         AccountCreated::Created(Box::new(facts))
     }
 
@@ -144,8 +180,9 @@ impl DirectoryState {
         if let Some(hash) = verb.password_hash {
             account.password_hash = hash;
         }
-        self.subjects_out.push(account.facts.clone());
-        Some(account.facts.clone())
+        let facts = account.facts.clone();
+        self.tell_shard(&facts);
+        Some(facts)
     }
 
     fn create_client(&mut self, client: Client, at: &At) -> ClientCreated {
@@ -178,5 +215,92 @@ impl DirectoryState {
         self.clients
             .insert(client.id.clone(), (client, at.request.clone()));
         ClientReplaced::Replaced
+    }
+}
+
+impl Rows for DirectoryState {
+    type Fault = Infallible;
+
+    fn all(&self, collection: Collection) -> Result<Vec<Record>, Infallible> {
+        let of_it = self
+            .records
+            .range((collection, 0)..=(collection, u64::MAX))
+            .map(|(_, record)| record.clone());
+        Ok(of_it.collect())
+    }
+
+    fn next_number(&mut self) -> Result<u64, Infallible> {
+        self.last_number += 1;
+        Ok(self.last_number)
+    }
+
+    fn put(&mut self, collection: Collection, record: &Record) -> Result<(), Infallible> {
+        self.records.insert((collection, record.id), record.clone());
+        Ok(())
+    }
+
+    fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Infallible> {
+        self.records.remove(&(collection, id));
+        Ok(())
+    }
+
+    fn audit(&mut self, line: Audited) -> Result<(), Infallible> {
+        self.audit.push(line);
+        Ok(())
+    }
+
+    fn erased_by(
+        &self,
+        collection: Collection,
+        id: u64,
+        request: &RequestId,
+    ) -> Result<Option<Fields>, Infallible> {
+        let line = self.audit.iter().find(|line| {
+            line.collection == collection && line.id == id && line.request == *request
+        });
+        Ok(line
+            .filter(|line| line.after.is_none())
+            .and_then(|line| line.before.clone()))
+    }
+
+    fn strip(&mut self, scope: &str) -> Result<(), Infallible> {
+        let mut told = Vec::new();
+        for row in self.accounts.values_mut() {
+            let facts = &mut row.account.facts;
+            if facts.scope.contains(scope) {
+                facts.scope = facts.scope.filter(|token| token != scope);
+                facts.version += 1;
+                told.push(facts.clone());
+            }
+        }
+        for facts in told {
+            self.tell_shard(&facts);
+        }
+        let mut changed = Vec::new();
+        for (client, _) in self.clients.values_mut() {
+            if client.scope.contains(scope) {
+                client.scope = client.scope.filter(|token| token != scope);
+                client.version += 1;
+                changed.push(Revocation::ClientVersion(client.id.clone(), client.version));
+            }
+        }
+        for entry in changed {
+            self.publish(entry);
+        }
+        Ok(())
+    }
+
+    fn tell_role(&mut self, role: RoleFacts) -> Result<(), Infallible> {
+        for shard in 0..self.shards {
+            let facts = role.clone();
+            self.shards_out
+                .push((Shard(shard), PutRole { facts }.into_verb()));
+        }
+        Ok(())
+    }
+
+    fn revoke(&mut self, line: Revocation) -> Result<(), Infallible> {
+        self.publish(line);
+        Ok(())
     }
 }

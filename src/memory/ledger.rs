@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::{
-    ClientId, GrantId, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
+    ClientId, GrantId, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts, UnixTime,
 };
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
@@ -62,6 +62,9 @@ struct Failures {
 #[derive(Debug, Default)]
 pub struct LedgerState {
     subjects: BTreeMap<Subject, SubjectFacts>,
+    /// What each subject holds directly.
+    direct: BTreeMap<Subject, Scope>,
+    roles: BTreeMap<String, RoleFacts>,
     sessions: BTreeMap<SessionId, SessionRow>,
     grants: BTreeMap<GrantId, GrantRow>,
     consents: BTreeMap<(Subject, ClientId), Scope>,
@@ -80,6 +83,10 @@ impl LedgerState {
             LedgerVerb::PutSubject(verb) => {
                 self.put_subject(verb.facts);
                 LedgerAnswer::PutSubject(())
+            }
+            LedgerVerb::PutRole(verb) => {
+                self.put_role(verb.facts);
+                LedgerAnswer::PutRole(())
             }
             LedgerVerb::SpendCode(verb) => LedgerAnswer::SpendCode(self.spend_code(*verb, &at)),
             LedgerVerb::AdvanceFamily(verb) => {
@@ -145,9 +152,31 @@ impl LedgerState {
         }
         let raised = before.is_some_and(|before| before.generation < facts.generation);
         let entry = Revocation::Subject(facts.subject.clone(), facts.generation);
+        self.direct
+            .insert(facts.subject.clone(), facts.scope.clone());
+        let facts = facts.with_roles(|role| self.roles.get(role).cloned());
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
             self.publish(entry);
+        }
+    }
+
+    fn put_role(&mut self, facts: RoleFacts) {
+        let before = self.roles.get(&facts.role);
+        if before.is_some_and(|before| before.version >= facts.version) {
+            return;
+        }
+        let role = facts.role.clone();
+        self.roles.insert(role.clone(), facts);
+        for (subject, facts) in &mut self.subjects {
+            if let Some(direct) = self.direct.get(subject)
+                && facts.roles.contains_key(&role)
+            {
+                facts.scope = direct.clone();
+                *facts = facts
+                    .clone()
+                    .with_roles(|role| self.roles.get(role).cloned());
+            }
         }
     }
 

@@ -22,7 +22,7 @@ use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, PutSubject, ReadSession, Session};
+use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Session};
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
     Unavailable,
@@ -248,12 +248,10 @@ impl Directory for Memory {
         let at = call.at.clone();
         let answer = self.directory.borrow_mut().apply(call);
         loop {
-            let next = self.directory.borrow().subjects_out.first().cloned();
-            let Some(facts) = next else {
+            let next = self.directory.borrow().shards_out.first().cloned();
+            let Some((shard, verb)) = next else {
                 break;
             };
-            let shard = facts.shard;
-            let verb = LedgerVerb::PutSubject(Box::new(PutSubject { facts }));
             self.call_ledger(
                 shard,
                 Call {
@@ -262,7 +260,7 @@ impl Directory for Memory {
                 },
             )
             .await?;
-            self.directory.borrow_mut().subjects_out.remove(0);
+            self.directory.borrow_mut().shards_out.remove(0);
         }
         let outbox = &mut self.directory.borrow_mut().outbox;
         self.publish("directory".to_owned(), outbox, &at)?;

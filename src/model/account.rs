@@ -36,6 +36,19 @@ impl Profile {
     }
 }
 
+/// What a role gives, as the directory tells every shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleFacts {
+    /// Which; never reused.
+    pub role: String,
+    /// Raised with every change; an older one never replaces a newer.
+    pub version: u64,
+    /// Raised when it gives less than before.
+    pub generation: u64,
+    /// What it gives.
+    pub scope: Scope,
+}
+
 /// What a shard knows of its subject, so that exchange and refresh need ask nobody else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectFacts {
@@ -59,4 +72,18 @@ pub struct SubjectFacts {
     /// Claims.
     #[serde(default)]
     pub profile: Profile,
+}
+
+impl SubjectFacts {
+    /// These facts, whose scope is what is held directly, with what the roles give besides.
+    #[must_use]
+    pub fn with_roles(mut self, known: impl Fn(&str) -> Option<RoleFacts>) -> Self {
+        for (role, generation) in &mut self.roles {
+            if let Some(facts) = known(role) {
+                self.scope = self.scope.union(&facts.scope);
+                *generation = facts.generation;
+            }
+        }
+        self
+    }
 }

@@ -8,7 +8,7 @@ pub mod scope;
 pub mod secret;
 pub mod time;
 
-pub use account::{Profile, SubjectFacts};
+pub use account::{Profile, RoleFacts, SubjectFacts};
 pub use client::{AccessTokenFormat, AuthenticationMethod, Client, GrantType};
 pub use id::{ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username};
 pub use redirect::RedirectUri;

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::verbs;
+use crate::directory::records::{Actor, Change, Changed, Fields, ListQuery, Page};
+use crate::directory::{Collection, Unfit};
 use crate::jose::Algorithm;
 use crate::model::{
     Client, ClientId, Profile, Scope, Seconds, Subject, SubjectFacts, UnixTime, Username,
@@ -27,6 +29,9 @@ verbs! {
     ReplaceClient => ClientReplaced,
     ReadKeys => KeySet,
     AddKeys => KeySet,
+    ChangeRecord => Changed,
+    ReadRecord => Option<Fields>,
+    ListRecords => Page,
 }
 
 /// Whether a verb may put something into the feed.
@@ -35,13 +40,16 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
     match verb {
         DirectoryVerb::ChangeAccount(_)
         | DirectoryVerb::ReplaceClient(_)
-        | DirectoryVerb::AddKeys(_) => true,
+        | DirectoryVerb::AddKeys(_)
+        | DirectoryVerb::ChangeRecord(_) => true,
         DirectoryVerb::CreateAccount(_)
         | DirectoryVerb::FindAccount(_)
         | DirectoryVerb::HasAccounts(_)
         | DirectoryVerb::CreateClient(_)
         | DirectoryVerb::FindClient(_)
-        | DirectoryVerb::ReadKeys(_) => false,
+        | DirectoryVerb::ReadKeys(_)
+        | DirectoryVerb::ReadRecord(_)
+        | DirectoryVerb::ListRecords(_) => false,
     }
 }
 
@@ -65,6 +73,9 @@ pub struct CreateAccount {
     pub password_hash: String,
     /// Scopes held directly.
     pub scope: Scope,
+    /// Names of roles.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// Claims.
     pub profile: Profile,
     /// Only if there is no account at all: the first administrator.
@@ -81,6 +92,8 @@ pub enum AccountCreated {
     NameTaken,
     /// It was to be the first, and is not.
     NotFirst,
+    /// It names a scope or a role that does not exist.
+    Unfit(Unfit),
 }
 
 /// The account of a username.
@@ -150,6 +163,35 @@ pub enum ClientReplaced {
     OutOfDate,
     /// There is no such client.
     Unknown,
+}
+
+/// Makes, changes or deletes a record, as the rules of [`crate::directory::records`] say.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// Of which kind.
+    pub collection: Collection,
+    /// What is to be.
+    pub change: Change,
+    /// Who wants it.
+    pub actor: Actor,
+}
+
+/// One record.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadRecord {
+    /// Of which kind.
+    pub collection: Collection,
+    /// Which.
+    pub id: u64,
+}
+
+/// Some records.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListRecords {
+    /// Of which kind.
+    pub collection: Collection,
+    /// Which, in which order.
+    pub query: ListQuery,
 }
 
 /// The signing keys.

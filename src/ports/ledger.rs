@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::verbs;
 use crate::model::{
-    ClientId, GrantId, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId, UnixTime,
+    ClientId, GrantId, RoleFacts, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
+    UnixTime,
 };
 
 verbs! {
@@ -13,6 +14,7 @@ verbs! {
     /// What it answers.
     LedgerAnswer:
     PutSubject => (),
+    PutRole => (),
     SpendCode => Spent,
     AdvanceFamily => Advanced,
     RevokeGrant => Revoked,
@@ -37,6 +39,7 @@ verbs! {
 pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
     match answer {
         LedgerAnswer::PutSubject(())
+        | LedgerAnswer::PutRole(())
         | LedgerAnswer::RevokeGrant(_)
         | LedgerAnswer::RevokeToken(TokenRevoked::Done)
         | LedgerAnswer::OpenSession(_)
@@ -67,6 +70,15 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
 pub struct PutSubject {
     /// The row.
     pub facts: SubjectFacts,
+}
+
+/// The directory says what a role gives, to every shard: those who have it get that from now on. An
+/// older version never replaces a newer one. What a role no longer gives, the directory puts into
+/// the feed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct PutRole {
+    /// The role.
+    pub facts: RoleFacts,
 }
 
 /// Spends a code and opens its grant, if nobody did before.

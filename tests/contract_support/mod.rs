@@ -7,7 +7,7 @@ use edgemint::memory::{DirectoryState, FeedState, LedgerState};
 use edgemint::model::{Moment, RequestId};
 use edgemint::ports::directory::DirectoryVerb;
 use edgemint::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
-use edgemint::ports::ledger::{LedgerVerb, PutSubject};
+use edgemint::ports::ledger::LedgerVerb;
 use edgemint::ports::{At, Call, Verb};
 use edgemint::token::Revocation;
 use serde_json::{Value, json};
@@ -40,9 +40,8 @@ impl World {
             "directory" => {
                 let call: Call<DirectoryVerb> = serde_json::from_value(call).unwrap();
                 let answer = json!(self.directory.apply(call));
-                for facts in std::mem::take(&mut self.directory.subjects_out) {
-                    let shard = format!("shard-{}", facts.shard.0);
-                    let verb = PutSubject { facts }.into_verb();
+                for (shard, verb) in std::mem::take(&mut self.directory.shards_out) {
+                    let shard = format!("shard-{}", shard.0);
                     self.ledger(
                         &shard,
                         Call {

@@ -4,12 +4,12 @@
  * issued, bent in a few places, in every framing that HTTP/1.1 has. A seed and a number make the same
  * request again, as far as what was issued is the same.
  */
-import { routes } from "../../src/routes.js";
+import { examples } from "../worker/support.js";
 import { BOOTSTRAP_TOKEN, VERIFIER, challenge } from "../worker/support.js";
 
 const CHALLENGE = challenge(VERIFIER);
 const FORM = "application/x-www-form-urlencoded";
-const PATHS = [...Object.keys(routes), "/nothing", "/", "/oauth//token", "/oauth/token/", "/%6fauth/token", "/api/v1/accounts"];
+const PATHS = [...Object.keys(examples), "/nothing", "/", "/oauth//token", "/oauth/token/", "/%6fauth/token", "/api/v1/accounts", "/api/v1/scopes/1/", "/api/v1/scopes/?page=2&search=a", "/api/v1/roles/999/"];
 const NAMES = ["grant_type", "client_id", "client_secret", "code", "code_verifier", "redirect_uri", "refresh_token", "scope", "resource", "token", "token_type_hint", "request", "csrf", "username", "password", "decision", "state", "nonce", "prompt", "max_age", "id_token_hint", "login_hint", "response_type", "code_challenge", "code_challenge_method", "continue", "client_assertion", "post_logout_redirect_uri", "response_mode", "request_uri", "access_token", "client", "withdraw", "client_name", "redirect_uris", "grant_types", "scopes", "given_name"];
 const VALUES = ["", "a", "authorization_code", "refresh_token", "client_credentials", "code", "openid", "openid offline_access", "S256", "plain", "none", "login", "consent", "none login", "allow", "deny", "0", "-1", "99999999999999999999", "https://x.example/", "http://127.0.0.1:1/callback", "javascript:alert(1)", "\0", "\r\nset-cookie: a=b", "é", "\u{1F4A5}", "\u202e", "'\"<>&", "..", "ema_", "emc_AAAA", `emr_${"A".repeat(200)}`, "a.b.c", "eyJhbGciOiJub25lIn0.e30.", "x".repeat(300), "x".repeat(3000), "%", "{}", "[]", "null"];
 
@@ -54,8 +54,8 @@ export function shot(seed, index, world) {
   const client = pick(world.clients);
   const token = pick(world.tokens);
   const page = pick(world.pages);
-  const path = chance(0.93) ? pick(Object.keys(routes)) : pick(PATHS);
-  const known = Object.keys(routes[path]?.methods ?? {});
+  const path = chance(0.93) ? pick(Object.keys(examples)) : pick(PATHS);
+  const known = Object.keys(examples[path]?.methods ?? {});
   const method = known.length > 0 && chance(0.9) ? pick(known) : pick(["GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"]);
   let pairs = good();
   for (let bends = below(4); bends > 0; bends -= 1) pairs = bent(pairs);

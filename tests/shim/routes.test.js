@@ -73,7 +73,7 @@ test("MD-1: under an issuer with a path, every route is below it, and the docume
 });
 
 test("a path is a route only letter for letter", () => {
-  for (const path of ["/login/", "//login", "/Login", "/oauth", "/oauth/token/", "/__proto__", "/constructor", "", "/oauth%2ftoken", "/api/v1/accounts"]) {
+  for (const path of ["/login/", "//login", "/Login", "/oauth", "/oauth/token/", "/__proto__", "/constructor", "", "/oauth%2ftoken"]) {
     assert.equal(route(path, ""), undefined, path);
   }
 });

@@ -22,6 +22,8 @@ use std::task::{Context, Poll, Waker};
 use argon2::password_hash::{PasswordHasher, Salt};
 use argon2::{Algorithm as Argon2Variant, Argon2, Params, Version};
 use edgemint::config::Config;
+use edgemint::directory::records::{Actor, Change, Changed};
+use edgemint::directory::{Collection, Reading, schema};
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, base64url};
 use edgemint::memory::Memory;
@@ -29,12 +31,14 @@ use edgemint::model::{
     Client, ClientId, Moment, Profile, RequestId, Scope, Secret, Subject, SubjectFacts, Username,
 };
 use edgemint::ports::directory::{
-    AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount, CreateClient,
-    FindClient, ReplaceClient,
+    AccountCreated, ChangeAccount, ChangeRecord, ClientCreated, ClientReplaced, CreateAccount,
+    CreateClient, FindClient, ReplaceClient,
 };
 use edgemint::ports::{At, Directory};
 use edgemint::server::{Endpoint, Server};
 use edgemint::token::Keyring;
+
+use serde_json::{Value, json};
 
 pub(crate) use browser::{Browser, Page};
 pub(crate) use client::{client, redirect_uri, secret};
@@ -100,6 +104,10 @@ impl Fixture {
             now: Cell::new(Moment(NOW * 1000)),
             requests: Cell::new(0),
         };
+        for scope in ["read", "write"] {
+            let (name, value) = (json!(scope), json!(scope));
+            fixture.create_record(Collection::Scopes, json!({"name": name, "value": value}));
+        }
         fixture.create_account("ada", "read write admin:token");
         fixture.create_account("bob", "read");
         for id in client::ALL {
@@ -174,11 +182,21 @@ impl Fixture {
     // People and clients.
 
     pub(crate) fn create_account(&self, username: &str, scope: &str) -> SubjectFacts {
+        self.create_account_with(username, scope, &[])
+    }
+
+    pub(crate) fn create_account_with(
+        &self,
+        username: &str,
+        scope: &str,
+        roles: &[&str],
+    ) -> SubjectFacts {
         let create = CreateAccount {
             subject: subject(username),
             username: Username::parse(username).unwrap(),
             password_hash: quick_hash(PASSWORD),
             scope: Scope::parse(scope).unwrap(),
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
             profile: Profile {
                 given_name: Some(username.to_owned()),
                 ..Profile::default()
@@ -189,6 +207,41 @@ impl Fixture {
             AccountCreated::Created(facts) => *facts,
             other => panic!("{username}: {other:?}"),
         }
+    }
+
+    /// Makes a record as an administrator would; answers its id.
+    pub(crate) fn create_record(&self, collection: Collection, fields: Value) -> u64 {
+        let Value::Object(fields) = fields else {
+            panic!("fields are an object");
+        };
+        let fields = schema::read(collection.fields(), &fields, Reading::Create).unwrap();
+        let verb = ChangeRecord {
+            collection,
+            change: Change::Create(fields),
+            actor: Actor {
+                name: "fixture".to_owned(),
+                address: None,
+            },
+        };
+        match block_on(self.memory().directory(&self.at(), verb)).unwrap() {
+            Changed::Done(made) => made["id"].as_u64().unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A request to the management API, with the bootstrap token.
+    pub(crate) fn api(&self, method: &str, path: &str, body: &Value) -> Response {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            body: body.to_string(),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(format!("Bearer {BOOTSTRAP}")),
+            ..Request::default()
+        };
+        self.send(Endpoint::Records, &request)
     }
 
     /// Changes an account as an administrator would.
@@ -220,7 +273,7 @@ impl Fixture {
     }
 
     /// Registers a client by its metadata, as the administrator.
-    pub(crate) fn register(&self, metadata: &serde_json::Value) -> Response {
+    pub(crate) fn register(&self, metadata: &Value) -> Response {
         let request = Request {
             method: "POST".to_owned(),
             body: metadata.to_string(),
@@ -401,7 +454,7 @@ impl Tokens {
     }
 
     /// The claims of the ID token; the signature is not looked at.
-    pub(crate) fn claims(&self) -> serde_json::Value {
+    pub(crate) fn claims(&self) -> Value {
         let token = self.id_token.as_deref().expect("an ID token");
         decoded(token.split('.').nth(1).unwrap())
     }
@@ -487,8 +540,7 @@ pub(crate) fn quick_hash(password: &str) -> String {
 
 /// Two RSA keys, so that keys can be made and rotated once: ring makes none.
 fn prepare_rsa_keys(memory: &Memory) {
-    let file: serde_json::Value =
-        serde_json::from_str(include_str!("../vectors/keys.json")).unwrap();
+    let file: Value = serde_json::from_str(include_str!("../vectors/keys.json")).unwrap();
     for key in file["keys"].as_array().unwrap() {
         if key["alg"] == "RS256" {
             let pkcs8 = base64url::decode(key["pkcs8"].as_str().unwrap()).unwrap();

@@ -3,15 +3,14 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { routes } from "../../src/routes.js";
-import { BOOTSTRAP_TOKEN, api, ask, atOnce, authorizeUrl, browser, code, exchange, introspect, read, register, serveReady } from "./support.js";
+import { BOOTSTRAP_TOKEN, api, ask, atOnce, authorizeUrl, browser, code, examples, exchange, introspect, read, register, serveReady } from "./support.js";
 
 const FORM = "application/x-www-form-urlencoded";
 const REQUESTS = 2000;
 /** What the runtime says of requests that never reach us: its own parser refused them. */
 const RUNTIMES_OWN = /kj\/compat\/(url|http)\.c\+\+|Incoming CONNECT on a worker not supported/;
 const RUNTIMES_ANSWER = /^HTTP\/1\.1 500 Internal Server Error\r\nConnection: close\r\nContent-Length: 21\r\n/;
-const POSTED = Object.entries(routes).filter(([, { methods }]) => "POST" in methods).map(([path]) => path);
+const POSTED = Object.entries(examples).filter(([, { methods }]) => "POST" in methods).map(([path]) => path);
 
 describe("hostile input", () => {
   /** @type {import("./support.js").Server} */
@@ -78,11 +77,11 @@ describe("hostile input", () => {
     send(path, { method: "POST", body, headers: { "content-type": type, ...headers } });
 
   test("a path that is none is 404, and a method that is none there is 405 with what would be", async () => {
-    for (const path of ["/nothing", "/oauth", "/oauth/token/", "/api/v1/", "/oauth%2ftoken", "/oauth//token", "/OAUTH/TOKEN", "/.well-known/", "/oauth/device_authorization", "/oauth/par"]) {
+    for (const path of ["/nothing", "/oauth", "/oauth/token/", "/api/v2/", "/oauth%2ftoken", "/oauth//token", "/OAUTH/TOKEN", "/.well-known/", "/oauth/device_authorization", "/oauth/par"]) {
       assert.equal((await send(path)).status, 404, path);
       assert.equal((await post(path, "a=1")).status, 404, path);
     }
-    for (const [path, { methods, cors }] of Object.entries(routes)) {
+    for (const [path, { methods, cors }] of Object.entries(examples)) {
       const allowed = Object.keys(methods);
       for (const method of ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"]) {
         if (allowed.includes(method)) continue;
@@ -99,7 +98,7 @@ describe("hostile input", () => {
   });
 
   test("HEAD answers as GET does, without a body", async () => {
-    for (const [path, { methods }] of Object.entries(routes)) {
+    for (const [path, { methods }] of Object.entries(examples)) {
       if (!("GET" in methods)) continue;
       const [head, get] = [await send(path, { method: "HEAD" }), await send(path)];
       assert.deepEqual([head.status, head.text, head.headers.get("content-type")], [get.status, "", get.headers.get("content-type")], path);
@@ -303,7 +302,7 @@ describe("hostile input", () => {
     const names = ["grant_type", "client_id", "client_secret", "code", "code_verifier", "redirect_uri", "refresh_token", "scope", "resource", "token", "token_type_hint", "request", "csrf", "username", "password", "decision", "state", "nonce", "prompt", "max_age", "id_token_hint", "response_type", "code_challenge", "code_challenge_method", "continue", "client_assertion", "post_logout_redirect_uri", "response_mode", "request_uri", "access_token", "client"];
     const values = ["", "a", "authorization_code", "refresh_token", "client_credentials", "code", "openid", "openid offline_access", "S256", "none", "login", "allow", "deny", "0", "-1", "99999999999999999999", "https://x.example/", "javascript:alert(1)", "%00", "é", "\u{1F4A5}", "'\"<>&", "..", "ema_", "emc_AAAA", "emr_" + "A".repeat(200), "a.b.c", "eyJhbGciOiJub25lIn0.e30.", client.client_id, client.client_secret, client.redirect_uris[0], live.access_token, live.id_token, page, `${live.access_token.slice(0, -1)}A`, `${live.access_token.slice(0, 60)}`, "x".repeat(3000)];
     const junk = () => Array.from({ length: Math.floor(random() * 40) }, () => String.fromCharCode(32 + Math.floor(random() * 95))).join("");
-    const paths = [...Object.keys(routes), "/nothing", "/"];
+    const paths = [...Object.keys(examples), "/nothing", "/"];
     const spend = async (/** @type {number} */ index) => {
       const pairs = Array.from({ length: Math.floor(random() * 8) }, () => [pick(names), random() < 0.8 ? pick(values) : junk()]);
       const form = new URLSearchParams(pairs).toString();

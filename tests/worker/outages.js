@@ -344,6 +344,21 @@ export const rows = [
     afterwards: "done",
     repeated: "409",
   },
+  {
+    title: "list of scopes",
+    prepare: async ({ server }) => () => fetch(`${server.url}/api/v1/scopes/`, { headers: { authorization: `Bearer ${BOOTSTRAP_TOKEN}` } }).then(read),
+    healthy: "200",
+    cells: { directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "new role",
+    prepare: async (world) => post("/api/v1/roles/", () => ({ name: `new ${world.next()}`, scopes: ["openid"] }))(world),
+    healthy: "201",
+    cells: { ledger: "503", directory: "503" },
+    afterwards: "done",
+    repeated: "409",
+  },
   { title: "key rotation", prepare: post("/api/v1/keys/rotate", () => ({})), healthy: "200", cells: { feed: "503", fresh: "503", directory: "503" }, afterwards: "again" },
 ];
 

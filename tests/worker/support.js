@@ -5,6 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { startServer } from "../../scripts/server.mjs";
+import { routes } from "../../src/routes.js";
 
 /**
  * @typedef {import("../../scripts/server.mjs").Server & { lines: string[] }} Server `lines`: what the worker wrote
@@ -20,6 +21,9 @@ export const ADMINISTRATOR = { username: "admin", password: "password-canary-sta
 /** Nobody listens there, and nobody has to: the browser below looks at the `Location`. */
 export const CALLBACK = "http://127.0.0.1:9/callback";
 export const VERIFIER = "verifier-canary-dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+
+/** The routes, with a path of each: the management API has one for all it keeps. */
+export const examples = Object.fromEntries(Object.entries(routes).map(([path, found]) => [path.replace(/\*$/, "roles/"), found]));
 
 /**
  * A server that asks the feed at every request, logs nothing and has no assets, unless said otherwise.

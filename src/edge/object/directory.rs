@@ -4,10 +4,12 @@
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::records::Records;
 use super::sql::{Fault, Json, Sql};
 use super::{migrations, outbox};
+use crate::directory::records;
 use crate::edge::seal_at_rest;
-use crate::model::{Client, ClientId, Moment, Shard, SubjectFacts};
+use crate::model::{Client, ClientId, Moment, RequestId, Shard, SubjectFacts};
 use crate::ports::directory::{
     Account, AccountCreated, AddKeys, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
     DirectoryAnswer, DirectoryVerb, FindAccount, KeySet, StoredKey,
@@ -22,10 +24,17 @@ const MOST_PUBLICATIONS: u32 = 50;
 /// subjects live there.
 pub(super) fn open(sql: &Sql, keyring: &Keyring, shards: u16) -> Result<(), Fault> {
     migrations::migrate(sql, migrations::DIRECTORY)?;
-    sql.write(
+    let grown = sql.write(
         "UPDATE settings SET value = ?1 WHERE name = 'shards' AND value < ?1",
         (shards.max(1),),
     )?;
+    let clock = Moment::default();
+    let mut rows = Records { sql, clock };
+    let request = RequestId::parse("open").map_err(|_| Fault::Refused("no request id"))?;
+    records::seed(&mut rows, &request)?;
+    if grown {
+        records::tell_roles(&mut rows)?;
+    }
     publish_all_under(sql, &keyring.newest_root())
 }
 
@@ -83,6 +92,21 @@ pub(super) fn apply(
         DirectoryVerb::AddKeys(verb) => {
             add_keys(sql, clock, &verb, &at).map(DirectoryAnswer::AddKeys)
         }
+        DirectoryVerb::ChangeRecord(verb) => {
+            let mut rows = Records { sql, clock };
+            records::apply(&mut rows, verb.collection, verb.change, verb.actor, &at)
+                .map(DirectoryAnswer::ChangeRecord)
+        }
+        DirectoryVerb::ReadRecord(verb) => {
+            let rows = Records { sql, clock };
+            let record = rows.find(verb.collection, verb.id)?;
+            let view = record.map(|record| records::view(&rows, &record));
+            Ok(DirectoryAnswer::ReadRecord(view.transpose()?))
+        }
+        DirectoryVerb::ListRecords(verb) => {
+            records::list(&Records { sql, clock }, verb.collection, &verb.query)
+                .map(DirectoryAnswer::ListRecords)
+        }
     }
 }
 
@@ -92,12 +116,15 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         DirectoryAnswer::CreateAccount(_)
         | DirectoryAnswer::ChangeAccount(_)
         | DirectoryAnswer::ReplaceClient(_)
-        | DirectoryAnswer::AddKeys(_) => true,
+        | DirectoryAnswer::AddKeys(_)
+        | DirectoryAnswer::ChangeRecord(_) => true,
         DirectoryAnswer::FindAccount(_)
         | DirectoryAnswer::HasAccounts(_)
         | DirectoryAnswer::CreateClient(_)
         | DirectoryAnswer::FindClient(_)
-        | DirectoryAnswer::ReadKeys(_) => false,
+        | DirectoryAnswer::ReadKeys(_)
+        | DirectoryAnswer::ReadRecord(_)
+        | DirectoryAnswer::ListRecords(_) => false,
     }
 }
 
@@ -146,6 +173,11 @@ fn create_account(
     if verb.first_only && has_accounts(sql)? {
         return Ok(AccountCreated::NotFirst);
     }
+    let rows = Records { sql, clock };
+    let roles = match records::holdings(&rows, &verb.scope, &verb.roles)? {
+        Ok(roles) => roles,
+        Err(unfit) => return Ok(AccountCreated::Unfit(unfit)),
+    };
     let facts = SubjectFacts {
         subject: verb.subject,
         username: verb.username,
@@ -154,7 +186,7 @@ fn create_account(
         generation: 0,
         version: 1,
         scope: verb.scope,
-        roles: std::collections::BTreeMap::new(),
+        roles,
         profile: verb.profile,
     };
     // The constraints of the table have the last word.
@@ -303,7 +335,7 @@ fn add_keys(sql: &Sql, clock: Moment, verb: &AddKeys, at: &At) -> Result<KeySet,
     Ok(set)
 }
 
-fn publish_client(sql: &Sql, client: &Client) -> Result<(), Fault> {
+pub(super) fn publish_client(sql: &Sql, client: &Client) -> Result<(), Fault> {
     publish(sql, &Snapshot::client(&client.id), client.version)
 }
 
@@ -323,7 +355,8 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
     match answer {
         DirectoryAnswer::CreateClient(_)
         | DirectoryAnswer::ReplaceClient(_)
-        | DirectoryAnswer::AddKeys(_) => {
+        | DirectoryAnswer::AddKeys(_)
+        | DirectoryAnswer::ChangeRecord(_) => {
             let waiting: Option<IgnoredAny> = sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
             Ok(waiting.is_some())
         }
@@ -332,7 +365,9 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::ChangeAccount(_)
         | DirectoryAnswer::HasAccounts(_)
         | DirectoryAnswer::FindClient(_)
-        | DirectoryAnswer::ReadKeys(_) => Ok(false),
+        | DirectoryAnswer::ReadKeys(_)
+        | DirectoryAnswer::ReadRecord(_)
+        | DirectoryAnswer::ListRecords(_) => Ok(false),
     }
 }
 

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::sql::{Fault, Flag, Json, Sql};
 use super::{migrations, outbox};
 use crate::model::{
-    ClientId, GrantId, Moment, RequestId, Scope, SessionId, Subject, SubjectFacts, UnixTime,
+    ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
+    UnixTime,
 };
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
@@ -40,6 +41,7 @@ pub(super) fn apply(
         LedgerVerb::PutSubject(verb) => {
             shard.put_subject(&verb.facts).map(LedgerAnswer::PutSubject)
         }
+        LedgerVerb::PutRole(verb) => shard.put_role(&verb.facts).map(LedgerAnswer::PutRole),
         LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, &at).map(LedgerAnswer::SpendCode),
         LedgerVerb::AdvanceFamily(verb) => shard
             .advance_family(&verb, &at)
@@ -158,23 +160,69 @@ impl Shard<'_> {
 
     fn put_subject(&self, facts: &SubjectFacts) -> Result<(), Fault> {
         let before = self.subject(&facts.subject)?;
+        let effective = self.with_roles(facts.clone())?;
         let newer = self.sql.write(
-            "INSERT INTO subjects (subject, version, generation, active, facts)
-             VALUES (?, ?, ?, ?, ?)
+            "INSERT INTO subjects (subject, version, generation, active, facts, direct)
+             VALUES (?, ?, ?, ?, ?, ?)
              ON CONFLICT DO UPDATE SET version = excluded.version,
                 generation = excluded.generation, active = excluded.active,
-                facts = excluded.facts
+                facts = excluded.facts, direct = excluded.direct
              WHERE version < excluded.version",
             (
                 &facts.subject,
                 facts.version,
                 facts.generation,
                 Flag(facts.active),
-                Json(facts),
+                Json(effective),
+                &facts.scope,
             ),
         )?;
         if newer && before.is_some_and(|before| before.generation < facts.generation) {
             self.revoke(&[Revocation::Subject(facts.subject.clone(), facts.generation)])?;
+        }
+        Ok(())
+    }
+
+    /// The facts with what their roles give besides.
+    fn with_roles(&self, facts: SubjectFacts) -> Result<SubjectFacts, Fault> {
+        if facts.roles.is_empty() {
+            return Ok(facts);
+        }
+        let known: Vec<RoleFacts> = self
+            .sql
+            .rows("SELECT role, version, generation, scope FROM roles", ())?;
+        Ok(facts.with_roles(|role| known.iter().find(|facts| facts.role == role).cloned()))
+    }
+
+    fn put_role(&self, role: &RoleFacts) -> Result<(), Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            facts: Json<SubjectFacts>,
+            direct: Option<Scope>,
+        }
+        let newer = self.sql.write(
+            "INSERT INTO roles (role, version, generation, scope) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET version = excluded.version,
+                generation = excluded.generation, scope = excluded.scope
+             WHERE version < excluded.version",
+            (&role.role, role.version, role.generation, &role.scope),
+        )?;
+        if !newer {
+            return Ok(());
+        }
+        let held: Vec<Row> = self.sql.rows(
+            "SELECT facts, direct FROM subjects
+             WHERE EXISTS (SELECT 1 FROM json_each(facts, '$.roles') WHERE key = ?)",
+            (&role.role,),
+        )?;
+        for row in held {
+            let facts = row.facts.0;
+            let scope = row.direct.unwrap_or_else(|| facts.scope.clone());
+            let facts = self.with_roles(SubjectFacts { scope, ..facts })?;
+            self.sql.write(
+                "UPDATE subjects SET facts = ? WHERE subject = ?",
+                (Json(&facts), &facts.subject),
+            )?;
         }
         Ok(())
     }

@@ -22,18 +22,19 @@ const OUTBOX: &str = "CREATE TABLE outbox (
 )";
 
 /// One shard of the ledger.
-pub(super) const LEDGER: Migrations = &[&[
-    SETTINGS,
-    OUTBOX,
-    "INSERT INTO settings (name, value) VALUES ('last_sent', 0)",
-    "CREATE TABLE subjects (
+pub(super) const LEDGER: Migrations = &[
+    &[
+        SETTINGS,
+        OUTBOX,
+        "INSERT INTO settings (name, value) VALUES ('last_sent', 0)",
+        "CREATE TABLE subjects (
         subject TEXT PRIMARY KEY,
         version INTEGER NOT NULL,
         generation INTEGER NOT NULL,
         active INTEGER NOT NULL,
         facts TEXT NOT NULL
     ) WITHOUT ROWID",
-    "CREATE TABLE sessions (
+        "CREATE TABLE sessions (
         session TEXT PRIMARY KEY,
         subject TEXT NOT NULL,
         subject_generation INTEGER NOT NULL,
@@ -42,8 +43,8 @@ pub(super) const LEDGER: Migrations = &[&[
         expires_at INTEGER NOT NULL,
         request TEXT NOT NULL
     ) WITHOUT ROWID",
-    "CREATE INDEX sessions_by_expiry ON sessions (expires_at)",
-    "CREATE TABLE grants (
+        "CREATE INDEX sessions_by_expiry ON sessions (expires_at)",
+        "CREATE TABLE grants (
         grant_id TEXT PRIMARY KEY,
         subject TEXT NOT NULL,
         subject_generation INTEGER NOT NULL,
@@ -62,36 +63,47 @@ pub(super) const LEDGER: Migrations = &[&[
         retries INTEGER NOT NULL DEFAULT 0,
         retried_by TEXT
     ) WITHOUT ROWID",
-    "CREATE INDEX grants_by_subject ON grants (subject, client)",
-    "CREATE INDEX grants_by_session ON grants (session) WHERE offline = 0",
-    "CREATE INDEX grants_by_expiry ON grants (expires_at)",
-    "CREATE TABLE consents (
+        "CREATE INDEX grants_by_subject ON grants (subject, client)",
+        "CREATE INDEX grants_by_session ON grants (session) WHERE offline = 0",
+        "CREATE INDEX grants_by_expiry ON grants (expires_at)",
+        "CREATE TABLE consents (
         subject TEXT NOT NULL,
         client TEXT NOT NULL,
         scope TEXT NOT NULL,
         PRIMARY KEY (subject, client)
     ) WITHOUT ROWID",
-    "CREATE TABLE spent (
+        "CREATE TABLE spent (
         key TEXT PRIMARY KEY,
         request TEXT NOT NULL,
         expires_at INTEGER NOT NULL
     ) WITHOUT ROWID",
-    "CREATE INDEX spent_by_expiry ON spent (expires_at)",
-    "CREATE TABLE failures (
+        "CREATE INDEX spent_by_expiry ON spent (expires_at)",
+        "CREATE TABLE failures (
         key TEXT PRIMARY KEY,
         count INTEGER NOT NULL,
         window_ends INTEGER NOT NULL,
         request TEXT NOT NULL
     ) WITHOUT ROWID",
-    "CREATE INDEX failures_by_expiry ON failures (window_ends)",
-]];
+        "CREATE INDEX failures_by_expiry ON failures (window_ends)",
+    ],
+    &[
+        "ALTER TABLE subjects ADD COLUMN direct TEXT",
+        "CREATE TABLE roles (
+        role TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        generation INTEGER NOT NULL,
+        scope TEXT NOT NULL
+    ) WITHOUT ROWID",
+    ],
+];
 
 /// The directory.
-pub(super) const DIRECTORY: Migrations = &[&[
-    SETTINGS,
-    OUTBOX,
-    "INSERT INTO settings (name, value) VALUES ('last_sent', 0), ('accounts', 0), ('shards', 0)",
-    "CREATE TABLE accounts (
+pub(super) const DIRECTORY: Migrations = &[
+    &[
+        SETTINGS,
+        OUTBOX,
+        "INSERT INTO settings (name, value) VALUES ('last_sent', 0), ('accounts', 0), ('shards', 0)",
+        "CREATE TABLE accounts (
         subject TEXT PRIMARY KEY,
         username TEXT NOT NULL UNIQUE,
         facts TEXT NOT NULL,
@@ -99,21 +111,46 @@ pub(super) const DIRECTORY: Migrations = &[&[
         created_by TEXT NOT NULL,
         changed_by TEXT
     ) WITHOUT ROWID",
-    "CREATE TABLE clients (
+        "CREATE TABLE clients (
         client TEXT PRIMARY KEY,
         version INTEGER NOT NULL,
         state TEXT NOT NULL,
         request TEXT NOT NULL
     ) WITHOUT ROWID",
-    "CREATE TABLE key_set (
+        "CREATE TABLE key_set (
         only INTEGER PRIMARY KEY CHECK (only = 1),
         state TEXT NOT NULL
     )",
-    "CREATE TABLE publications (
+        "CREATE TABLE publications (
         key TEXT PRIMARY KEY,
         version INTEGER NOT NULL
     ) WITHOUT ROWID",
-]];
+    ],
+    &[
+        "CREATE TABLE records (
+        collection TEXT NOT NULL,
+        id INTEGER NOT NULL,
+        record TEXT NOT NULL,
+        PRIMARY KEY (collection, id)
+    ) WITHOUT ROWID",
+        "CREATE TABLE unique_values (
+        collection TEXT NOT NULL,
+        field TEXT NOT NULL,
+        value TEXT NOT NULL,
+        id INTEGER NOT NULL,
+        PRIMARY KEY (collection, field, value)
+    ) WITHOUT ROWID",
+        "CREATE TABLE audit (
+        number INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        request TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        id INTEGER NOT NULL,
+        line TEXT NOT NULL
+    )",
+        "CREATE INDEX audit_by_record ON audit (collection, id)",
+    ],
+];
 
 /// The feed.
 pub(super) const FEED: Migrations = &[&[
@@ -172,8 +209,8 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192]);
-        assert_eq!(lengths(DIRECTORY), [895]);
+        assert_eq!(lengths(LEDGER), [2192, 213]);
+        assert_eq!(lengths(DIRECTORY), [895, 656]);
         assert_eq!(lengths(FEED), [376]);
     }
 }

@@ -11,6 +11,7 @@ mod feed;
 mod ledger;
 mod migrations;
 mod outbox;
+mod records;
 mod sql;
 
 use serde::Serialize;

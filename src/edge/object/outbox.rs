@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Json, Sql};
 use crate::message;
-use crate::model::{Moment, RequestId, SubjectFacts};
+use crate::model::{Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::feed::{Append, FeedVerb};
-use crate::ports::ledger::{LedgerVerb, PutSubject};
+use crate::ports::ledger::{LedgerVerb, PutRole, PutSubject};
 use crate::ports::{At, Call, Verb};
 use crate::token::Revocation;
 
@@ -36,7 +36,24 @@ pub(super) fn revoke(sql: &Sql, clock: Moment, entries: &[Revocation]) -> Result
 
 /// Puts a subject's row out to its shard.
 pub(super) fn tell_shard(sql: &Sql, clock: Moment, facts: &SubjectFacts) -> Result<(), Fault> {
-    put(sql, clock, &format!("{SHARD}{}", facts.shard.0), &[facts])
+    let facts = facts.clone();
+    put_verb(sql, clock, facts.shard, &PutSubject { facts }.into_verb())
+}
+
+/// Puts a role out to so many shards.
+pub(super) fn tell_role(
+    sql: &Sql,
+    clock: Moment,
+    facts: &RoleFacts,
+    shards: u16,
+) -> Result<(), Fault> {
+    let facts = facts.clone();
+    let verb = PutRole { facts }.into_verb();
+    (0..shards).try_for_each(|shard| put_verb(sql, clock, Shard(shard), &verb))
+}
+
+fn put_verb(sql: &Sql, clock: Moment, shard: Shard, verb: &LedgerVerb) -> Result<(), Fault> {
+    put(sql, clock, &format!("{SHARD}{}", shard.0), &[verb])
 }
 
 /// Numbers never repeat, not even after the object was restored to an earlier day: they follow
@@ -100,8 +117,7 @@ pub(super) fn deliveries(sql: &Sql, clock: Moment, source: &str) -> Result<Strin
             entries.push((row.number, message::read(row.body.as_bytes())?));
             continue;
         }
-        let facts = message::read(row.body.as_bytes())?;
-        let verb: LedgerVerb = PutSubject { facts }.into_verb();
+        let verb: LedgerVerb = message::read(row.body.as_bytes())?;
         let call = call(clock, row.number, verb)?;
         deliveries.push(Delivery {
             to: row.target,
