@@ -6,6 +6,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { core, trapped } from "./core.js";
+import { Unfinished } from "./edge/unfinished.js";
 import { within } from "./edge/within.js";
 
 /** Until what a call could not tell is told again: long enough for the call itself to succeed. */
@@ -85,6 +86,7 @@ class Store {
     this.failures = 0;
     /** @type {Map<string, number>} when each key of KV was written last */
     this.written = new Map();
+    this.unfinished = new Unfinished();
     ctx.blockConcurrencyWhile(async () => {
       this.transaction(() => kind.open(this.sql, env));
       this.due = (await ctx.storage.getAlarm()) ?? Infinity;
@@ -249,12 +251,16 @@ class Store {
     }
   }
 
-  /** One after the other, so that an older snapshot does not follow a newer one; a write that was given up still may. */
+  /** One after the other, so that an older snapshot does not follow a newer one. */
   async publishAll() {
     for (;;) {
       const text = this.transaction(() => core().directory_publications(this.sql, this.env));
       /** @type {{ key: string, version: number, value: string | null }[]} */
-      const publications = JSON.parse(text);
+      const waiting = JSON.parse(text);
+      const publications = waiting.filter(({ key }) => !this.unfinished.blocks(key, Date.now()));
+      if (publications.length < waiting.length && publications.length === 0) {
+        throw new Error("a write to KV that was given up may still land");
+      }
       for (const { key, version, value } of publications) {
         const pause = (this.written.get(key) ?? 0) + KV_PAUSE - Date.now();
         if (pause > 0) {
@@ -262,6 +268,7 @@ class Store {
         }
         this.written.set(key, Date.now());
         const write = value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value, { metadata: { version } });
+        this.unfinished.begin(key, Date.now(), write);
         await within(write, LONGEST_WRITE);
         this.transaction(() => core().directory_published(this.sql, key, BigInt(version)));
       }

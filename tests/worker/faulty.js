@@ -59,6 +59,15 @@ function silence(done = Promise.resolve()) {
   return new Promise(() => {});
 }
 
+/** @type {((error: Error) => void)[]} writes that hang: their connections break when something else is wrong */
+const hanging = [];
+
+/** @returns {Promise<any>} */
+function hang() {
+  silence();
+  return new Promise((_, reject) => hanging.push(reject));
+}
+
 /** @type {Map<string, { at: number, value: unknown }>} */
 const reads = new Map();
 /** @type {Map<string, number>} */
@@ -102,9 +111,9 @@ function faultyKv(kv, whose) {
       });
     },
     /** @param {string} key @param {string} value @param {any} [options] */
-    put: (key, value, options) => (broken() === "silent" ? silence() : write(key, () => kv.put(key, value, options))),
+    put: (key, value, options) => (broken() === "silent" ? hang() : write(key, () => kv.put(key, value, options))),
     /** @param {string} key */
-    delete: (key) => (broken() === "silent" ? silence() : write(key, () => kv.delete(key))),
+    delete: (key) => (broken() === "silent" ? hang() : write(key, () => kv.delete(key))),
   };
 }
 
@@ -214,6 +223,7 @@ export default {
         const told = { refused, waits };
         faults = /** @type {Faults} */ (await request.json());
         reads.clear();
+        hanging.splice(0).forEach((end) => end(new Error("Network connection lost.")));
         waits = [];
         refused = 0;
         return Response.json(told);

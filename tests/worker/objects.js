@@ -31,6 +31,7 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
       { type: "ESModule", path: `${root}src/objects.js` },
       { type: "ESModule", path: `${root}src/core.js`, contents: core ?? text("src/core.js") },
       { type: "ESModule", path: `${root}src/real-core.js`, contents: text("src/core.js") },
+      { type: "ESModule", path: `${root}src/edge/unfinished.js` },
       { type: "ESModule", path: `${root}src/edge/within.js` },
       ...scripts(`${root}build/edge`),
       { type: "CompiledWasm", path: `${root}build/edge/edgemint_bg.wasm` },
