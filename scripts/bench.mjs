@@ -2,7 +2,7 @@
 //
 //   --json FILE   also writes the figures there
 //   --readme      also writes the table into the README
-//   --quick       a minute instead of ten: enough to see that it works
+//   --quick       a minute and a half instead of nine: enough to see that it works
 // @ts-check
 import { parseArgs } from "node:util";
 import { ourCosts, peerCosts, price } from "./bench/costs.mjs";

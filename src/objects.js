@@ -23,6 +23,8 @@ const SWEEP = 3_600_000;
 const KV_PAUSE = 1_100;
 /** Subjects are spread over so many shards unless `LEDGER_SHARDS` says more. */
 const SHARDS = 16;
+/** A role that changes is told to each of them before that is acknowledged. */
+const MOST_SHARDS = 256;
 
 /** What Rust asks of the database: a statement and its values in, rows out, all of it text. */
 class Sql {
@@ -295,12 +297,25 @@ const LEDGER = {
 
 /** @type {Kind} */
 const DIRECTORY = {
-  open: (sql, env) => core().directory_open(sql, env, Number.parseInt(env.LEDGER_SHARDS) || SHARDS),
+  open: (sql, env) => core().directory_open(sql, env, shards(env)),
   apply: (sql, call) => taken(core().directory_call(sql, BigInt(Date.now()), call)),
   sweep: () => false,
   tells: true,
   publishes: true,
 };
+
+/**
+ * Over how many shards new subjects are spread. They stay where they are for good, so a slip must not count.
+ *
+ * @param {any} env
+ */
+function shards(env) {
+  const count = Number(env.LEDGER_SHARDS || SHARDS);
+  if (!Number.isInteger(count) || count < 1 || count > MOST_SHARDS) {
+    throw new Error(`LEDGER_SHARDS has to be a number from 1 to ${MOST_SHARDS}`);
+  }
+  return count;
+}
 
 /** @type {Kind} */
 const FEED = {

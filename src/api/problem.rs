@@ -8,7 +8,15 @@ use crate::http::Response;
 use crate::oauth::bearer;
 
 /// Members of the shape itself; a field of such a name appears in `errors` only.
-const OWN_MEMBERS: [&str; 6] = ["type", "title", "status", "detail", "code", "errors"];
+const OWN_MEMBERS: [&str; 7] = [
+    "type",
+    "title",
+    "status",
+    "detail",
+    "code",
+    "errors",
+    "non_field_errors",
+];
 
 /// The answer to a refused API request.
 #[must_use]

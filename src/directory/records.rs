@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::schema::{self, Collection, Unfit};
 use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OPENID_CONNECT};
-use crate::model::{RequestId, RoleFacts, Scope};
+use crate::model::{Moment, RequestId, RoleFacts, Scope};
 use crate::ports::At;
 use crate::token::Revocation;
 
@@ -121,8 +121,10 @@ pub trait Rows {
 
     /// All of a collection, by id.
     fn all(&self, collection: Collection) -> Result<Vec<Record>, Self::Fault>;
-    /// A number that was never given before.
-    fn next_number(&mut self) -> Result<u64, Self::Fault>;
+    /// A number that was never given before, not even by a database that was since restored to an
+    /// earlier day: it is above `now`. Shards and the feed would take another thing of the same number
+    /// for one that they know.
+    fn next_number(&mut self, now: Moment) -> Result<u64, Self::Fault>;
     /// Writes one.
     fn put(&mut self, collection: Collection, record: &Record) -> Result<(), Self::Fault>;
     /// Takes one away.
@@ -138,8 +140,8 @@ pub trait Rows {
     ) -> Result<Option<Fields>, Self::Fault>;
     /// Takes a scope from every account and client, and tells who must know.
     fn strip(&mut self, scope: &str) -> Result<(), Self::Fault>;
-    /// Tells every shard what a role gives.
-    fn tell_role(&mut self, role: RoleFacts) -> Result<(), Self::Fault>;
+    /// Tells every shard what roles give.
+    fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Self::Fault>;
     /// Puts a line into the feed.
     fn revoke(&mut self, line: Revocation) -> Result<(), Self::Fault>;
 }
@@ -158,8 +160,7 @@ const SEEDED: [(&str, &str); 8] = [
 ];
 
 /// Whether a scope may neither be changed nor deleted.
-#[must_use]
-pub fn is_protected(scope: &str) -> bool {
+fn is_protected(scope: &str) -> bool {
     SEEDED.iter().any(|(_, value)| *value == scope)
 }
 
@@ -178,7 +179,8 @@ pub fn seed<R: Rows>(rows: &mut R, request: &RequestId) -> Result<(), R::Fault> 
             fields.insert(field.to_owned(), Value::from(text));
         }
         let record = Record {
-            id: rows.next_number()?,
+            // The same in every deployment, whenever it began.
+            id: rows.next_number(Moment::default())?,
             version: 1,
             generation: 0,
             created_by: request.clone(),
@@ -196,8 +198,7 @@ pub fn seed<R: Rows>(rows: &mut R, request: &RequestId) -> Result<(), R::Fault> 
 /// Those of the rows.
 pub fn tell_roles<R: Rows>(rows: &mut R) -> Result<(), R::Fault> {
     let roles = rows.all(Collection::Roles)?;
-    let mut facts = roles.iter().map(Record::role);
-    facts.try_for_each(|facts| rows.tell_role(facts))
+    rows.tell_roles(roles.iter().map(Record::role).collect())
 }
 
 /// Changes a record.
@@ -217,7 +218,7 @@ pub fn apply<R: Rows>(
         Change::Create(fields) => {
             let by_us = |record: &&Record| record.created_by == at.request;
             if let Some(record) = records.iter().find(by_us) {
-                return Ok(Changed::Done(view(rows, record)?));
+                return Ok(Changed::Done(view(&rows.all(Collection::Scopes)?, record)));
             }
             if records.len() >= MOST {
                 return Ok(Changed::Full);
@@ -238,7 +239,7 @@ pub fn apply<R: Rows>(
                 return Ok(Changed::Unknown);
             };
             if record.changed_by.as_ref() == Some(&at.request) {
-                return Ok(Changed::Done(view(rows, record)?));
+                return Ok(Changed::Done(view(&rows.all(Collection::Scopes)?, record)));
             }
             let mut changed = record.clone();
             changed.changed_by = Some(at.request.clone());
@@ -257,14 +258,15 @@ pub fn apply<R: Rows>(
         return Ok(refused);
     }
     if let Some(after) = &mut after {
-        match before {
-            None => after.id = rows.next_number()?,
-            Some(_) => after.version = rows.next_number()?,
+        after.version = rows.next_number(at.now)?;
+        if before.is_none() {
+            after.id = after.version;
         }
     }
     write(rows, collection, before.as_ref(), after.clone(), at)?;
-    let shown = |record: Option<&Record>| record.map(|record| view(rows, record)).transpose();
-    let (before, after) = (shown(before.as_ref())?, shown(after.as_ref())?);
+    let scopes = rows.all(Collection::Scopes)?;
+    let shown = |record: Option<&Record>| record.map(|record| view(&scopes, record));
+    let (before, after) = (shown(before.as_ref()), shown(after.as_ref()));
     let done = after.clone().or_else(|| before.clone()).unwrap_or_default();
     let id = done.get("id").and_then(Value::as_u64).unwrap_or_default();
     rows.audit(Audited {
@@ -361,86 +363,88 @@ fn write<R: Rows>(
     after: Option<Record>,
     at: &At,
 ) -> Result<(), R::Fault> {
-    match (&after, before) {
-        (Some(after), _) if collection == Collection::Scopes => rows.put(collection, after),
-        (Some(after), _) => put_role(rows, before, after.clone()),
-        (None, Some(before)) => {
-            rows.erase(collection, before.id)?;
-            match collection {
-                Collection::Scopes => delete_scope(rows, before, at),
-                Collection::Roles => {
-                    // What it gave is gone; who still has it has nothing of it.
-                    let number = rows.next_number()?;
-                    let mut facts = before.role();
-                    (facts.version, facts.generation) = (number, number);
-                    facts.scope = Scope::default();
-                    rows.tell_role(facts)?;
-                    rows.revoke(Revocation::Role(before.id.to_string(), number))
-                }
-            }
+    match (collection, before, after) {
+        (Collection::Scopes, _, Some(after)) => rows.put(collection, &after),
+        (Collection::Scopes, Some(before), None) => delete_scope(rows, before, at),
+        (Collection::Roles, _, Some(after)) => {
+            let facts = put_role(rows, before, after)?;
+            rows.tell_roles(vec![facts])
         }
-        (None, None) => Ok(()),
+        (Collection::Roles, Some(before), None) => delete_role(rows, before, at),
+        (Collection::Scopes | Collection::Roles, None, None) => Ok(()),
     }
 }
 
-/// Writes a role. If it gives less than before, what was minted under it ends.
+/// Takes a role away. Who still has it has nothing of it.
+fn delete_role<R: Rows>(rows: &mut R, role: &Record, at: &At) -> Result<(), R::Fault> {
+    rows.erase(Collection::Roles, role.id)?;
+    let number = rows.next_number(at.now)?;
+    rows.tell_roles(vec![RoleFacts {
+        role: role.id.to_string(),
+        version: number,
+        generation: number,
+        scope: Scope::default(),
+    }])?;
+    rows.revoke(Revocation::Role(role.id.to_string(), number))
+}
+
+/// Writes a role; answers what the shards are to be told. If it gives less than before, what was minted
+/// under it ends.
 fn put_role<R: Rows>(
     rows: &mut R,
     before: Option<&Record>,
     mut after: Record,
-) -> Result<(), R::Fault> {
+) -> Result<RoleFacts, R::Fault> {
     let less = before.is_some_and(|before| !before.scope().is_subset(&after.scope()));
     if less {
         after.generation = after.version;
     }
     rows.put(Collection::Roles, &after)?;
-    rows.tell_role(after.role())?;
     if less {
         rows.revoke(Revocation::Role(after.id.to_string(), after.generation))?;
     }
-    Ok(())
+    Ok(after.role())
 }
 
-/// Takes a scope from whoever has it, and ends the tokens that carry it. Its id is the generation: one
-/// that is made again has a higher.
+/// Takes a scope away from whoever has it, and ends the tokens that carry it.
 fn delete_scope<R: Rows>(rows: &mut R, scope: &Record, at: &At) -> Result<(), R::Fault> {
     let value = scope.text("value");
+    rows.erase(Collection::Scopes, scope.id)?;
+    let mut told = Vec::new();
     for role in rows.all(Collection::Roles)? {
         if !role.scope().contains(value) {
             continue;
         }
         let mut changed = role.clone();
         let left = role.scope().filter(|token| token != value);
-        changed.version = rows.next_number()?;
+        changed.version = rows.next_number(at.now)?;
         changed.changed_by = Some(at.request.clone());
         changed
             .fields
             .insert("scopes".to_owned(), Value::from(left.to_string()));
-        put_role(rows, Some(&role), changed)?;
+        told.push(put_role(rows, Some(&role), changed)?);
     }
+    rows.tell_roles(told)?;
     rows.strip(value)?;
-    rows.revoke(Revocation::Scope(value.to_owned(), scope.id))
+    let generation = rows.next_number(at.now)?;
+    rows.revoke(Revocation::Scope(value.to_owned(), generation))
 }
 
-/// A record as it is answered: with its id, and with the records it names.
-///
-/// # Errors
-/// Those of the rows.
-pub fn view<R: Rows>(rows: &R, record: &Record) -> Result<Fields, R::Fault> {
+/// A record as it is answered: with its id, and with the scopes it names.
+#[must_use]
+pub fn view(scopes: &[Record], record: &Record) -> Fields {
     let mut fields = Fields::new();
     fields.insert("id".to_owned(), Value::from(record.id));
     fields.extend(record.fields.clone());
     if fields.contains_key("scopes") {
         let scope = record.scope();
-        let mut named = Vec::new();
-        for known in rows.all(Collection::Scopes)? {
-            if scope.contains(known.text("value")) {
-                named.push(Value::Object(view(rows, &known)?));
-            }
-        }
-        fields.insert("scopes".to_owned(), Value::Array(named));
+        let named = scopes
+            .iter()
+            .filter(|known| scope.contains(known.text("value")))
+            .map(|known| Value::Object(view(scopes, known)));
+        fields.insert("scopes".to_owned(), Value::Array(named.collect()));
     }
-    Ok(fields)
+    fields
 }
 
 /// What part of a collection is asked for.
@@ -480,7 +484,8 @@ pub fn list<R: Rows>(
     let printed = |record: &Record, field: &str| match record.fields.get(field) {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
-        None => record.id.to_string(),
+        None if field == "id" => record.id.to_string(),
+        None => String::new(),
     };
     let mut found: Vec<Record> = rows
         .all(collection)?
@@ -508,13 +513,8 @@ pub fn list<R: Rows>(
     let first = query.page.saturating_sub(1).saturating_mul(query.page_size);
     let skip = usize::try_from(first).unwrap_or(usize::MAX);
     let take = usize::try_from(query.page_size).unwrap_or(usize::MAX);
-    let results = found
-        .iter()
-        .skip(skip)
-        .take(take)
-        .map(|record| view(rows, record));
-    Ok(Page {
-        count,
-        results: results.collect::<Result<_, _>>()?,
-    })
+    let scopes = rows.all(Collection::Scopes)?;
+    let shown = found.iter().skip(skip).take(take);
+    let results = shown.map(|record| view(&scopes, record)).collect();
+    Ok(Page { count, results })
 }

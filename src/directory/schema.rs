@@ -93,6 +93,8 @@ pub enum Given {
     Optional,
 }
 
+/// Unknown fields that are named in a refusal: enough to see what is wrong.
+const MOST_UNKNOWN: usize = 20;
 /// Bytes of a text (seed 000's columns).
 const LONGEST: usize = 255;
 
@@ -202,6 +204,7 @@ pub fn read(
     let mut unfit: Vec<Unfit> = body
         .keys()
         .filter(|name| !fields.iter().any(|field| field.is_called(name)))
+        .take(MOST_UNKNOWN)
         .map(|name| Unfit::new(name, "is not a field here"))
         .collect();
     let mut taken = Map::new();

@@ -6,12 +6,12 @@ use std::convert::Infallible;
 
 use crate::directory::Collection;
 use crate::directory::records::{self, Audited, Fields, Record, Rows};
-use crate::model::{Client, ClientId, RequestId, RoleFacts, Shard, SubjectFacts, Username};
+use crate::model::{Client, ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts, Username};
 use crate::ports::directory::{
     Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
     DirectoryAnswer, DirectoryVerb, KeySet,
 };
-use crate::ports::ledger::{LedgerVerb, PutRole, PutSubject};
+use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{At, Call, Verb};
 use crate::token::Revocation;
 
@@ -93,9 +93,9 @@ impl DirectoryState {
                 DirectoryAnswer::ChangeRecord(changed)
             }
             DirectoryVerb::ReadRecord(verb) => {
+                let Ok(scopes) = self.all(Collection::Scopes);
                 let record = self.records.get(&(verb.collection, verb.id));
-                let Ok(view) = record.map(|record| records::view(self, record)).transpose();
-                DirectoryAnswer::ReadRecord(view)
+                DirectoryAnswer::ReadRecord(record.map(|record| records::view(&scopes, record)))
             }
             DirectoryVerb::ListRecords(verb) => {
                 let Ok(page) = records::list(self, verb.collection, &verb.query);
@@ -229,8 +229,8 @@ impl Rows for DirectoryState {
         Ok(of_it.collect())
     }
 
-    fn next_number(&mut self) -> Result<u64, Infallible> {
-        self.last_number += 1;
+    fn next_number(&mut self, now: Moment) -> Result<u64, Infallible> {
+        self.last_number = self.last_number.max(now.0) + 1;
         Ok(self.last_number)
     }
 
@@ -290,11 +290,11 @@ impl Rows for DirectoryState {
         Ok(())
     }
 
-    fn tell_role(&mut self, role: RoleFacts) -> Result<(), Infallible> {
+    fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Infallible> {
         for shard in 0..self.shards {
-            let facts = role.clone();
+            let roles = roles.clone();
             self.shards_out
-                .push((Shard(shard), PutRole { facts }.into_verb()));
+                .push((Shard(shard), PutRoles { roles }.into_verb()));
         }
         Ok(())
     }

@@ -84,9 +84,9 @@ impl LedgerState {
                 self.put_subject(verb.facts);
                 LedgerAnswer::PutSubject(())
             }
-            LedgerVerb::PutRole(verb) => {
-                self.put_role(verb.facts);
-                LedgerAnswer::PutRole(())
+            LedgerVerb::PutRoles(verb) => {
+                verb.roles.into_iter().for_each(|role| self.put_role(role));
+                LedgerAnswer::PutRoles(())
             }
             LedgerVerb::SpendCode(verb) => LedgerAnswer::SpendCode(self.spend_code(*verb, &at)),
             LedgerVerb::AdvanceFamily(verb) => {

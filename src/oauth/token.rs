@@ -42,6 +42,9 @@ async fn issue<P: Ports>(
 ) -> Result<(String, Option<&'static str>), Reason> {
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
+    // Read before the client is: a token must not carry the generation of a scope that was deleted
+    // after the client, who still had it, was read.
+    let revocations = server.ports.revocations(at).await;
     let authenticated = client_authentication::authenticate(server, request, &params, at).await?;
     let client = authenticated.client();
     let named = params.required("grant_type")?;
@@ -50,7 +53,7 @@ async fn issue<P: Ports>(
         return Err(Reason::GrantNotAllowed);
     }
     // Before anything is spent: without the feed, randomness and keys nothing can be minted.
-    let revocations = server.ports.revocations(at).await?;
+    let revocations = revocations?;
     let id = server.fresh_id()?;
     if client.scope.contains("openid") || client.access_token_format == AccessTokenFormat::Jwt {
         server.ports.keys(at).await?;

@@ -14,7 +14,7 @@ verbs! {
     /// What it answers.
     LedgerAnswer:
     PutSubject => (),
-    PutRole => (),
+    PutRoles => (),
     SpendCode => Spent,
     AdvanceFamily => Advanced,
     RevokeGrant => Revoked,
@@ -39,7 +39,7 @@ verbs! {
 pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
     match answer {
         LedgerAnswer::PutSubject(())
-        | LedgerAnswer::PutRole(())
+        | LedgerAnswer::PutRoles(())
         | LedgerAnswer::RevokeGrant(_)
         | LedgerAnswer::RevokeToken(TokenRevoked::Done)
         | LedgerAnswer::OpenSession(_)
@@ -72,13 +72,13 @@ pub struct PutSubject {
     pub facts: SubjectFacts,
 }
 
-/// The directory says what a role gives, to every shard: those who have it get that from now on. An
+/// The directory says what roles give, to every shard: those who have one get that from now on. An
 /// older version never replaces a newer one. What a role no longer gives, the directory puts into
 /// the feed.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PutRole {
-    /// The role.
-    pub facts: RoleFacts,
+pub struct PutRoles {
+    /// Them.
+    pub roles: Vec<RoleFacts>,
 }
 
 /// Spends a code and opens its grant, if nobody did before.

@@ -10,9 +10,11 @@ use super::access::AccessToken;
 use super::seal::{Keyring, SealRefused};
 use crate::model::TokenId;
 
-/// Places for tokens: a megabyte and a half when all are taken. A token's place is in its id; another
+/// Places for tokens: a megabyte and a half when all are taken by usual ones, ten at most. A token's place is in its id; another
 /// one of the same place takes it.
 const PLACES: usize = 1_024;
+/// Bytes of a text that is kept: the usual one has 400. A place has a bound, and so has memory.
+const LONGEST: usize = 2_048;
 /// Where in a text the characters of the id are: behind prefix and clear header.
 const ID_AT: usize = 40;
 
@@ -78,6 +80,9 @@ impl OpenedTokens {
     }
 
     fn keep(&self, text: &str, token: &Rc<Opened>) {
+        if text.len() > LONGEST {
+            return;
+        }
         let mut kept = self.0.borrow_mut();
         kept.resize_with(PLACES, || None);
         if let Some(place) = place(text).and_then(|place| kept.get_mut(place)) {

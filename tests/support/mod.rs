@@ -105,8 +105,7 @@ impl Fixture {
             requests: Cell::new(0),
         };
         for scope in ["read", "write"] {
-            let (name, value) = (json!(scope), json!(scope));
-            fixture.create_record(Collection::Scopes, json!({"name": name, "value": value}));
+            fixture.create_record(Collection::Scopes, json!({"name": scope, "value": scope}));
         }
         fixture.create_account("ada", "read write admin:token");
         fixture.create_account("bob", "read");

@@ -1,5 +1,5 @@
 // @ts-check
-// Scopes and roles over HTTP: in the real directory, in every shard, and in a database of before they were there.
+// Scopes and roles over HTTP: in the real directory, and in every shard.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -52,6 +52,20 @@ describe("records", () => {
     const location = `/api/v1/roles/${role.body.id}/`;
     assert.equal((await call("PATCH", location, { scopes: "" })).status, 200);
     for (const { access_token } of held) assert.equal((await introspect(server, client, access_token)).body.active, false);
+  });
+
+  test("a person may hold more through roles than one request may name, and nothing is stuck", async () => {
+    const [a, b] = ["a", "b"].map((half) => Array.from({ length: 40 }, (_, number) => `${half}${number}`));
+    for (const value of [...a, ...b]) assert.equal((await call("POST", "/api/v1/scopes/", { name: value, value })).status, 201);
+    const first = await call("POST", "/api/v1/roles/", { name: "First", scopes: a });
+    assert.equal((await call("POST", "/api/v1/roles/", { name: "Second", scopes: b })).status, 201);
+    const account = { ...PERSON, username: "both", first_name: "B", last_name: "H", roles: ["First", "Second"] };
+    assert.equal((await api(server, "/api/v1/accounts/", account)).status, 201);
+    assert.equal((await call("PATCH", `/api/v1/roles/${first.body.id}/`, { scopes: a.slice(1) })).status, 200);
+    const client = await register(server, { scope: "openid b1" });
+    const { location } = await browser(server).walk(authorizeUrl(server, client, { scope: "openid b1" }), { ...PERSON, username: "both" });
+    const { body } = await exchange(server, client, location?.searchParams.get("code") ?? "");
+    assert.equal(body.scope, "b1 openid");
   });
 
   test("what was made is there after a restart, and was seeded once", async () => {

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::records::Records;
 use super::sql::{Fault, Json, Sql};
 use super::{migrations, outbox};
-use crate::directory::records;
+use crate::directory::Collection;
+use crate::directory::records::{self, Rows as _};
 use crate::edge::seal_at_rest;
 use crate::model::{Client, ClientId, Moment, RequestId, Shard, SubjectFacts};
 use crate::ports::directory::{
@@ -100,8 +101,9 @@ pub(super) fn apply(
         DirectoryVerb::ReadRecord(verb) => {
             let rows = Records { sql, clock };
             let record = rows.find(verb.collection, verb.id)?;
-            let view = record.map(|record| records::view(&rows, &record));
-            Ok(DirectoryAnswer::ReadRecord(view.transpose()?))
+            let scopes = rows.all(Collection::Scopes)?;
+            let view = record.map(|record| records::view(&scopes, &record));
+            Ok(DirectoryAnswer::ReadRecord(view))
         }
         DirectoryVerb::ListRecords(verb) => {
             records::list(&Records { sql, clock }, verb.collection, &verb.query)

@@ -41,7 +41,11 @@ pub(super) fn apply(
         LedgerVerb::PutSubject(verb) => {
             shard.put_subject(&verb.facts).map(LedgerAnswer::PutSubject)
         }
-        LedgerVerb::PutRole(verb) => shard.put_role(&verb.facts).map(LedgerAnswer::PutRole),
+        LedgerVerb::PutRoles(verb) => verb
+            .roles
+            .iter()
+            .try_for_each(|role| shard.put_role(role))
+            .map(LedgerAnswer::PutRoles),
         LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, &at).map(LedgerAnswer::SpendCode),
         LedgerVerb::AdvanceFamily(verb) => shard
             .advance_family(&verb, &at)

@@ -149,6 +149,8 @@ pub(super) const DIRECTORY: Migrations = &[
         line TEXT NOT NULL
     )",
         "CREATE INDEX audit_by_record ON audit (collection, id)",
+        "UPDATE outbox SET body = json_object('put_subject', json_object('facts', json(body)))
+         WHERE target LIKE 'shard-%'",
     ],
 ];
 
@@ -210,7 +212,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(lengths(LEDGER), [2192, 213]);
-        assert_eq!(lengths(DIRECTORY), [895, 656]);
+        assert_eq!(lengths(DIRECTORY), [895, 778]);
         assert_eq!(lengths(FEED), [376]);
     }
 }

@@ -7,7 +7,7 @@ use super::sql::{Fault, Json, Sql};
 use crate::message;
 use crate::model::{Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::feed::{Append, FeedVerb};
-use crate::ports::ledger::{LedgerVerb, PutRole, PutSubject};
+use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{At, Call, Verb};
 use crate::token::Revocation;
 
@@ -15,6 +15,8 @@ use crate::token::Revocation;
 const FEED: &str = "feed";
 /// What begins the target of rows that go to a shard of the ledger.
 const SHARD: &str = "shard-";
+/// Roles in one message: less than a row of 2 MB may hold, with all their scopes at their longest.
+const MOST_ROLES: usize = 50;
 /// Rows sent at once: a message of some 100 kB.
 const MOST_ROWS: u32 = 500;
 
@@ -40,16 +42,19 @@ pub(super) fn tell_shard(sql: &Sql, clock: Moment, facts: &SubjectFacts) -> Resu
     put_verb(sql, clock, facts.shard, &PutSubject { facts }.into_verb())
 }
 
-/// Puts a role out to so many shards.
-pub(super) fn tell_role(
+/// Puts roles out to so many shards.
+pub(super) fn tell_roles(
     sql: &Sql,
     clock: Moment,
-    facts: &RoleFacts,
+    roles: &[RoleFacts],
     shards: u16,
 ) -> Result<(), Fault> {
-    let facts = facts.clone();
-    let verb = PutRole { facts }.into_verb();
-    (0..shards).try_for_each(|shard| put_verb(sql, clock, Shard(shard), &verb))
+    for some in roles.chunks(MOST_ROLES) {
+        let roles = some.to_vec();
+        let verb = PutRoles { roles }.into_verb();
+        (0..shards).try_for_each(|shard| put_verb(sql, clock, Shard(shard), &verb))?;
+    }
+    Ok(())
 }
 
 fn put_verb(sql: &Sql, clock: Moment, shard: Shard, verb: &LedgerVerb) -> Result<(), Fault> {

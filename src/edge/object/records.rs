@@ -58,15 +58,15 @@ impl Rows for Records<'_> {
         Ok(rows.into_iter().map(|row| row.record.0).collect())
     }
 
-    fn next_number(&mut self) -> Result<u64, Fault> {
+    fn next_number(&mut self, now: Moment) -> Result<u64, Fault> {
         #[derive(Deserialize)]
         struct Row {
             value: u64,
         }
         let row: Option<Row> = self.sql.row(
-            "INSERT INTO settings (name, value) VALUES ('last_number', 1)
-             ON CONFLICT DO UPDATE SET value = value + 1 RETURNING value",
-            (),
+            "INSERT INTO settings (name, value) VALUES ('last_number', ?1 + 1)
+             ON CONFLICT DO UPDATE SET value = max(value, ?1) + 1 RETURNING value",
+            (now,),
         )?;
         row.map(|row| row.value)
             .ok_or(Fault::Refused("the directory has no counter"))
@@ -192,8 +192,8 @@ impl Rows for Records<'_> {
         }
     }
 
-    fn tell_role(&mut self, role: RoleFacts) -> Result<(), Fault> {
-        outbox::tell_role(self.sql, self.clock, &role, self.shards()?)
+    fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Fault> {
+        outbox::tell_roles(self.sql, self.clock, &roles, self.shards()?)
     }
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Fault> {
