@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::actor::{self, Administrator};
 use super::{body, problem};
-use crate::directory::records::{Actor, Change, Changed, Fields, ListQuery};
+use crate::directory::list::ListQuery;
+use crate::directory::records::{Actor, Change, Changed, Fields};
 use crate::directory::schema::{self, Form};
 use crate::directory::{Collection, Reading};
 use crate::error::Reason;
@@ -78,10 +79,9 @@ struct Asked<'a, P> {
 impl<P: Ports> Asked<'_, P> {
     async fn list(&self) -> Result<Response, Reason> {
         let query = query(&self.request.query, self.collection)?;
-        let (collection, wanted) = (self.collection, query.clone());
         let list = ListRecords {
-            collection,
-            query: wanted,
+            collection: self.collection,
+            query: query.clone(),
         };
         let page = self.server.ports.directory(self.at, list).await?;
         let pages = page.count.div_ceil(query.page_size).max(1);

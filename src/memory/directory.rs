@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use crate::directory::Collection;
 use crate::directory::records::{self, Audited, Fields, Record, Rows};
+use crate::directory::{Collection, list};
 use crate::model::{Client, ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts, Username};
 use crate::ports::directory::{
     Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
@@ -98,7 +98,7 @@ impl DirectoryState {
                 DirectoryAnswer::ReadRecord(record.map(|record| records::view(&scopes, record)))
             }
             DirectoryVerb::ListRecords(verb) => {
-                let Ok(page) = records::list(self, verb.collection, &verb.query);
+                let Ok(page) = list::list(self, verb.collection, &verb.query);
                 DirectoryAnswer::ListRecords(page)
             }
         }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::verbs;
-use crate::directory::records::{Actor, Change, Changed, Fields, ListQuery, Page};
+use crate::directory::list::{ListQuery, Page};
+use crate::directory::records::{Actor, Change, Changed, Fields};
 use crate::directory::{Collection, Unfit};
 use crate::jose::Algorithm;
 use crate::model::{

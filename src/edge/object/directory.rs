@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::records::Records;
 use super::sql::{Fault, Json, Sql};
 use super::{migrations, outbox};
-use crate::directory::Collection;
 use crate::directory::records::{self, Rows as _};
+use crate::directory::{Collection, list};
 use crate::edge::seal_at_rest;
 use crate::model::{Client, ClientId, Moment, RequestId, Shard, SubjectFacts};
 use crate::ports::directory::{
@@ -106,7 +106,7 @@ pub(super) fn apply(
             Ok(DirectoryAnswer::ReadRecord(view))
         }
         DirectoryVerb::ListRecords(verb) => {
-            records::list(&Records { sql, clock }, verb.collection, &verb.query)
+            list::list(&Records { sql, clock }, verb.collection, &verb.query)
                 .map(DirectoryAnswer::ListRecords)
         }
     }
