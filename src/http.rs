@@ -193,11 +193,14 @@ impl Response {
         Self::json(reason.status(), body.to_string()).because_of(reason)
     }
 
-    /// Makes it a refusal: the log is told why, and the peer when trying again makes sense.
+    /// Makes it a refusal: the log is told why, and the peer when trying again makes sense, or how.
     #[must_use]
     pub fn because_of(mut self, reason: Reason) -> Self {
         if let Some(seconds) = retry_after(&reason) {
             self = self.with("retry-after", seconds.to_string());
+        }
+        if let Reason::MethodNotAllowed(allowed) = &reason {
+            self = self.with("allow", *allowed);
         }
         self.reason = Some(reason);
         self

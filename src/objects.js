@@ -260,7 +260,7 @@ class Store {
       /** @type {{ key: string, version: number, value: string | null }[]} */
       const waiting = JSON.parse(text);
       const publications = waiting.filter(({ key }) => !this.unfinished.blocks(key, Date.now()));
-      if (publications.length < waiting.length && publications.length === 0) {
+      if (waiting.length > 0 && publications.length === 0) {
         throw new Error("a write to KV that was given up may still land");
       }
       for (const { key, version, value } of publications) {

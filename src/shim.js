@@ -52,7 +52,8 @@ async function answer(request, env, ctx, id) {
       return json(400, { error: "invalid_request", error_description: "the body did not arrive whole" }, id);
     }
   }
-  const found = route(path, base(env));
+  const below = base(env);
+  const found = route(path, below);
   if (found === undefined) {
     note(env, id, method, 404);
     return json(404, { error: "not_found", error_description: "there is nothing at this path" }, id);
@@ -69,7 +70,7 @@ async function answer(request, env, ctx, id) {
   const own = found.cors !== true;
   // One text in and one text out: each crossing into the core costs as much as a hash.
   const text =
-    `${id}\n${endpoint}\n${asked}\n${path.slice(base(env).length)}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
+    `${id}\n${endpoint}\n${asked}\n${path.slice(below.length)}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
     `${own ? given("cookie") : ""}\n${own ? given("origin") : ""}\n${own ? given("sec-fetch-site") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
     `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${line(body)}`;

@@ -1,12 +1,12 @@
 //! `POST /api/v1/first-run`: the first administrator and the demo's client, once.
 //! The client only in a local run.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::accounts::{NewAccount, chosen_password, chosen_username, create_account};
 use super::{actor, body, problem};
 use crate::directory::Collection;
-use crate::directory::records::{Actor, Change, Fields};
+use crate::directory::records::{Actor, Change, scope_fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
@@ -78,13 +78,9 @@ async fn first_run<P: Ports>(
 }
 
 fn demo_scope() -> ChangeRecord {
-    let mut fields = Fields::new();
-    for (name, text) in [("name", "Demo"), ("description", ""), ("value", DEMO_SCOPE)] {
-        fields.insert(name.to_owned(), Value::from(text));
-    }
     ChangeRecord {
         collection: Collection::Scopes,
-        change: Change::Create(fields),
+        change: Change::Create(scope_fields("Demo", DEMO_SCOPE)),
         actor: Actor {
             name: "<first run>".to_owned(),
             address: None,

@@ -28,26 +28,18 @@ pub fn refusal(reason: Reason) -> Response {
     body.insert("status".to_owned(), json!(status));
     body.insert("detail".to_owned(), json!(reason.description()));
     body.insert("code".to_owned(), json!(reason.label()));
-    let fields = match &reason {
-        Reason::UnfitField(fields) => fields.clone(),
-        _ => Vec::new(),
-    };
-    if !fields.is_empty() {
+    if let Reason::UnfitField(fields) = &reason {
         let mut errors = Vec::new();
         body.insert("non_field_errors".to_owned(), json!([]));
         for Unfit { field, rule } in fields {
             errors.push(json!({ "loc": ["body", field], "msg": rule, "type": "value_error" }));
             if !OWN_MEMBERS.contains(&field.as_str()) {
-                body.insert(field, json!([rule]));
+                body.insert(field.clone(), json!([rule]));
             }
         }
         body.insert("errors".to_owned(), Value::Array(errors));
     }
-    let allow = match &reason {
-        Reason::MethodNotAllowed(allow) => Some(*allow),
-        _ => None,
-    };
-    // The challenge, and when to try again, are the same everywhere.
+    // The challenge, and when or how to try again, are the same everywhere.
     let mut response = bearer::refusal(reason).with_body(Value::Object(body).to_string());
     if let Some((_, value)) = response
         .headers
@@ -56,10 +48,7 @@ pub fn refusal(reason: Reason) -> Response {
     {
         *value = "application/problem+json".to_owned();
     }
-    match allow {
-        Some(allow) => response.with("allow", allow),
-        None => response,
-    }
+    response
 }
 
 fn title(status: u16) -> &'static str {

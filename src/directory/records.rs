@@ -36,6 +36,17 @@ pub struct Record {
 }
 
 impl Record {
+    fn new(id: u64, fields: Fields, created_by: &RequestId) -> Self {
+        Self {
+            id,
+            version: 1,
+            generation: 0,
+            created_by: created_by.clone(),
+            changed_by: None,
+            fields,
+        }
+    }
+
     fn text(&self, field: &str) -> &str {
         self.fields
             .get(field)
@@ -131,13 +142,13 @@ pub trait Rows {
     fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Self::Fault>;
     /// Notes a change.
     fn audit(&mut self, line: Audited) -> Result<(), Self::Fault>;
-    /// What this request took away, by its audit line.
-    fn erased_by(
+    /// What this request did to the record, if it did anything.
+    fn audited(
         &self,
         collection: Collection,
         id: u64,
         request: &RequestId,
-    ) -> Result<Option<Fields>, Self::Fault>;
+    ) -> Result<Option<Audited>, Self::Fault>;
     /// Takes a scope from every account and client, and tells who must know.
     fn strip(&mut self, scope: &str) -> Result<(), Self::Fault>;
     /// Tells every shard what roles give.
@@ -164,6 +175,14 @@ fn is_protected(scope: &str) -> bool {
     SEEDED.iter().any(|(_, value)| *value == scope)
 }
 
+/// The fields of a scope.
+#[must_use]
+pub fn scope_fields(name: &str, value: &str) -> Fields {
+    let fields = [("name", name), ("description", ""), ("value", value)];
+    let named = fields.map(|(field, text)| (field.to_owned(), Value::from(text)));
+    named.into_iter().collect()
+}
+
 /// Makes the scopes that every deployment has, where they are missing.
 ///
 /// # Errors
@@ -174,19 +193,9 @@ pub fn seed<R: Rows>(rows: &mut R, request: &RequestId) -> Result<(), R::Fault> 
         if known.iter().any(|record| record.text("value") == value) {
             continue;
         }
-        let mut fields = Fields::new();
-        for (field, text) in [("name", name), ("description", ""), ("value", value)] {
-            fields.insert(field.to_owned(), Value::from(text));
-        }
-        let record = Record {
-            // The same in every deployment, whenever it began.
-            id: rows.next_number(Moment::default())?,
-            version: 1,
-            generation: 0,
-            created_by: request.clone(),
-            changed_by: None,
-            fields,
-        };
+        // The same in every deployment, whenever it began.
+        let id = rows.next_number(Moment::default())?;
+        let record = Record::new(id, scope_fields(name, value), request);
         rows.put(Collection::Scopes, &record)?;
     }
     Ok(())
@@ -224,15 +233,7 @@ pub fn apply<R: Rows>(
                 return Ok(Changed::Full);
             }
             // It gets its number when nothing speaks against it.
-            let record = Record {
-                id: 0,
-                version: 1,
-                generation: 0,
-                created_by: at.request.clone(),
-                changed_by: None,
-                fields,
-            };
-            (None, Some(record))
+            (None, Some(Record::new(0, fields, &at.request)))
         }
         Change::Set(id, fields) => {
             let Some(record) = find(id) else {
@@ -249,8 +250,10 @@ pub fn apply<R: Rows>(
         Change::Delete(id) => match find(id) {
             Some(record) => (Some(record.clone()), None),
             None => {
-                let erased = rows.erased_by(collection, id, &at.request)?;
-                return Ok(erased.map_or(Changed::Unknown, Changed::Done));
+                let line = rows.audited(collection, id, &at.request)?;
+                let erased = line.filter(|line| line.after.is_none());
+                let before = erased.and_then(|line| line.before);
+                return Ok(before.map_or(Changed::Unknown, Changed::Done));
             }
         },
     };
@@ -263,12 +266,15 @@ pub fn apply<R: Rows>(
             after.id = after.version;
         }
     }
+    let id = after
+        .as_ref()
+        .or(before.as_ref())
+        .map_or(0, |record| record.id);
     write(rows, collection, before.as_ref(), after.clone(), at)?;
     let scopes = rows.all(Collection::Scopes)?;
     let shown = |record: Option<&Record>| record.map(|record| view(&scopes, record));
     let (before, after) = (shown(before.as_ref()), shown(after.as_ref()));
     let done = after.clone().or_else(|| before.clone()).unwrap_or_default();
-    let id = done.get("id").and_then(Value::as_u64).unwrap_or_default();
     rows.audit(Audited {
         actor,
         request: at.request.clone(),

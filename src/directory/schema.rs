@@ -104,7 +104,7 @@ static SCOPE: &[Field] = &[
         alias: "scope_id",
         form: Form::Number,
         given: Given::ReadOnly,
-        unique: true,
+        unique: false,
     },
     Field {
         name: "name",
@@ -135,7 +135,7 @@ static ROLE: &[Field] = &[
         alias: "role_id",
         form: Form::Number,
         given: Given::ReadOnly,
-        unique: true,
+        unique: false,
     },
     Field {
         name: "name",
@@ -181,8 +181,7 @@ impl Unfit {
 }
 
 /// What a body is read for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
     /// A new record: what is absent is empty.
     Create,
@@ -263,7 +262,6 @@ impl Form {
                     _ => Err("has to be a list of scope tokens"),
                 }
             }
-            (Self::Number, Value::Number(_)) => Ok(value.clone()),
             (Self::Number, _) => Err("has to be a number"),
             (Self::Text | Self::ScopeToken, _) => Err("has to be text"),
             (Self::Scope, _) => Err("has to be a scope string or a list of scope tokens"),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use crate::directory::records::{self, Audited, Fields, Record, Rows};
+use crate::directory::records::{self, Audited, Record, Rows};
 use crate::directory::{Collection, list};
 use crate::model::{Client, ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts, Username};
 use crate::ports::directory::{
@@ -249,18 +249,16 @@ impl Rows for DirectoryState {
         Ok(())
     }
 
-    fn erased_by(
+    fn audited(
         &self,
         collection: Collection,
         id: u64,
         request: &RequestId,
-    ) -> Result<Option<Fields>, Infallible> {
+    ) -> Result<Option<Audited>, Infallible> {
         let line = self.audit.iter().find(|line| {
             line.collection == collection && line.id == id && line.request == *request
         });
-        Ok(line
-            .filter(|line| line.after.is_none())
-            .and_then(|line| line.before.clone()))
+        Ok(line.cloned())
     }
 
     fn strip(&mut self, scope: &str) -> Result<(), Infallible> {
@@ -268,8 +266,7 @@ impl Rows for DirectoryState {
         for row in self.accounts.values_mut() {
             let facts = &mut row.account.facts;
             if facts.scope.contains(scope) {
-                facts.scope = facts.scope.filter(|token| token != scope);
-                facts.version += 1;
+                facts.strip(scope);
                 told.push(facts.clone());
             }
         }
@@ -279,8 +276,7 @@ impl Rows for DirectoryState {
         let mut changed = Vec::new();
         for (client, _) in self.clients.values_mut() {
             if client.scope.contains(scope) {
-                client.scope = client.scope.filter(|token| token != scope);
-                client.version += 1;
+                client.strip(scope);
                 changed.push(Revocation::ClientVersion(client.id.clone(), client.version));
             }
         }

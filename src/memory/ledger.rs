@@ -154,7 +154,7 @@ impl LedgerState {
         let entry = Revocation::Subject(facts.subject.clone(), facts.generation);
         self.direct
             .insert(facts.subject.clone(), facts.scope.clone());
-        let facts = facts.with_roles(|role| self.roles.get(role).cloned());
+        let facts = facts.with_roles(|role| self.roles.get(role));
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
             self.publish(entry);
@@ -173,9 +173,7 @@ impl LedgerState {
                 && facts.roles.contains_key(&role)
             {
                 facts.scope = direct.clone();
-                *facts = facts
-                    .clone()
-                    .with_roles(|role| self.roles.get(role).cloned());
+                *facts = facts.clone().with_roles(|role| self.roles.get(role));
             }
         }
     }

@@ -75,9 +75,15 @@ pub struct SubjectFacts {
 }
 
 impl SubjectFacts {
+    /// Takes a scope away that is held directly.
+    pub fn strip(&mut self, scope: &str) {
+        self.scope = self.scope.filter(|token| token != scope);
+        self.version += 1;
+    }
+
     /// These facts, whose scope is what is held directly, with what the roles give besides.
     #[must_use]
-    pub fn with_roles(mut self, known: impl Fn(&str) -> Option<RoleFacts>) -> Self {
+    pub fn with_roles<'a>(mut self, known: impl Fn(&str) -> Option<&'a RoleFacts>) -> Self {
         for (role, generation) in &mut self.roles {
             if let Some(facts) = known(role) {
                 self.scope = self.scope.union(&facts.scope);

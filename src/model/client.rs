@@ -146,6 +146,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Takes a scope away that it is registered for.
+    pub fn strip(&mut self, scope: &str) {
+        self.scope = self.scope.filter(|token| token != scope);
+        self.version += 1;
+    }
+
     /// Seed 002's `check_redirect_uri`.
     #[must_use]
     pub fn check_redirect_uri(&self, requested: &str) -> bool {

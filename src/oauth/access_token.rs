@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::signing;
+use super::{introspect, signing};
 use crate::error::Reason;
 use crate::jose::{Claims, ExpectedTyp, Policy};
 use crate::message;
@@ -52,22 +52,40 @@ impl LiveToken {
         &self.0.token
     }
 
-    /// What other Workers are told of it, as `print` makes it of the token.
+    /// What other Workers are told of it, as JSON: printed once.
     ///
     /// # Errors
-    /// Those of `print`.
-    pub fn principal(
-        &self,
-        print: impl FnOnce(&AccessToken) -> Result<String, Reason>,
-    ) -> Result<&str, Reason> {
-        match self.0.principal.get() {
-            Some(printed) => Ok(printed),
-            None => {
-                let printed = print(&self.0.token)?;
-                Ok(self.0.principal.get_or_init(|| printed))
-            }
+    /// [`Reason::Internal`].
+    pub fn principal(&self) -> Result<&str, Reason> {
+        let Opened {
+            token, principal, ..
+        } = &*self.0;
+        if let Some(printed) = principal.get() {
+            return Ok(printed);
         }
+        let printed = introspect::print(&Principal {
+            active: true,
+            sub: &token.sub,
+            username: &token.username,
+            client_id: &token.client,
+            scope: &token.scope,
+            aud: &token.audience,
+            exp: token.expires_at,
+        })?;
+        Ok(principal.get_or_init(|| printed))
     }
+}
+
+/// Whose token it is, and what it allows.
+#[derive(Serialize)]
+struct Principal<'a> {
+    active: bool,
+    sub: &'a str,
+    username: &'a Username,
+    client_id: &'a ClientId,
+    scope: &'a Scope,
+    aud: &'a str,
+    exp: UnixTime,
 }
 
 /// Mints the text of a token in the client's form; `id` is fresh randomness.

@@ -32,7 +32,7 @@ pub enum Caller {
     /// A client that authenticated as one.
     Client(AuthenticatedClient),
     /// Somebody with a token: may ask about tokens of the same client and the same subject.
-    Bearer(Box<LiveToken>),
+    Bearer(LiveToken),
 }
 
 impl Caller {
@@ -46,12 +46,9 @@ impl Caller {
         params: &Params,
         at: &At,
     ) -> Result<Self, Reason> {
-        if !matches!(
-            bearer::presented(request.authorization.as_deref()),
-            Err(Reason::NoToken)
-        ) {
-            let live = bearer::authenticate(server, request.authorization.as_deref(), at).await?;
-            return Ok(Self::Bearer(Box::new(live)));
+        match bearer::authenticate(server, request.authorization.as_deref(), at).await {
+            Err(Reason::NoToken) => {}
+            live => return live.map(Self::Bearer),
         }
         let client = client_authentication::authenticate(server, request, params, at).await?;
         if client.client().is_public() {
@@ -74,7 +71,7 @@ impl Caller {
             Ok(live) => {
                 let token = live.token();
                 if self.may_ask(&token.client, Some(&token.audience), &token.sub) {
-                    return Ok(Some(Found::Access(Box::new(live))));
+                    return Ok(Some(Found::Access(live)));
                 }
             }
             Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
@@ -105,7 +102,7 @@ impl Caller {
 /// A live token.
 pub enum Found {
     /// An access token.
-    Access(Box<LiveToken>),
+    Access(LiveToken),
     /// The newest refresh token of this grant.
     Refresh(Box<GrantFacts>),
 }

@@ -1,17 +1,15 @@
 //! What a Worker with a service binding asks: introspect, validate, revoke. Who it is, its binding
 //! says (`ctx.props.client`); without one every verb refuses.
 
-use serde::Serialize;
 use serde_json::json;
 
 use super::client_authentication::{self, AuthenticatedClient};
 use super::introspect::{self, Caller};
 use super::{bearer, revoke};
 use crate::error::Reason;
-use crate::model::{ClientId, Scope, UnixTime, Username};
+use crate::model::{ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::AccessToken;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,29 +140,5 @@ async fn validate<P: Ports>(
     if !enough {
         return Err(Reason::InsufficientScope(needed.to_string()));
     }
-    live.principal(print).map(str::to_owned)
-}
-
-fn print(token: &AccessToken) -> Result<String, Reason> {
-    introspect::print(&Principal {
-        active: true,
-        sub: &token.sub,
-        username: &token.username,
-        client_id: &token.client,
-        scope: &token.scope,
-        aud: &token.audience,
-        exp: token.expires_at,
-    })
-}
-
-/// Whose token it is, and what it allows.
-#[derive(Serialize)]
-struct Principal<'a> {
-    active: bool,
-    sub: &'a str,
-    username: &'a Username,
-    client_id: &'a ClientId,
-    scope: &'a Scope,
-    aud: &'a str,
-    exp: UnixTime,
+    live.principal().map(str::to_owned)
 }

@@ -134,10 +134,10 @@ fn given<T, E>(line: &str, parse: fn(&str) -> Result<T, E>) -> Option<Option<T>>
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn token() -> AccessToken {
+    pub(in crate::token) fn token() -> AccessToken {
         AccessToken {
             sub: "u_1".to_owned(),
             username: Username::parse("ada").unwrap(),

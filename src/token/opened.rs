@@ -10,8 +10,8 @@ use super::access::AccessToken;
 use super::seal::{Keyring, SealRefused};
 use crate::model::TokenId;
 
-/// Places for tokens: a megabyte and a half when all are taken by usual ones, ten at most. A token's place is in its id; another
-/// one of the same place takes it.
+/// Places for tokens: a megabyte and a half when all are taken by usual ones, ten at most. A token's
+/// place is in its id; another one of the same place takes it.
 const PLACES: usize = 1_024;
 /// Bytes of a text that is kept: the usual one has 400. A place has a bound, and so has memory.
 const LONGEST: usize = 2_048;
@@ -102,8 +102,8 @@ fn place(text: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ClientId, Scope, Secret, Shard, UnixTime, Username};
-    use crate::token::Generations;
+    use crate::model::Secret;
+    use crate::token::access::tests::token;
 
     fn keyring() -> Keyring {
         let roots = [Secret::new("a root secret of at least 32 bytes")];
@@ -111,20 +111,7 @@ mod tests {
     }
 
     fn sealed(keyring: &Keyring, id: u8) -> String {
-        let token = AccessToken {
-            sub: "u_1".to_owned(),
-            username: Username::parse("ada").unwrap(),
-            client: ClientId::parse("c").unwrap(),
-            scope: Scope::default(),
-            audience: "https://api.example/".to_owned(),
-            issued_at: UnixTime(1),
-            expires_at: UnixTime(2),
-            grant: None,
-            session: None,
-            shard: Shard(3),
-            generations: Generations::default(),
-        };
-        let text = keyring.seal(&token, 0, [id; 24]).unwrap();
+        let text = keyring.seal(&token(), 0, [id; 24]).unwrap();
         text.expose().to_owned()
     }
 

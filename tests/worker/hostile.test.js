@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { generator } from "../fuzz/requests.js";
 import { BOOTSTRAP_TOKEN, api, ask, atOnce, authorizeUrl, browser, code, examples, exchange, introspect, read, register, serveReady } from "./support.js";
 
 const FORM = "application/x-www-form-urlencoded";
@@ -436,18 +437,4 @@ function raw(port, bytes) {
     socket.on("error", () => resolve(text));
     socket.on("close", () => resolve(text));
   });
-}
-
-/**
- * mulberry32: small, and the same everywhere.
- *
- * @param {number} state
- */
-function generator(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -192,10 +192,13 @@ impl Shard<'_> {
         if facts.roles.is_empty() {
             return Ok(facts);
         }
-        let known: Vec<RoleFacts> = self
-            .sql
-            .rows("SELECT role, version, generation, scope FROM roles", ())?;
-        Ok(facts.with_roles(|role| known.iter().find(|facts| facts.role == role).cloned()))
+        let known = self.roles()?;
+        Ok(facts.with_roles(|role| known.iter().find(|facts| facts.role == role)))
+    }
+
+    fn roles(&self) -> Result<Vec<RoleFacts>, Fault> {
+        self.sql
+            .rows("SELECT role, version, generation, scope FROM roles", ())
     }
 
     fn put_role(&self, role: &RoleFacts) -> Result<(), Fault> {
@@ -219,10 +222,12 @@ impl Shard<'_> {
              WHERE EXISTS (SELECT 1 FROM json_each(facts, '$.roles') WHERE key = ?)",
             (&role.role,),
         )?;
+        let known = self.roles()?;
         for row in held {
             let facts = row.facts.0;
             let scope = row.direct.unwrap_or_else(|| facts.scope.clone());
-            let facts = self.with_roles(SubjectFacts { scope, ..facts })?;
+            let facts = SubjectFacts { scope, ..facts };
+            let facts = facts.with_roles(|role| known.iter().find(|facts| facts.role == role));
             self.sql.write(
                 "UPDATE subjects SET facts = ? WHERE subject = ?",
                 (Json(&facts), &facts.subject),

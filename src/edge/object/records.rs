@@ -7,8 +7,7 @@ use super::directory::publish_client;
 use super::outbox;
 use super::sql::{Fault, Json, Sql};
 use crate::directory::Collection;
-use crate::directory::records::{Audited, Fields, Record, Rows};
-use crate::directory::schema::Form;
+use crate::directory::records::{Audited, Record, Rows};
 use crate::model::{Client, Moment, RequestId, RoleFacts, SubjectFacts};
 use crate::token::Revocation;
 
@@ -83,7 +82,6 @@ impl Rows for Records<'_> {
         for field in collection.fields() {
             if let Some(value) = record.fields.get(field.name)
                 && field.unique
-                && field.form != Form::Number
             {
                 self.sql.write(
                     "INSERT INTO unique_values (collection, field, value, id) VALUES (?, ?, ?, ?)",
@@ -117,12 +115,12 @@ impl Rows for Records<'_> {
         Ok(())
     }
 
-    fn erased_by(
+    fn audited(
         &self,
         collection: Collection,
         id: u64,
         request: &RequestId,
-    ) -> Result<Option<Fields>, Fault> {
+    ) -> Result<Option<Audited>, Fault> {
         #[derive(Deserialize)]
         struct Row {
             line: Json<Audited>,
@@ -131,10 +129,7 @@ impl Rows for Records<'_> {
             "SELECT line FROM audit WHERE collection = ? AND id = ? AND request = ?",
             (collection, id, request),
         )?;
-        Ok(row
-            .map(|row| row.line.0)
-            .filter(|line| line.after.is_none())
-            .and_then(|line| line.before))
+        Ok(row.map(|row| row.line.0))
     }
 
     fn strip(&mut self, scope: &str) -> Result<(), Fault> {
@@ -158,8 +153,7 @@ impl Rows for Records<'_> {
             }
             for row in rows {
                 let mut facts = row.facts.0;
-                facts.scope = facts.scope.filter(|token| token != scope);
-                facts.version += 1;
+                facts.strip(scope);
                 self.sql.write(
                     "UPDATE accounts SET facts = ? WHERE subject = ?",
                     (Json(&facts), &facts.subject),
@@ -179,8 +173,7 @@ impl Rows for Records<'_> {
             }
             for row in rows {
                 let mut client = row.state.0;
-                client.scope = client.scope.filter(|token| token != scope);
-                client.version += 1;
+                client.strip(scope);
                 self.sql.write(
                     "UPDATE clients SET version = ?, state = ? WHERE client = ?",
                     (client.version, Json(&client), &client.id),
