@@ -59,7 +59,9 @@ async function buildModule(module) {
     await run(bindgen, [compiled, emptied(module), "edgemint", ...(module === "edge" ? ["--reset-state"] : [])]);
     const wasm = join(root, outputs[module]);
     const features = WASM_FEATURES.map((name) => `--enable-${name}`);
-    await run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), "-Os", ...features, wasm, "-o", wasm]);
+    // The lowest addresses are the far end of the stack: nothing is kept there.
+    const options = ["-Os", "--converge", "--low-memory-unused", ...features];
+    await run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...options, wasm, "-o", wasm]);
   });
 }
 

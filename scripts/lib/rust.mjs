@@ -1,15 +1,19 @@
 // Finds, or installs, what compiles Rust natively and to wasm32.
 // @ts-check
-import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { aptInstall, aptOffers } from "./apt.mjs";
 import { Refusal, attempt, root, run, step } from "./steps.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
-const REMEMBERED = join(root, ".cache/rust.json");
+const REMEMBERED = join(root, ".cache/toolchain.json");
 // Where rustup cannot reach its host it waits for minutes instead of failing.
 const RUSTUP_PATIENCE_MS = 20_000;
 const LLVM_VERSIONS = [22, 21, 20, 19];
+// A tenth of the module is what panics would say, and the library's own unwinding and printing: it is compiled without.
+// All of this is unstable in the compiler, so what another release does not know is left out, and costs bytes alone.
+const STD = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
+const SMALLER = ["-Cpanic=immediate-abort", "-Zfmt-debug=none"];
 
 /**
  * How to call cargo for wasm32: the program, the arguments that follow `build` or `clippy`, and its environment.
@@ -40,10 +44,10 @@ export async function wasmToolchain() {
   if (known) return known;
   const cargo = await nativeCargo();
   const found =
-    (await installedTarget(cargo)) ?? (await debian(false)) ?? (await throughRustup(cargo)) ?? (await debian(true));
+    (await installedSources(cargo)) ?? (await debian(false)) ?? (await throughRustup(cargo)) ?? (await debian(true));
   if (!found) {
     throw new Refusal(
-      `Rust's ${TARGET} target is missing: run \`rustup target add ${TARGET}\`, or on Debian, as root, ` +
+      "the sources of Rust's library are missing: run `rustup component add rust-src`, or on Debian, as root, " +
         `\`apt-get install ${debianPackages(LLVM_VERSIONS[0]).join(" ")}\``,
     );
   }
@@ -63,23 +67,39 @@ function remembered() {
 }
 
 /** @param {string} cargo @returns {Promise<Toolchain | null>} */
-async function installedTarget(cargo) {
+async function installedSources(cargo) {
   const { code, output } = await attempt("rustc", ["--print", "sysroot"], { timeout: RUSTUP_PATIENCE_MS });
   if (code !== 0) return null;
-  const [library] = globSync(join(output.trim(), "lib/rustlib", TARGET, "lib/libstd-*.rlib"));
-  if (!library) return null;
+  const library = join(output.trim(), "lib/rustlib/src/rust/library/std/Cargo.toml");
+  if (!existsSync(library)) return null;
   const { clang, ar } = await cCompiler();
   const env = { CC_wasm32_unknown_unknown: clang, AR_wasm32_unknown_unknown: ar };
-  return { route: "rustup", cargo, args: [], env, needs: [cargo, library, clang, ar] };
+  return { route: "rustup", cargo, args: STD, env: { ...env, ...(await unstable("rustc")) }, needs: [cargo, library, clang, ar] };
 }
 
 /** @param {string} cargo @returns {Promise<Toolchain | null>} */
 async function throughRustup(cargo) {
   if (!onPath("rustup")) return null;
-  const { code } = await step("wasm32 target, from rustup", () =>
-    attempt("rustup", ["target", "add", TARGET], { timeout: RUSTUP_PATIENCE_MS }),
+  const { code } = await step("sources of Rust's library, from rustup", () =>
+    attempt("rustup", ["component", "add", "rust-src"], { timeout: RUSTUP_PATIENCE_MS }),
   );
-  return code === 0 ? installedTarget(cargo) : null;
+  return code === 0 ? installedSources(cargo) : null;
+}
+
+/**
+ * The environment in which this compiler takes unstable flags, with those that it knows. The sources are its very own.
+ *
+ * @param {string} rustc
+ * @returns {Promise<Record<string, string>>}
+ */
+async function unstable(rustc) {
+  const env = { RUSTC_BOOTSTRAP: "1" };
+  const known = ["-Zunstable-options"];
+  for (const flag of SMALLER) {
+    const { code } = await attempt(rustc, ["--print", "cfg", "--target", TARGET, ...known, flag], { env });
+    if (code === 0) known.push(flag);
+  }
+  return { ...env, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: known.join(" ") };
 }
 
 /** @param {number} llvm */
@@ -114,12 +134,11 @@ async function debian(install) {
   return {
     route: "debian",
     cargo: "/usr/bin/cargo",
-    args: ["-Zbuild-std=std,panic_abort"],
+    args: STD,
     env: {
       RUSTC: "/usr/bin/rustc",
       RUSTDOC: "/usr/bin/rustdoc",
-      // -Zbuild-std is unstable; the sources are those of this very compiler.
-      RUSTC_BOOTSTRAP: "1",
+      ...(await unstable("/usr/bin/rustc")),
       CC_wasm32_unknown_unknown: tool("clang"),
       AR_wasm32_unknown_unknown: tool("llvm-ar"),
       CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER: tool("wasm-ld"),
