@@ -104,8 +104,8 @@ pub enum Reason {
     TooManyFailures(u64),
     /// Too many access tokens revoked one by one; seconds to wait.
     TooManyRevocations(u64),
-    /// A username that is taken.
-    NameTaken,
+    /// Nobody would administer any more.
+    LastAdministrator,
     /// There is an account already.
     NotFirst,
     /// A redirect URI that cannot be registered.
@@ -231,7 +231,7 @@ impl Reason {
             | Self::PageExpired
             | Self::PageSpent
             | Self::PageFromElsewhere
-            | Self::NameTaken
+            | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
             | Self::NoSuchRecord
@@ -289,7 +289,10 @@ impl Reason {
             Self::TooManyFailures(_) => 429,
             Self::NoSuchRecord => 404,
             Self::MethodNotAllowed(_) => 405,
-            Self::NameTaken | Self::NotFirst | Self::ValueTaken(_) | Self::CollectionFull => 409,
+            Self::LastAdministrator
+            | Self::NotFirst
+            | Self::ValueTaken(_)
+            | Self::CollectionFull => 409,
             _ => self.code().status(),
         }
     }
@@ -347,7 +350,9 @@ impl Reason {
                 Self::SeveralCredentials => "credentials were sent in more than one way",
                 Self::UnregisteredRedirectUri => "the redirect URI is not registered",
                 Self::NoCodeChallenge => "code_challenge with code_challenge_method=S256 is needed",
-                Self::NameTaken => "the username is taken",
+                Self::LastAdministrator => {
+                    "nobody would administer any more: give admin:token to somebody else first"
+                }
                 Self::NoSuchRecord => "there is nothing at this path",
                 Self::MethodNotAllowed(_) => "the method is not allowed here",
                 Self::CollectionFull => "there are as many of these as there may be",

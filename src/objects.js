@@ -68,8 +68,17 @@ class Sql {
  * @property {boolean} tells whether it has an outbox
  * @property {boolean} publishes whether it writes to KV
  *
- * @typedef {{ answer: string, owes: bigint, publishes: boolean }} Outcome
+ * @typedef {{ answer: string, owes: bigint, publishes: boolean, undone?: boolean }} Outcome
  */
+
+/** Thrown to roll a transaction back whose answer is a refusal. */
+class Undone extends Error {
+  /** @param {string} answer */
+  constructor(answer) {
+    super("nothing of it may stay");
+    this.answer = answer;
+  }
+}
 
 /** One object: its database, its alarm, and what it still has to tell. */
 class Store {
@@ -107,7 +116,13 @@ class Store {
    */
   async call(call) {
     try {
-      const outcome = this.transaction(() => this.kind.apply(this.sql, call));
+      const outcome = this.transaction(() => {
+        const outcome = this.kind.apply(this.sql, call);
+        if (outcome.undone) {
+          throw new Undone(outcome.answer);
+        }
+        return outcome;
+      });
       if (outcome.owes > 0n || outcome.publishes) {
         // No await since the transaction: alarm and decision are committed together.
         this.wake(RETRY);
@@ -120,6 +135,9 @@ class Store {
       }
       return outcome.answer;
     } catch (error) {
+      if (error instanceof Undone) {
+        return error.answer;
+      }
       if (typeof error === "string") {
         return JSON.stringify({ refused: error });
       }
@@ -371,9 +389,9 @@ export class Feed extends objectOf(FEED) {}
  * @returns {Outcome}
  */
 function taken(outcome) {
-  const { answer, owes, publishes } = outcome;
+  const { answer, owes, publishes, undone } = outcome;
   outcome.free();
-  return { answer, owes, publishes };
+  return { answer, owes, publishes, undone };
 }
 
 /** @param {unknown} error */

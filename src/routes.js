@@ -23,7 +23,6 @@ export const routes = {
   "/login": { methods: { GET: "login", POST: "login" } },
   "/consent": { methods: { GET: "consent", POST: "consent" } },
   "/logout": { methods: { GET: "logout", POST: "logout" } },
-  "/api/v1/accounts/": { methods: { POST: "accounts" } },
   "/api/v1/first-run": { methods: { POST: "first_run" } },
   "/api/v1/keys/rotate": { methods: { POST: "rotate_keys" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },

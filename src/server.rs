@@ -39,7 +39,6 @@ pub enum Endpoint {
     Login,
     Consent,
     Logout,
-    Accounts,
     FirstRun,
     RotateKeys,
     Records,
@@ -49,7 +48,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 20] = [
+    pub const ALL: [(&'static str, Self); 19] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -64,7 +63,6 @@ impl Endpoint {
         ("login", Self::Login),
         ("consent", Self::Consent),
         ("logout", Self::Logout),
-        ("accounts", Self::Accounts),
         ("first_run", Self::FirstRun),
         ("rotate_keys", Self::RotateKeys),
         ("records", Self::Records),
@@ -110,7 +108,6 @@ impl<P: Ports> Server<P> {
             Endpoint::Login => oauth::login::answer(self, request, at).await,
             Endpoint::Consent => oauth::consent::answer(self, request, at).await,
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
-            Endpoint::Accounts => api::accounts::answer(self, request, at).await,
             Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
             Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
             Endpoint::Records => api::records::answer(self, request, at).await,

@@ -99,7 +99,7 @@ fn ba_1_what_a_cookie_has_a_say_in_is_readable_by_no_other_origin() {
         Endpoint::Login,
         Endpoint::Consent,
         Endpoint::Logout,
-        Endpoint::Accounts,
+        Endpoint::Records,
         Endpoint::FirstRun,
         Endpoint::RotateKeys,
     ] {
@@ -177,7 +177,7 @@ fn ba_3_a_session_cookie_has_no_say_in_what_a_client_asks() {
         (Endpoint::Userinfo, get(&Form::default())),
         (Endpoint::Introspect, post(&Form::new(&[("token", "x")]))),
         (Endpoint::Revoke, post(&Form::new(&[("token", "x")]))),
-        (Endpoint::Accounts, json_post(None, "{}")),
+        (Endpoint::Records, json_post(None, "{}")),
         (Endpoint::RotateKeys, json_post(None, "")),
         (Endpoint::Register, json_post(None, "{}")),
     ] {

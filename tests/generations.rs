@@ -121,13 +121,15 @@ fn a_person_who_comes_back_gets_nothing_of_before_back() {
 }
 
 #[test]
-fn a_changed_scope_ends_nothing_and_narrows_what_comes_next() {
+fn a_scope_that_is_taken_away_ends_access_tokens_and_narrows_what_comes_next() {
     let fixture = Fixture::new();
     let tokens = fixture.tokens();
     fixture.change_account("ada", |account| account.scope = Some(Scope::default()));
-    assert!(fixture.is_active(&tokens.access));
+    assert!(!fixture.is_active(&tokens.access));
     let next = Tokens::of(&fixture.refresh(tokens.refresh()));
     assert_eq!(next.scope, "offline_access openid profile");
+    fixture.change_account("ada", |account| account.scope = Scope::parse("read").ok());
+    assert!(fixture.is_active(&next.access), "more ends nothing");
 }
 
 #[test]
@@ -240,7 +242,7 @@ fn ops_5_a_raised_epoch_ends_everything_that_was_sealed_before() {
             browser.authorize(&silent).response.error(),
             "login_required"
         );
-        let answer = fixture.send(Endpoint::Accounts, &json_post(Some(&admin), "{}"));
+        let answer = fixture.send(Endpoint::Records, &json_post(Some(&admin), "{}"));
         assert_eq!(answer.status, 401);
         assert!(fixture.is_active_for(form, &fixture.tokens_of(form).access));
     }

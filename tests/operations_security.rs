@@ -257,7 +257,6 @@ fn ops_1_no_refusal_says_what_was_sent() {
         Endpoint::Consent,
         Endpoint::Logout,
         Endpoint::Authorize,
-        Endpoint::Accounts,
         Endpoint::FirstRun,
         Endpoint::RotateKeys,
     ] {

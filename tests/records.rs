@@ -360,18 +360,11 @@ fn nobody_but_an_administrator_learns_or_changes_anything() {
 fn accounts_hold_only_what_exists() {
     let fixture = Fixture::new();
     let account = |scopes: &str, roles: Value| {
-        let request = Request {
-            method: "POST".to_owned(),
-            body: json!({
-                "first_name": "E", "last_name": "V", "username": "eve",
-                "password": "a long password", "scopes": scopes, "roles": roles,
-            })
-            .to_string(),
-            content_type: Some("application/json".to_owned()),
-            authorization: Some(format!("Bearer {}", support::BOOTSTRAP)),
-            ..Request::default()
-        };
-        fixture.send(Endpoint::Accounts, &request)
+        let body = json!({
+            "first_name": "E", "last_name": "V", "username": "eve",
+            "password": "a long password", "scopes": scopes, "roles": roles,
+        });
+        fixture.api("POST", "/api/v1/accounts/", &body)
     };
     for (scopes, roles, field) in [
         ("nothing", json!([]), "scopes"),

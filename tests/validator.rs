@@ -115,7 +115,7 @@ fn rs_3_the_management_api_and_registration_challenge_alike() {
     let other_audience = fixture.tokens().access;
     let weak = api_token(&fixture, "read");
     for endpoint in [
-        Endpoint::Accounts,
+        Endpoint::Records,
         Endpoint::FirstRun,
         Endpoint::RotateKeys,
         Endpoint::Register,
@@ -218,7 +218,7 @@ fn rs_4_no_flipped_character_of_a_sealed_token_is_accepted() {
 fn rs_4_a_token_for_another_audience_opens_neither_the_api_nor_a_binding() {
     let fixture = Fixture::new();
     let own = fixture.tokens().access;
-    let answer = fixture.send(Endpoint::Accounts, &json_post(Some(&own), "{}"));
+    let answer = fixture.send(Endpoint::Records, &json_post(Some(&own), "{}"));
     assert_eq!(
         (answer.status, answer.label().as_str()),
         (401, "token_for_other_audience")
@@ -300,7 +300,7 @@ fn rs_5_nothing_but_an_access_token_is_taken_for_one() {
             ("session", cookie),
         ] {
             assert_eq!(fixture.userinfo(&other).label(), "token_unknown", "{kind}");
-            let api = fixture.send(Endpoint::Accounts, &json_post(Some(&other), "{}"));
+            let api = fixture.send(Endpoint::Records, &json_post(Some(&other), "{}"));
             assert_eq!(api.label(), "token_unknown", "{kind}");
             let arguments = json!({ "authorization": format!("Bearer {other}") });
             let rpc = call_rpc(&fixture, "validate", Some(form), &arguments);
@@ -361,7 +361,7 @@ fn rs_8_no_challenge_echoes_what_was_sent() {
         "ema_canary",
     ] {
         let header = format!("Bearer {sent}");
-        let endpoints = [Endpoint::Userinfo, Endpoint::Accounts, Endpoint::Introspect];
+        let endpoints = [Endpoint::Userinfo, Endpoint::Records, Endpoint::Introspect];
         for endpoint in endpoints {
             let request = Request {
                 authorization: Some(header.clone()),

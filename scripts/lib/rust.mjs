@@ -6,14 +6,14 @@ import { aptInstall, aptOffers } from "./apt.mjs";
 import { Refusal, attempt, root, run, step } from "./steps.mjs";
 
 const TARGET = "wasm32-unknown-unknown";
-const REMEMBERED = join(root, ".cache/toolchain.json");
+const REMEMBERED = join(root, ".cache/compiler.json");
 // Where rustup cannot reach its host it waits for minutes instead of failing.
 const RUSTUP_PATIENCE_MS = 20_000;
 const LLVM_VERSIONS = [22, 21, 20, 19];
 // A tenth of the module is what panics would say, and the library's own unwinding and printing: it is compiled without.
 // All of this is unstable in the compiler, so what another release does not know is left out, and costs bytes alone.
 const STD = ["-Zbuild-std=std,panic_abort", "-Zbuild-std-features=optimize_for_size"];
-const SMALLER = ["-Cpanic=immediate-abort", "-Zfmt-debug=none"];
+const SMALLER = ["-Cpanic=immediate-abort", "-Zfmt-debug=shallow"];
 
 /**
  * How to call cargo for wasm32: the program, the arguments that follow `build` or `clippy`, and its environment.

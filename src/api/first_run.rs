@@ -3,19 +3,17 @@
 
 use serde_json::json;
 
-use super::accounts::{NewAccount, chosen_password, chosen_username, create_account};
 use super::{actor, body, problem};
 use crate::directory::Collection;
-use crate::directory::records::{Actor, Change, scope_fields};
+use crate::directory::form::Form;
+use crate::directory::records::{Actor, Change, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::jose::Algorithm;
 use crate::model::{
-    AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, Profile, RedirectUri,
-    Scope,
+    Client, ClientId, GrantType, Profile, RedirectUri, Scope, Secret, Subject, Username,
 };
-use crate::oauth::bearer;
-use crate::ports::directory::{ChangeRecord, CreateClient};
+use crate::oauth::{bearer, password};
+use crate::ports::directory::{AccountCreated, ChangeRecord, CreateAccount, CreateClient};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -57,15 +55,26 @@ async fn first_run<P: Ports>(
     } else {
         ADMINISTRATOR.to_owned()
     };
-    let new = NewAccount {
-        username: chosen_username(username)?,
-        password: chosen_password(password)?,
+    for (field, form, text) in [
+        ("username", Form::Username, username),
+        ("password", Form::Password, password),
+    ] {
+        let read = form.read(&json!(text));
+        read.map_err(|rule| Reason::unfit(field, rule))?;
+    }
+    let unfit = |_| Reason::unfit("username", Form::Username.rule());
+    let create = CreateAccount {
+        subject: server.fresh_name(Subject::PREFIX, 16)?,
+        username: Username::parse(username).map_err(unfit)?,
+        password_hash: password::hash(server, &Secret::new(password))?,
         scope: Scope::parse(&held).unwrap_or_default(),
         roles: Vec::new(),
         profile: Profile {
             given_name: Some("Administrator".to_owned()),
+            updated_at: at.now.unix().0,
             ..Profile::default()
         },
+        first_only: true,
     };
     // Production gets nothing that nobody asked for. The account last: should it fail, the next try
     // finds the rest and goes on.
@@ -73,16 +82,23 @@ async fn first_run<P: Ports>(
         server.ports.directory(at, CreateClient { client }).await?;
         server.ports.directory(at, demo_scope()).await?;
     }
-    let facts = create_account(server, new, true, at).await?;
-    Ok(facts.username.to_string())
+    match server.ports.directory(at, create).await? {
+        AccountCreated::Created(facts) => Ok(facts.username.to_string()),
+        AccountCreated::NameTaken => Err(Reason::ValueTaken("username".to_owned())),
+        AccountCreated::NotFirst => Err(Reason::NotFirst),
+        AccountCreated::Unfit(unfit) => Err(Reason::UnfitField(vec![unfit])),
+    }
 }
 
 fn demo_scope() -> ChangeRecord {
+    let fields = [("name", "Demo"), ("description", ""), ("value", DEMO_SCOPE)];
+    let fields = fields.map(|(field, text)| (field.to_owned(), json!(text)));
+    let fields: Fields = fields.into_iter().collect();
     ChangeRecord {
         collection: Collection::Scopes,
-        change: Change::Create(scope_fields("Demo", DEMO_SCOPE)),
+        change: Change::Create(fields),
         actor: Actor {
-            name: "<first run>".to_owned(),
+            name: "<first-run>".to_owned(),
             address: None,
         },
     }
@@ -91,27 +107,13 @@ fn demo_scope() -> ChangeRecord {
 /// The demo SPA, served from the issuer's own origin.
 fn demo<P>(server: &Server<P>) -> Option<Client> {
     let origin = &server.config.origin;
+    let id = ClientId::parse("edgemint-demo").ok()?;
+    let name = "Edgemint demo".to_owned();
     Some(Client {
-        id: ClientId::parse("edgemint-demo").ok()?,
-        version: 1,
-        generation: 0,
-        enabled: true,
-        name: "Edgemint demo".to_owned(),
-        client_uri: None,
-        authentication: AuthenticationMethod::None,
-        secrets: Vec::new(),
         redirect_uris: vec![RedirectUri::register(&format!("{origin}/callback")).ok()?],
         post_logout_redirect_uris: vec![RedirectUri::register(&format!("{origin}/")).ok()?],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: Scope::parse(DEMO).ok()?,
-        default_resource: None,
-        resources: Vec::new(),
-        serves: Vec::new(),
-        access_token_format: AccessTokenFormat::Sealed,
-        access_token_lifetime: server.config.access_token_lifetime,
-        signing: Algorithm::Es256,
-        implicit_consent: false,
-        self_registered: false,
-        danger_allow_management_scopes: false,
+        ..Client::named(id, name, server.config.access_token_lifetime)
     })
 }

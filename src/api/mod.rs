@@ -1,9 +1,9 @@
-//! The management API under `/api/v1`: accounts, records, the first run, signing keys, and who may act.
+//! The management API under `/api/v1`: records of every kind, the first run, signing keys, and who may act.
 
-pub mod accounts;
 pub mod actor;
 pub mod body;
 pub mod first_run;
 pub mod keys;
 pub mod problem;
+mod providers;
 pub mod records;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::records::{Fields, Record, Rows, view};
+use super::records::{Answer, Fields, Record, Rows};
 use super::schema::Collection;
+use super::view::view;
 
 /// What part of a collection is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,8 +18,37 @@ pub struct ListQuery {
     pub ordering: String,
     /// What a text field has somewhere; ASCII letters in any case.
     pub search: String,
-    /// Fields and the values that they have to have.
+    /// Fields and the values that they have to have, as [`printed`] prints them.
     pub filters: Vec<(String, String)>,
+}
+
+impl ListQuery {
+    /// The field that orders, and whether from its end.
+    #[must_use]
+    pub fn order(&self) -> (&str, bool) {
+        match self.ordering.strip_prefix('-') {
+            Some(field) => (field, true),
+            None => (&self.ordering, false),
+        }
+    }
+
+    /// How many come before the page.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.page.saturating_sub(1).saturating_mul(self.page_size)
+    }
+}
+
+/// A field as text, as it is compared and ordered by; the id, if no field is named.
+#[must_use]
+pub fn printed(record: &Record, field: &str) -> String {
+    match record.fields.get(field) {
+        None if field.is_empty() => record.id.to_string(),
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(flag)) => u8::from(*flag).to_string(),
+        Some(Value::Null) | None => String::new(),
+        Some(other) => other.to_string(),
+    }
 }
 
 /// A page of a list.
@@ -34,46 +64,13 @@ pub struct Page {
 ///
 /// # Errors
 /// Those of the rows.
-pub fn list<R: Rows>(
-    rows: &R,
-    collection: Collection,
-    query: &ListQuery,
-) -> Result<Page, R::Fault> {
-    let search = query.search.to_ascii_lowercase();
-    let printed = |record: &Record, field: &str| match record.fields.get(field) {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None if field == "id" => record.id.to_string(),
-        None => String::new(),
-    };
-    let mut found: Vec<Record> = rows
-        .all(collection)?
-        .into_iter()
-        .filter(|record| {
-            let mut texts = record.fields.values().filter_map(Value::as_str);
-            search.is_empty() || texts.any(|text| text.to_ascii_lowercase().contains(&search))
-        })
-        .filter(|record| {
-            let fits = |(field, value): &(String, String)| printed(record, field) == *value;
-            query.filters.iter().all(fits)
-        })
-        .collect();
-    let (field, descending) = match query.ordering.strip_prefix('-') {
-        Some(field) => (field, true),
-        None => (query.ordering.as_str(), false),
-    };
-    if !field.is_empty() && field != "id" {
-        found.sort_by_key(|record| printed(record, field));
+pub fn list<R: Rows>(rows: &R, collection: Collection, query: &ListQuery) -> Answer<Page, R> {
+    let (count, ids) = rows.page(collection.kept(), query)?;
+    let mut results = Vec::new();
+    for id in ids {
+        if let Some(record) = rows.find(collection.kept(), id)? {
+            results.push(view(rows, collection, &record)?);
+        }
     }
-    if descending {
-        found.reverse();
-    }
-    let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
-    let first = query.page.saturating_sub(1).saturating_mul(query.page_size);
-    let skip = usize::try_from(first).unwrap_or(usize::MAX);
-    let take = usize::try_from(query.page_size).unwrap_or(usize::MAX);
-    let scopes = rows.all(Collection::Scopes)?;
-    let shown = found.iter().skip(skip).take(take);
-    let results = shown.map(|record| view(&scopes, record)).collect();
     Ok(Page { count, results })
 }

@@ -1,8 +1,19 @@
-//! The directory's records: what they are made of, and the rules by which they change. Nothing here
+//! The directory: what its records are made of, and the rules by which they change. Nothing here
 //! knows where rows are kept; memory and SQLite are asked through [`records::Rows`].
 
+pub mod clients;
+mod fields;
+pub mod form;
 pub mod list;
+mod people;
 pub mod records;
 pub mod schema;
+mod scopes;
+pub mod uuid;
+mod verbs;
+pub mod view;
 
+pub use records::put as index;
 pub use schema::{Collection, Reading, Unfit};
+pub use scopes::{seed, tell_roles};
+pub use verbs::{apply, client};

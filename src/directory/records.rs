@@ -1,25 +1,29 @@
-//! The rules by which records change: names are unique, what others refer to stays, and who must
-//! hear of a change is told before it is acknowledged.
-
-use std::collections::BTreeMap;
+//! The rules by which records change: names are unique, what is referred to exists, somebody always
+//! administers, and who must hear of a change is told before it is acknowledged.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::schema::{self, Collection, Unfit};
-use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OPENID_CONNECT};
-use crate::model::{Moment, RequestId, RoleFacts, Scope};
+use super::form::Form;
+use super::list::ListQuery;
+use super::schema::{Collection, Field, Given, Unfit};
+use super::view::view;
+use super::{clients, people, scopes};
+use crate::model::{ClientId, Moment, RequestId, RoleFacts, Scope, Shard, SubjectFacts};
 use crate::ports::At;
 use crate::token::Revocation;
 
-/// Records of one collection. They are read whole for a list and for every check.
-const MOST: usize = 1_000;
+/// How deep groups may lie in each other.
+pub(super) const DEEPEST: usize = 16;
+/// What a user who may administer is linked to.
+pub(super) const ADMINISTRATORS: (&str, u64) = ("administrators", 0);
 
-/// The fields of a record, as they are answered or kept.
+/// The fields of a record, as they are answered or kept. A name that begins with `_` is never
+/// answered.
 pub type Fields = Map<String, Value>;
 
 /// A record at rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Record {
     /// Never given twice, in no collection.
     pub id: u64,
@@ -27,51 +31,55 @@ pub struct Record {
     pub version: u64,
     /// Raised when it gives less than before.
     pub generation: u64,
-    /// The request that made it.
-    pub created_by: RequestId,
-    /// The request that changed it last.
-    pub changed_by: Option<RequestId>,
     /// All but the id.
     pub fields: Fields,
 }
 
 impl Record {
-    fn new(id: u64, fields: Fields, created_by: &RequestId) -> Self {
-        Self {
-            id,
-            version: 1,
-            generation: 0,
-            created_by: created_by.clone(),
-            changed_by: None,
-            fields,
-        }
-    }
-
-    fn text(&self, field: &str) -> &str {
+    /// A text field; empty if it is not there.
+    #[must_use]
+    pub fn text(&self, field: &str) -> &str {
         self.fields
             .get(field)
             .and_then(Value::as_str)
             .unwrap_or_default()
     }
 
-    fn scope(&self) -> Scope {
-        Scope::parse(self.text("scopes")).unwrap_or_default()
+    /// A flag; no if it is not there.
+    #[must_use]
+    pub fn flag(&self, field: &str) -> bool {
+        self.fields.get(field) == Some(&Value::Bool(true))
     }
 
-    fn role(&self) -> RoleFacts {
-        RoleFacts {
-            role: self.id.to_string(),
-            version: self.version,
-            generation: self.generation,
-            scope: self.scope(),
-        }
+    /// A number of ours.
+    #[must_use]
+    pub fn number(&self, field: &str) -> Option<u64> {
+        self.fields.get(field).and_then(Value::as_u64)
+    }
+
+    /// A list; empty if it is not there.
+    #[must_use]
+    pub fn list(&self, field: &str) -> &[Value] {
+        let list = self.fields.get(field).and_then(Value::as_array);
+        list.map_or(&[], Vec::as_slice)
+    }
+
+    /// The numbers of a list.
+    pub fn numbers(&self, field: &str) -> impl Iterator<Item = u64> {
+        self.list(field).iter().filter_map(Value::as_u64)
+    }
+
+    /// A scope string.
+    #[must_use]
+    pub fn scope(&self, field: &str) -> Scope {
+        Scope::parse(self.text(field)).unwrap_or_default()
     }
 }
 
 /// Who changes something, from where.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
-    /// A username, or `<bootstrap>`.
+    /// A username, or a name in angle brackets for who has none.
     pub name: String,
     /// The peer's address, if it is known.
     pub address: Option<String>,
@@ -89,7 +97,7 @@ pub enum Change {
     Delete(u64),
 }
 
-/// What came of a change.
+/// What came of a change. Whatever it is but done, nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Changed {
@@ -106,6 +114,8 @@ pub enum Changed {
     Unfit(Vec<Unfit>),
     /// There are as many as there may be.
     Full,
+    /// Nobody would administer any more.
+    LastAdministrator,
 }
 
 /// A line of the history.
@@ -125,92 +135,91 @@ pub struct Audited {
     pub after: Option<Fields>,
 }
 
+/// What a record is found by.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Index {
+    /// What a search looks through: its texts, ASCII letters in lower case.
+    pub words: String,
+    /// Fields whose value no other record has.
+    pub unique: Vec<(&'static str, String)>,
+    /// What it refers to: a collection's path and a number.
+    pub links: Vec<(&'static str, u64)>,
+}
+
 /// The rows, inside one transaction.
 pub trait Rows {
     /// Why they cannot be read or written.
     type Fault;
 
-    /// All of a collection, by id.
+    /// One record.
+    fn find(&self, collection: Collection, id: u64) -> Result<Option<Record>, Self::Fault>;
+    /// The record with this value of a unique field.
+    fn holder(
+        &self,
+        collection: Collection,
+        field: &str,
+        value: &str,
+    ) -> Result<Option<u64>, Self::Fault>;
+    /// All of a collection, by id. Never of one that has no limit.
     fn all(&self, collection: Collection) -> Result<Vec<Record>, Self::Fault>;
+    /// How many there are.
+    fn count(&self, collection: Collection) -> Result<u64, Self::Fault>;
+    /// How many a question finds, and the ids of the page that it asks for.
+    fn page(
+        &self,
+        collection: Collection,
+        query: &ListQuery,
+    ) -> Result<(u64, Vec<u64>), Self::Fault>;
+    /// Whose scope field has this token, by id.
+    fn holding(
+        &self,
+        collection: Collection,
+        field: &str,
+        token: &str,
+    ) -> Result<Vec<u64>, Self::Fault>;
+    /// What refers to this, in order; at most so many.
+    fn links_to(
+        &self,
+        target: (&str, u64),
+        most: usize,
+    ) -> Result<Vec<(Collection, u64)>, Self::Fault>;
     /// A number that was never given before, not even by a database that was since restored to an
     /// earlier day: it is above `now`. Shards and the feed would take another thing of the same number
     /// for one that they know.
     fn next_number(&mut self, now: Moment) -> Result<u64, Self::Fault>;
+    /// Where the next subject lives: every shard in turn.
+    fn next_shard(&mut self) -> Result<Shard, Self::Fault>;
     /// Writes one.
-    fn put(&mut self, collection: Collection, record: &Record) -> Result<(), Self::Fault>;
+    fn put(
+        &mut self,
+        collection: Collection,
+        record: &Record,
+        index: &Index,
+    ) -> Result<(), Self::Fault>;
     /// Takes one away.
     fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Self::Fault>;
     /// Notes a change.
     fn audit(&mut self, line: Audited) -> Result<(), Self::Fault>;
-    /// What this request did to the record, if it did anything.
+    /// What this request did to the collection.
     fn audited(
         &self,
         collection: Collection,
-        id: u64,
         request: &RequestId,
-    ) -> Result<Option<Audited>, Self::Fault>;
-    /// Takes a scope from every account and client, and tells who must know.
-    fn strip(&mut self, scope: &str) -> Result<(), Self::Fault>;
+    ) -> Result<Vec<Audited>, Self::Fault>;
+    /// Tells a subject's shard what it must know.
+    fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Self::Fault>;
     /// Tells every shard what roles give.
     fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Self::Fault>;
     /// Puts a line into the feed.
     fn revoke(&mut self, line: Revocation) -> Result<(), Self::Fault>;
+    /// Has a client's copy in KV written anew, or taken away.
+    fn publish_client(&mut self, client: &ClientId, version: u64) -> Result<(), Self::Fault>;
 }
 
-/// Scopes that are there from the beginning and stay: the protocol's own, and those that the
-/// management API asks for.
-const SEEDED: [(&str, &str); 8] = [
-    ("Sign-in", OPENID_CONNECT[0]),
-    ("Profile", OPENID_CONNECT[1]),
-    ("Mail address", OPENID_CONNECT[2]),
-    ("Postal address", OPENID_CONNECT[3]),
-    ("Telephone number", OPENID_CONNECT[4]),
-    ("Access without being signed in", OFFLINE_ACCESS),
-    ("Administration", ADMIN),
-    ("Own account and tokens", "user:token"),
-];
+/// Every answer to a verb may be that rows could not be read.
+pub type Answer<T, R> = Result<T, <R as Rows>::Fault>;
 
-/// Whether a scope may neither be changed nor deleted.
-fn is_protected(scope: &str) -> bool {
-    SEEDED.iter().any(|(_, value)| *value == scope)
-}
-
-/// The fields of a scope.
-#[must_use]
-pub fn scope_fields(name: &str, value: &str) -> Fields {
-    let fields = [("name", name), ("description", ""), ("value", value)];
-    let named = fields.map(|(field, text)| (field.to_owned(), Value::from(text)));
-    named.into_iter().collect()
-}
-
-/// Makes the scopes that every deployment has, where they are missing.
-///
-/// # Errors
-/// Those of the rows.
-pub fn seed<R: Rows>(rows: &mut R, request: &RequestId) -> Result<(), R::Fault> {
-    let known = rows.all(Collection::Scopes)?;
-    for (name, value) in SEEDED {
-        if known.iter().any(|record| record.text("value") == value) {
-            continue;
-        }
-        // The same in every deployment, whenever it began.
-        let id = rows.next_number(Moment::default())?;
-        let record = Record::new(id, scope_fields(name, value), request);
-        rows.put(Collection::Scopes, &record)?;
-    }
-    Ok(())
-}
-
-/// Tells every shard what every role gives: there may be new shards.
-///
-/// # Errors
-/// Those of the rows.
-pub fn tell_roles<R: Rows>(rows: &mut R) -> Result<(), R::Fault> {
-    let roles = rows.all(Collection::Roles)?;
-    rows.tell_roles(roles.iter().map(Record::role).collect())
-}
-
-/// Changes a record.
+/// Changes a record. A refusal may come after something was written: who calls undoes it.
 ///
 /// # Errors
 /// Those of the rows; then nothing may stay of what was written.
@@ -220,235 +229,311 @@ pub fn apply<R: Rows>(
     change: Change,
     actor: Actor,
     at: &At,
-) -> Result<Changed, R::Fault> {
-    let records = rows.all(collection)?;
-    let find = |id: u64| records.iter().find(|record| record.id == id);
-    let (before, mut after) = match change {
-        Change::Create(fields) => {
-            let by_us = |record: &&Record| record.created_by == at.request;
-            if let Some(record) = records.iter().find(by_us) {
-                return Ok(Changed::Done(view(&rows.all(Collection::Scopes)?, record)));
-            }
-            if records.len() >= MOST {
-                return Ok(Changed::Full);
-            }
-            // It gets its number when nothing speaks against it.
-            (None, Some(Record::new(0, fields, &at.request)))
-        }
-        Change::Set(id, fields) => {
-            let Some(record) = find(id) else {
-                return Ok(Changed::Unknown);
-            };
-            if record.changed_by.as_ref() == Some(&at.request) {
-                return Ok(Changed::Done(view(&rows.all(Collection::Scopes)?, record)));
-            }
-            let mut changed = record.clone();
-            changed.changed_by = Some(at.request.clone());
-            changed.fields.extend(fields);
-            (Some(record.clone()), Some(changed))
-        }
-        Change::Delete(id) => match find(id) {
-            Some(record) => (Some(record.clone()), None),
-            None => {
-                let line = rows.audited(collection, id, &at.request)?;
-                let erased = line.filter(|line| line.after.is_none());
-                let before = erased.and_then(|line| line.before);
-                return Ok(before.map_or(Changed::Unknown, Changed::Done));
-            }
-        },
+) -> Answer<Changed, R> {
+    let kept = collection.kept();
+    let asked = match &change {
+        Change::Create(_) => None,
+        Change::Set(id, _) | Change::Delete(id) => Some(*id),
     };
-    if let Some(refused) = refusal(rows, collection, &records, before.as_ref(), after.as_ref())? {
-        return Ok(refused);
+    if let Some(line) = repeated(rows, kept, asked, at)? {
+        let done = match rows.find(kept, line.id)? {
+            Some(record) => view(rows, collection, &record)?,
+            None => line.before.or(line.after).unwrap_or_default(),
+        };
+        return Ok(Changed::Done(done));
     }
+    let before = match asked {
+        Some(id) => rows.find(kept, id)?,
+        None if rows.count(kept)? >= kept.most() => return Ok(Changed::Full),
+        None => None,
+    };
+    if asked.is_some() && before.is_none() {
+        return Ok(Changed::Unknown);
+    }
+    if before
+        .as_ref()
+        .is_some_and(|record| is_protected(kept, record))
+    {
+        return Ok(Changed::Protected);
+    }
+    let mut after = match change {
+        Change::Create(fields) => Some(Record {
+            fields,
+            ..Record::default()
+        }),
+        Change::Set(_, fields) => before.clone().map(|mut record| {
+            record.fields.extend(fields);
+            record
+        }),
+        Change::Delete(_) => None,
+    };
     if let Some(after) = &mut after {
+        if let Some(refused) = fit(rows, kept, before.as_ref(), after)? {
+            return Ok(refused);
+        }
         after.version = rows.next_number(at.now)?;
         if before.is_none() {
             after.id = after.version;
         }
     }
-    let id = after
+    let somebody = administered(rows)?;
+    let was = before.as_ref().map(|record| view(rows, collection, record));
+    let was = was.transpose()?;
+    let id = before
         .as_ref()
-        .or(before.as_ref())
+        .or(after.as_ref())
         .map_or(0, |record| record.id);
-    write(rows, collection, before.as_ref(), after.clone(), at)?;
-    let scopes = rows.all(Collection::Scopes)?;
-    let shown = |record: Option<&Record>| record.map(|record| view(&scopes, record));
-    let (before, after) = (shown(before.as_ref()), shown(after.as_ref()));
-    let done = after.clone().or_else(|| before.clone()).unwrap_or_default();
+    write(rows, kept, before, after, at)?;
+    if somebody && !administered(rows)? {
+        return Ok(Changed::LastAdministrator);
+    }
+    let now = rows.find(kept, id)?;
+    let now = now.map(|record| view(rows, collection, &record));
+    let now = now.transpose()?;
     rows.audit(Audited {
         actor,
         request: at.request.clone(),
-        collection,
+        collection: kept,
         id,
-        before,
-        after,
+        before: was.clone(),
+        after: now.clone(),
     })?;
-    Ok(Changed::Done(done))
+    Ok(Changed::Done(now.or(was).unwrap_or_default()))
 }
 
-/// Why a change may not be, if it may not.
-fn refusal<R: Rows>(
+/// What this request did already, if it did this: made something, or changed that one.
+fn repeated<R: Rows>(
     rows: &R,
     collection: Collection,
-    records: &[Record],
-    before: Option<&Record>,
-    after: Option<&Record>,
-) -> Result<Option<Changed>, R::Fault> {
-    if collection == Collection::Scopes
-        && before.is_some_and(|record| is_protected(record.text("value")))
-    {
-        return Ok(Some(Changed::Protected));
-    }
-    let Some(after) = after else {
-        return Ok(None);
-    };
-    for field in collection.fields() {
-        let given = after.fields.get(field.name);
-        if let Some(before) = before
-            && field.given == schema::Given::Once
-            && before.fields.get(field.name) != given
-        {
-            let rule = "cannot be changed: tokens carry it";
-            return Ok(Some(Changed::Unfit(vec![Unfit::new(field.name, rule)])));
-        }
-        let same = |record: &&Record| {
-            record.id != after.id && given.is_some() && record.fields.get(field.name) == given
-        };
-        if field.unique && records.iter().any(|record| same(&record)) {
-            return Ok(Some(Changed::Taken(field.name.to_owned())));
-        }
-    }
-    if collection == Collection::Roles {
-        let unknown = unknown_scope(rows, &after.scope())?;
-        return Ok(unknown.map(|unfit| Changed::Unfit(vec![unfit])));
-    }
-    Ok(None)
-}
-
-/// Why nobody can hold this scope, if one of it was never made.
-fn unknown_scope<R: Rows>(rows: &R, scope: &Scope) -> Result<Option<Unfit>, R::Fault> {
-    let known = rows.all(Collection::Scopes)?;
-    let unknown = scope.filter(|token| known.iter().all(|record| record.text("value") != token));
-    Ok(unknown.iter().next().map(|token| {
-        let rule = format!("names a scope that does not exist: {token}");
-        Unfit::new("scopes", &rule)
+    asked: Option<u64>,
+    at: &At,
+) -> Answer<Option<Audited>, R> {
+    let mut lines = rows.audited(collection, &at.request)?.into_iter();
+    Ok(lines.find(|line| match asked {
+        None => line.before.is_none(),
+        Some(id) => line.id == id && line.before.is_some(),
     }))
 }
 
-/// The roles of these names, by id, for somebody who is to hold them and this scope.
-///
-/// # Errors
-/// Those of the rows; inside, what does not exist.
-pub fn holdings<R: Rows>(
+fn administered<R: Rows>(rows: &R) -> Answer<bool, R> {
+    Ok(!rows.links_to(ADMINISTRATORS, 1)?.is_empty())
+}
+
+/// Whether a record may neither be changed nor deleted.
+fn is_protected(collection: Collection, record: &Record) -> bool {
+    match collection {
+        Collection::Scopes => scopes::is_protected(record.text("value")),
+        Collection::Flows => scopes::is_first_flow(record.text("slug")),
+        _ => false,
+    }
+}
+
+/// Why a record may not be as it is to be, if it may not. Names of others become their numbers.
+fn fit<R: Rows>(
     rows: &R,
-    scope: &Scope,
-    names: &[String],
-) -> Result<Result<BTreeMap<String, u64>, Unfit>, R::Fault> {
-    if let Some(unfit) = unknown_scope(rows, scope)? {
-        return Ok(Err(unfit));
-    }
-    let mut roles = BTreeMap::new();
-    if names.is_empty() {
-        return Ok(Ok(roles));
-    }
-    let known = rows.all(Collection::Roles)?;
-    for name in names {
-        let Some(role) = known.iter().find(|role| role.text("name") == name) else {
-            return Ok(Err(Unfit::new("roles", "names a role that does not exist")));
+    collection: Collection,
+    before: Option<&Record>,
+    after: &mut Record,
+) -> Answer<Option<Changed>, R> {
+    let mut unfit = Vec::new();
+    for field in collection.fields() {
+        let Some(value) = after.fields.get(field.name).cloned() else {
+            continue;
         };
-        roles.insert(role.id.to_string(), role.generation);
+        let was = before.and_then(|record| record.fields.get(field.name));
+        if was == Some(&value) {
+            continue;
+        }
+        let fixed = matches!(field.given, Given::Once | Given::Made);
+        if was.is_some() && fixed {
+            let rule = "cannot be changed: others refer to it";
+            unfit.push(Unfit::new(field.name, rule));
+        } else if field.unique {
+            let value = value.as_str().unwrap_or_default();
+            let holder = rows.holder(collection, field.name, value)?;
+            if holder.is_some_and(|id| id != after.id) {
+                return Ok(Some(Changed::Taken(field.name.to_owned())));
+            }
+        } else {
+            match referred(rows, field, &value)? {
+                Ok(Some(ids)) => {
+                    after.fields.insert(field.name.to_owned(), ids);
+                }
+                Ok(None) => {}
+                Err(rule) => unfit.push(Unfit::new(field.name, &rule)),
+            }
+        }
     }
-    Ok(Ok(roles))
+    match collection {
+        Collection::Groups => people::fit_group(rows, after, &mut unfit)?,
+        Collection::PropertyMappings => clients::fit_mapping(after, &mut unfit),
+        Collection::Providers => {
+            clients::change_secrets(after, &mut unfit);
+            clients::fit(rows, after, &mut unfit)?;
+        }
+        _ => {}
+    }
+    Ok((!unfit.is_empty()).then_some(Changed::Unfit(unfit)))
+}
+
+/// Whether what a field refers to exists; names become numbers.
+fn referred<R: Rows>(
+    rows: &R,
+    field: &Field,
+    value: &Value,
+) -> Answer<Result<Option<Value>, String>, R> {
+    let there_is = |collection: Collection, id: &Value| {
+        let found = id.as_u64().map(|id| rows.find(collection, id));
+        Ok(matches!(found.transpose()?, Some(Some(_))))
+    };
+    match field.form {
+        Form::Ref(collection) if !value.is_null() && !there_is(collection, value)? => {
+            Ok(Err("names a record that does not exist".to_owned()))
+        }
+        Form::Refs(collection) => {
+            for id in value.as_array().into_iter().flatten() {
+                if !there_is(collection, id)? {
+                    return Ok(Err("names a record that does not exist".to_owned()));
+                }
+            }
+            Ok(Ok(None))
+        }
+        Form::Named(collection) => {
+            let mut ids = Vec::new();
+            for name in value.as_array().into_iter().flatten() {
+                let id = match name.as_str() {
+                    Some(name) => rows.holder(collection, "name", name)?,
+                    None => name.as_u64(),
+                };
+                let Some(id) = id else {
+                    return Ok(Err(format!("names what does not exist: {name}")));
+                };
+                if !ids.contains(&Value::from(id)) {
+                    ids.push(Value::from(id));
+                }
+            }
+            Ok(Ok(Some(Value::Array(ids))))
+        }
+        // What a client may ask for is limited by what people hold: only they need what exists.
+        Form::Scope if field.name == "scopes" => {
+            let scope = Scope::parse(value.as_str().unwrap_or_default()).unwrap_or_default();
+            for token in scope.iter() {
+                if rows.holder(Collection::Scopes, "value", token)?.is_none() {
+                    return Ok(Err(format!("names a scope that does not exist: {token}")));
+                }
+            }
+            Ok(Ok(None))
+        }
+        _ => Ok(Ok(None)),
+    }
 }
 
 /// Writes a change that may be, and tells who must know.
-fn write<R: Rows>(
+pub(super) fn write<R: Rows>(
     rows: &mut R,
     collection: Collection,
-    before: Option<&Record>,
+    before: Option<Record>,
     after: Option<Record>,
     at: &At,
-) -> Result<(), R::Fault> {
+) -> Answer<(), R> {
     match (collection, before, after) {
-        (Collection::Scopes, _, Some(after)) => rows.put(collection, &after),
-        (Collection::Scopes, Some(before), None) => delete_scope(rows, before, at),
-        (Collection::Roles, _, Some(after)) => {
-            let facts = put_role(rows, before, after)?;
-            rows.tell_roles(vec![facts])
+        (_, None, None) => Ok(()),
+        (Collection::Scopes, Some(before), None) => scopes::delete_scope(rows, &before, at),
+        (Collection::Roles, before, Some(after)) => scopes::put_roles(rows, vec![(before, after)]),
+        (Collection::Roles, Some(before), None) => scopes::delete_role(rows, &before, at),
+        (Collection::Users, before, Some(after)) => {
+            let held = before.as_ref().map(|before| people::held(rows, before));
+            let held = held.transpose()?;
+            people::put(rows, before.as_ref(), after, held)
         }
-        (Collection::Roles, Some(before), None) => delete_role(rows, before, at),
-        (Collection::Scopes | Collection::Roles, None, None) => Ok(()),
+        (Collection::Users, Some(before), None) => people::delete(rows, before, at),
+        (Collection::Groups, before, after) => people::put_group(rows, before, after, at),
+        (Collection::Providers, before, Some(after)) => clients::put(rows, before.as_ref(), after),
+        (Collection::Providers, Some(before), None) => clients::delete(rows, &before, at),
+        (_, before, Some(after)) => {
+            put(rows, collection, &after)?;
+            // An application may have gone from one provider to another.
+            for state in before.iter().chain([&after]) {
+                clients::touch_of(rows, collection, state, at)?;
+            }
+            Ok(())
+        }
+        (_, Some(before), None) => {
+            unlink(rows, collection, before.id, at)?;
+            rows.erase(collection, before.id)?;
+            clients::touch_of(rows, collection, &before, at)
+        }
     }
 }
 
-/// Takes a role away. Who still has it has nothing of it.
-fn delete_role<R: Rows>(rows: &mut R, role: &Record, at: &At) -> Result<(), R::Fault> {
-    rows.erase(Collection::Roles, role.id)?;
-    let number = rows.next_number(at.now)?;
-    rows.tell_roles(vec![RoleFacts {
-        role: role.id.to_string(),
-        version: number,
-        generation: number,
-        scope: Scope::default(),
-    }])?;
-    rows.revoke(Revocation::Role(role.id.to_string(), number))
+/// Writes a record and what it is found by.
+///
+/// # Errors
+/// Those of the rows.
+pub fn put<R: Rows>(rows: &mut R, collection: Collection, record: &Record) -> Answer<(), R> {
+    let mut index = Index::default();
+    for (name, value) in &record.fields {
+        if let Some(text) = value.as_str().filter(|_| !name.starts_with('_')) {
+            index.words.push_str(&text.to_ascii_lowercase());
+            index.words.push('\n');
+        }
+    }
+    for field in collection.fields() {
+        let value = record.fields.get(field.name);
+        if let Some(text) = value.and_then(Value::as_str)
+            && field.unique
+        {
+            index.unique.push((field.name, text.to_owned()));
+        }
+        match (field.form, value) {
+            (Form::Ref(to), Some(id)) => {
+                index.links.extend(id.as_u64().map(|id| (to.path(), id)));
+            }
+            (Form::Refs(to) | Form::Named(to), Some(_)) => {
+                let ids = record.numbers(field.name);
+                index.links.extend(ids.map(|id| (to.path(), id)));
+            }
+            _ => {}
+        }
+    }
+    if collection == Collection::Users {
+        index
+            .unique
+            .push(("subject", record.text("_subject").to_owned()));
+        if people::administers(rows, record)? {
+            index.links.push(ADMINISTRATORS);
+        }
+    }
+    index.links.sort_unstable();
+    index.links.dedup();
+    rows.put(collection, record, &index)
 }
 
-/// Writes a role; answers what the shards are to be told. If it gives less than before, what was minted
-/// under it ends.
-fn put_role<R: Rows>(
+/// Takes a record out of those that refer to it.
+pub(super) fn unlink<R: Rows>(
     rows: &mut R,
-    before: Option<&Record>,
-    mut after: Record,
-) -> Result<RoleFacts, R::Fault> {
-    let less = before.is_some_and(|before| !before.scope().is_subset(&after.scope()));
-    if less {
-        after.generation = after.version;
-    }
-    rows.put(Collection::Roles, &after)?;
-    if less {
-        rows.revoke(Revocation::Role(after.id.to_string(), after.generation))?;
-    }
-    Ok(after.role())
-}
-
-/// Takes a scope away from whoever has it, and ends the tokens that carry it.
-fn delete_scope<R: Rows>(rows: &mut R, scope: &Record, at: &At) -> Result<(), R::Fault> {
-    let value = scope.text("value");
-    rows.erase(Collection::Scopes, scope.id)?;
-    let mut told = Vec::new();
-    for role in rows.all(Collection::Roles)? {
-        if !role.scope().contains(value) {
+    collection: Collection,
+    id: u64,
+    at: &At,
+) -> Answer<(), R> {
+    for (of, referring) in rows.links_to((collection.path(), id), usize::MAX)? {
+        let Some(record) = rows.find(of, referring)? else {
             continue;
+        };
+        let mut changed = record.clone();
+        for field in of.fields() {
+            match (field.form, changed.fields.get_mut(field.name)) {
+                (Form::Ref(to), Some(value)) if to == collection && value.as_u64() == Some(id) => {
+                    *value = Value::Null;
+                }
+                (Form::Refs(to) | Form::Named(to), Some(Value::Array(ids))) if to == collection => {
+                    ids.retain(|other| other.as_u64() != Some(id));
+                }
+                _ => {}
+            }
         }
-        let mut changed = role.clone();
-        let left = role.scope().filter(|token| token != value);
         changed.version = rows.next_number(at.now)?;
-        changed.changed_by = Some(at.request.clone());
-        changed
-            .fields
-            .insert("scopes".to_owned(), Value::from(left.to_string()));
-        told.push(put_role(rows, Some(&role), changed)?);
+        write(rows, of, Some(record), Some(changed), at)?;
     }
-    rows.tell_roles(told)?;
-    rows.strip(value)?;
-    let generation = rows.next_number(at.now)?;
-    rows.revoke(Revocation::Scope(value.to_owned(), generation))
-}
-
-/// A record as it is answered: with its id, and with the scopes it names.
-#[must_use]
-pub fn view(scopes: &[Record], record: &Record) -> Fields {
-    let mut fields = Fields::new();
-    fields.insert("id".to_owned(), Value::from(record.id));
-    fields.extend(record.fields.clone());
-    if fields.contains_key("scopes") {
-        let scope = record.scope();
-        let named = scopes
-            .iter()
-            .filter(|known| scope.contains(known.text("value")))
-            .map(|known| Value::Object(view(scopes, known)));
-        fields.insert("scopes".to_owned(), Value::Array(named.collect()));
-    }
-    fields
+    Ok(())
 }

@@ -1,9 +1,11 @@
-//! What records are made of: one table, read by validation and by answers alike.
+//! What records are made of: tables, read by validation, by answers and by the API's description
+//! alike.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::Scope;
+use super::fields;
+use super::form::Form;
 
 /// A kind of record, and the path it has below `/api/v1/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -13,41 +15,124 @@ pub enum Collection {
     Scopes,
     /// Seed 000's Role.
     Roles,
+    /// Seed 004's User.
+    Users,
+    /// Seed 000's UserAccount: the same records, seen in another way.
+    Accounts,
+    /// Seed 004's Group.
+    Groups,
+    /// Seed 004's OAuth2Provider: a client.
+    Providers,
+    /// What people know a client as.
+    Applications,
+    /// Claims that a scope brings, as templates.
+    PropertyMappings,
+    /// Which login and consent a client gets.
+    Flows,
+    /// Issuers whose tokens clients may show.
+    Sources,
 }
 
 impl Collection {
     /// Every collection.
-    pub const ALL: [Self; 2] = [Self::Scopes, Self::Roles];
+    pub const ALL: [Self; 10] = [
+        Self::Scopes,
+        Self::Roles,
+        Self::Users,
+        Self::Accounts,
+        Self::Groups,
+        Self::Providers,
+        Self::Applications,
+        Self::PropertyMappings,
+        Self::Flows,
+        Self::Sources,
+    ];
 
-    /// Its part of the path, and its name in the store.
+    /// Its path.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
             Self::Scopes => "scopes",
             Self::Roles => "roles",
+            Self::Users => "users",
+            Self::Accounts => "accounts",
+            Self::Groups => "groups",
+            Self::Providers => "providers/oauth2",
+            Self::Applications => "applications",
+            Self::PropertyMappings => "property_mappings",
+            Self::Flows => "flows",
+            Self::Sources => "sources",
         }
     }
 
-    /// Reads the part of a path.
+    /// What one of it is called.
     #[must_use]
-    pub fn parse(path: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|collection| collection.path() == path)
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Scopes => "Scope",
+            Self::Roles => "Role",
+            Self::Users => "User",
+            Self::Accounts => "UserAccount",
+            Self::Groups => "Group",
+            Self::Providers => "OAuth2Provider",
+            Self::Applications => "Application",
+            Self::PropertyMappings => "PropertyMapping",
+            Self::Flows => "Flow",
+            Self::Sources => "Source",
+        }
+    }
+
+    /// Under which kind its records are kept.
+    #[must_use]
+    pub fn kept(self) -> Self {
+        match self {
+            Self::Accounts => Self::Users,
+            other => other,
+        }
+    }
+
+    /// The field that names a record in a path and in an answer.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        self.fields().first().map_or("id", |field| field.name)
+    }
+
+    /// How many there may be. Kinds that checks read whole have a limit.
+    #[must_use]
+    pub fn most(self) -> u64 {
+        match self.kept() {
+            Self::Users => u64::MAX,
+            Self::Providers => 100_000,
+            _ => 1_000,
+        }
     }
 
     /// What its records are made of.
     #[must_use]
     pub fn fields(self) -> &'static [Field] {
         match self {
-            Self::Scopes => SCOPE,
-            Self::Roles => ROLE,
+            Self::Scopes => fields::SCOPE,
+            Self::Roles => fields::ROLE,
+            Self::Users => fields::USER,
+            Self::Accounts => fields::ACCOUNT,
+            Self::Groups => fields::GROUP,
+            Self::Providers => fields::PROVIDER,
+            Self::Applications => fields::APPLICATION,
+            Self::PropertyMappings => fields::PROPERTY_MAPPING,
+            Self::Flows => fields::FLOW,
+            Self::Sources => fields::SOURCE,
         }
+    }
+
+    /// The field of a name.
+    #[must_use]
+    pub fn field(self, name: &str) -> Option<&'static Field> {
+        self.fields().iter().find(|field| field.name == name)
     }
 }
 
 /// One field.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Its name, in and out.
     pub name: &'static str,
@@ -59,25 +144,63 @@ pub struct Field {
     pub given: Given,
     /// Whether no two records have the same.
     pub unique: bool,
+    /// What it is when it is absent, as JSON; nothing where its form says it.
+    pub default: &'static str,
+    /// What it is for. The Worker does without: the API's description is written when it is built.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub about: &'static str,
 }
 
 impl Field {
+    /// A field that may be left out.
+    pub(super) const fn new(name: &'static str, form: Form, about: &'static str) -> Self {
+        #[cfg(target_arch = "wasm32")]
+        let _ = about;
+        Self {
+            name,
+            alias: name,
+            form,
+            given: Given::Optional,
+            unique: false,
+            default: "",
+            #[cfg(not(target_arch = "wasm32"))]
+            about,
+        }
+    }
+
+    pub(super) const fn given(mut self, given: Given) -> Self {
+        self.given = given;
+        self
+    }
+
+    pub(super) const fn alias(mut self, alias: &'static str) -> Self {
+        self.alias = alias;
+        self
+    }
+
+    pub(super) const fn unique(mut self) -> Self {
+        self.unique = true;
+        self
+    }
+
+    pub(super) const fn or(mut self, default: &'static str) -> Self {
+        self.default = default;
+        self
+    }
+
     fn is_called(&self, name: &str) -> bool {
         self.name == name || self.alias == name
     }
-}
 
-/// What a value is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// A number of ours.
-    Number,
-    /// Characters, without control characters.
-    Text,
-    /// One scope token (RFC 6749 §3.3).
-    ScopeToken,
-    /// A scope string, or a list of scope tokens; kept as the string.
-    Scope,
+    /// What it is when it is absent.
+    #[must_use]
+    pub fn absent(&self) -> Value {
+        if self.default.is_empty() {
+            self.form.empty()
+        } else {
+            serde_json::from_str(self.default).unwrap_or_default()
+        }
+    }
 }
 
 /// Whether and when a field is given.
@@ -89,76 +212,18 @@ pub enum Given {
     Required,
     /// Always, and never another one: others refer to it.
     Once,
-    /// Or empty.
+    /// Or its default.
     Optional,
+    /// At most; it is never shown, and what is absent stays.
+    Hidden,
+    /// When the record is made; it is never shown, and stays when it is absent.
+    HiddenRequired,
+    /// Or one is made; and never another one.
+    Made,
 }
 
 /// Unknown fields that are named in a refusal: enough to see what is wrong.
 const MOST_UNKNOWN: usize = 20;
-/// Bytes of a text (seed 000's columns).
-const LONGEST: usize = 255;
-
-static SCOPE: &[Field] = &[
-    Field {
-        name: "id",
-        alias: "scope_id",
-        form: Form::Number,
-        given: Given::ReadOnly,
-        unique: false,
-    },
-    Field {
-        name: "name",
-        alias: "scope_name",
-        form: Form::Text,
-        given: Given::Required,
-        unique: true,
-    },
-    Field {
-        name: "description",
-        alias: "scope_description",
-        form: Form::Text,
-        given: Given::Optional,
-        unique: false,
-    },
-    Field {
-        name: "value",
-        alias: "scope_value",
-        form: Form::ScopeToken,
-        given: Given::Once,
-        unique: true,
-    },
-];
-
-static ROLE: &[Field] = &[
-    Field {
-        name: "id",
-        alias: "role_id",
-        form: Form::Number,
-        given: Given::ReadOnly,
-        unique: false,
-    },
-    Field {
-        name: "name",
-        alias: "role_name",
-        form: Form::Text,
-        given: Given::Required,
-        unique: true,
-    },
-    Field {
-        name: "description",
-        alias: "role_description",
-        form: Form::Text,
-        given: Given::Optional,
-        unique: false,
-    },
-    Field {
-        name: "scopes",
-        alias: "role_scopes",
-        form: Form::Scope,
-        given: Given::Optional,
-        unique: false,
-    },
-];
 
 /// Why a field cannot be taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,15 +274,15 @@ pub fn read(
     let mut taken = Map::new();
     for field in fields {
         let (named, aliased) = (body.get(field.name), body.get(field.alias));
+        let twice = named.is_some() && aliased.is_some() && field.alias != field.name;
         let value = match (named.or(aliased), field.given) {
             (_, Given::ReadOnly) => continue,
-            (Some(_), _) if named.is_some() && aliased.is_some() => {
-                Err("is there in both spellings")
-            }
+            _ if twice => Err("is there in both spellings"),
             (Some(value), _) => field.form.read(value),
             (None, _) if reading == Reading::Patch => continue,
-            (None, Given::Optional) => Ok(Value::from("")),
-            (None, Given::Once) if reading == Reading::Replace => continue,
+            (None, Given::Optional) => Ok(field.absent()),
+            (None, Given::Hidden | Given::Made) => continue,
+            (None, Given::Once | Given::HiddenRequired) if reading == Reading::Replace => continue,
             (None, _) => Err("is required"),
         };
         match value {
@@ -237,43 +302,6 @@ pub fn read(
     }
 }
 
-impl Form {
-    fn read(self, value: &Value) -> Result<Value, &'static str> {
-        match (self, value) {
-            (Self::Text, Value::String(text)) => {
-                if text.len() > LONGEST || text.chars().any(char::is_control) {
-                    return Err("has to be at most 255 bytes without control characters");
-                }
-                Ok(value.clone())
-            }
-            (Self::ScopeToken, Value::String(text)) => {
-                let parsed = Scope::parse(text).is_ok_and(|scope| scope.iter().count() == 1);
-                parsed
-                    .then(|| value.clone())
-                    .ok_or("has to be one scope token")
-            }
-            (Self::Scope, Value::String(text)) => scope(text),
-            (Self::Scope, Value::Array(tokens)) => {
-                let tokens: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
-                match tokens {
-                    Some(tokens) if tokens.iter().all(|token| !token.contains(' ')) => {
-                        scope(&tokens.join(" "))
-                    }
-                    _ => Err("has to be a list of scope tokens"),
-                }
-            }
-            (Self::Number, _) => Err("has to be a number"),
-            (Self::Text | Self::ScopeToken, _) => Err("has to be text"),
-            (Self::Scope, _) => Err("has to be a scope string or a list of scope tokens"),
-        }
-    }
-}
-
-fn scope(text: &str) -> Result<Value, &'static str> {
-    let scope = Scope::parse(text).map_err(|_| "is not a scope string")?;
-    Ok(Value::from(scope.to_string()))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -281,7 +309,7 @@ mod tests {
     use super::*;
 
     fn read_role(body: Value, reading: Reading) -> Result<Value, Vec<String>> {
-        let read = read(ROLE, body.as_object().unwrap(), reading);
+        let read = read(fields::ROLE, body.as_object().unwrap(), reading);
         let names = |unfit: Vec<Unfit>| unfit.into_iter().map(|unfit| unfit.field).collect();
         read.map(Value::Object).map_err(names)
     }
@@ -311,25 +339,8 @@ mod tests {
                 Err(vec!["name".to_owned()])
             );
         }
-        let long = "x".repeat(LONGEST + 1);
+        let long = "x".repeat(256);
         assert!(read_role(json!({"name": long}), Reading::Create).is_err());
-    }
-
-    #[test]
-    fn scopes_come_as_a_string_or_as_a_list() {
-        for given in [json!("b a"), json!(["a", "b", "a"])] {
-            let read = read_role(json!({"scopes": given}), Reading::Patch);
-            assert_eq!(read, Ok(json!({"scopes": "a b"})));
-        }
-        for bad in [
-            json!(null),
-            json!("a  b"),
-            json!([1]),
-            json!({"a": 1}),
-            json!("\u{e9}"),
-        ] {
-            assert!(read_role(json!({"scopes": bad}), Reading::Patch).is_err());
-        }
     }
 
     #[test]
@@ -348,5 +359,19 @@ mod tests {
     fn what_was_read_can_be_sent_back() {
         let body = json!({"id": 7, "name": "Reader", "description": "", "scopes": "a"});
         assert!(read_role(body, Reading::Replace).is_ok());
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_form() {
+        for collection in Collection::ALL {
+            for field in collection.fields() {
+                let absent = field.absent();
+                let kept = field.given == Given::Optional && absent != "" && !absent.is_null();
+                if kept {
+                    let read = field.form.read(&absent);
+                    assert_eq!(read, Ok(absent), "{collection:?} {}", field.name);
+                }
+            }
+        }
     }
 }

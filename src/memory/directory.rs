@@ -1,35 +1,27 @@
 //! The directory in memory. What a verb promises is written at its arguments, in
 //! `ports::directory`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
-use crate::directory::records::{self, Audited, Record, Rows};
-use crate::directory::{Collection, list};
-use crate::model::{Client, ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts, Username};
-use crate::ports::directory::{
-    Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
-    DirectoryAnswer, DirectoryVerb, KeySet,
-};
+use crate::directory::list::{ListQuery, printed};
+use crate::directory::records::{Audited, Index, Record, Rows};
+use crate::directory::{self, Collection};
+use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
+use crate::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet};
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
-use crate::ports::{At, Call, Verb};
+use crate::ports::{Call, Verb};
 use crate::token::Revocation;
 
-#[derive(Debug)]
-struct AccountRow {
-    account: Account,
-    created_by: RequestId,
-    changed_by: Option<RequestId>,
-}
-
 /// The state of the directory, and what it has to publish.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct DirectoryState {
     shards: u16,
-    accounts: BTreeMap<Username, AccountRow>,
-    clients: BTreeMap<ClientId, (Client, RequestId)>,
+    accounts: u16,
     keys: KeySet,
-    records: BTreeMap<(Collection, u64), Record>,
+    records: BTreeMap<(Collection, u64), (Record, Index)>,
+    unique: BTreeMap<(Collection, String, String), u64>,
+    links: BTreeSet<(String, u64, Collection, u64)>,
     audit: Vec<Audited>,
     last_number: u64,
     /// What shards have not been told yet.
@@ -47,67 +39,34 @@ impl DirectoryState {
             shards: shards.max(1),
             ..Self::default()
         };
-        if let Ok(request) = RequestId::parse("open") {
-            let Ok(()) = records::seed(&mut directory, &request);
-        }
+        let Ok(()) = directory::seed(&mut directory);
         directory
     }
 
     /// Does one verb.
     pub fn apply(&mut self, call: Call<DirectoryVerb>) -> DirectoryAnswer {
-        let at = call.at;
         match call.verb {
-            DirectoryVerb::CreateAccount(verb) => {
-                DirectoryAnswer::CreateAccount(self.create_account(*verb, &at))
-            }
-            DirectoryVerb::FindAccount(verb) => DirectoryAnswer::FindAccount(
-                self.accounts
-                    .get(&verb.username)
-                    .map(|row| row.account.clone()),
-            ),
-            DirectoryVerb::ChangeAccount(verb) => {
-                DirectoryAnswer::ChangeAccount(self.change_account(*verb, &at))
-            }
-            DirectoryVerb::HasAccounts(_) => {
-                DirectoryAnswer::HasAccounts(!self.accounts.is_empty())
-            }
-            DirectoryVerb::CreateClient(verb) => {
-                DirectoryAnswer::CreateClient(self.create_client(verb.client, &at))
-            }
-            DirectoryVerb::FindClient(verb) => DirectoryAnswer::FindClient(
-                self.clients.get(&verb.id).map(|(client, _)| client.clone()),
-            ),
-            DirectoryVerb::ReplaceClient(verb) => {
-                DirectoryAnswer::ReplaceClient(self.replace_client(verb.client, &at))
-            }
             DirectoryVerb::ReadKeys(_) => DirectoryAnswer::ReadKeys(self.keys.clone()),
             DirectoryVerb::AddKeys(verb) => {
-                if self.keys.add(&verb, at.now.unix()) {
+                if self.keys.add(&verb, call.at.now.unix()) {
                     self.publish(Revocation::KeysVersion(self.keys.version));
                 }
                 DirectoryAnswer::AddKeys(self.keys.clone())
             }
-            DirectoryVerb::ChangeRecord(verb) => {
-                let Ok(changed) =
-                    records::apply(self, verb.collection, verb.change, verb.actor, &at);
-                DirectoryAnswer::ChangeRecord(changed)
-            }
-            DirectoryVerb::ReadRecord(verb) => {
-                let Ok(scopes) = self.all(Collection::Scopes);
-                let record = self.records.get(&(verb.collection, verb.id));
-                DirectoryAnswer::ReadRecord(record.map(|record| records::view(&scopes, record)))
-            }
-            DirectoryVerb::ListRecords(verb) => {
-                let Ok(page) = list::list(self, verb.collection, &verb.query);
-                DirectoryAnswer::ListRecords(page)
+            verb => {
+                let before = self.clone();
+                let Ok(done) = directory::apply(self, verb, &call.at);
+                match done {
+                    Some((answer, true)) => answer,
+                    Some((answer, false)) => {
+                        *self = before;
+                        answer
+                    }
+                    // Only keys are not about records.
+                    None => DirectoryAnswer::ReadKeys(self.keys.clone()),
+                }
             }
         }
-    }
-
-    fn tell_shard(&mut self, facts: &SubjectFacts) {
-        let facts = facts.clone();
-        self.shards_out
-            .push((facts.shard, PutSubject { facts }.into_verb()));
     }
 
     fn publish(&mut self, entry: Revocation) {
@@ -115,118 +74,107 @@ impl DirectoryState {
         self.outbox.push((self.last_sent, entry));
     }
 
-    fn create_account(&mut self, verb: CreateAccount, at: &At) -> AccountCreated {
-        if let Some(row) = self.accounts.get(&verb.username) {
-            return if row.created_by == at.request {
-                AccountCreated::Created(Box::new(row.account.facts.clone()))
-            } else if verb.first_only {
-                AccountCreated::NotFirst
-            } else {
-                AccountCreated::NameTaken
-            };
-        }
-        if verb.first_only && !self.accounts.is_empty() {
-            return AccountCreated::NotFirst;
-        }
-        let Ok(roles) = records::holdings(self, &verb.scope, &verb.roles);
-        let roles = match roles {
-            Ok(roles) => roles,
-            Err(unfit) => return AccountCreated::Unfit(unfit),
-        };
-        let spread = u16::try_from(self.accounts.len() % usize::from(self.shards));
-        let facts = SubjectFacts {
-            subject: verb.subject,
-            username: verb.username.clone(),
-            shard: Shard(spread.unwrap_or_default()),
-            active: true,
-            generation: 0,
-            version: 1,
-            scope: verb.scope,
-            roles,
-            profile: verb.profile,
-        };
-        let account = Account {
-            facts: facts.clone(),
-            password_hash: verb.password_hash,
-        };
-        let row = AccountRow {
-            account,
-            created_by: at.request.clone(),
-            changed_by: None,
-        };
-        self.accounts.insert(verb.username, row);
-        self.tell_shard(&facts);
-        AccountCreated::Created(Box::new(facts))
+    fn of(&self, collection: Collection) -> impl Iterator<Item = &(Record, Index)> {
+        self.records
+            .range((collection, 0)..=(collection, u64::MAX))
+            .map(|(_, record)| record)
     }
 
-    fn change_account(&mut self, verb: ChangeAccount, at: &At) -> Option<SubjectFacts> {
-        let row = self
-            .accounts
-            .values_mut()
-            .find(|row| row.account.facts.subject == verb.subject)?;
-        let account = &mut row.account;
-        if row.changed_by.as_ref() == Some(&at.request) {
-            return Some(account.facts.clone());
-        }
-        row.changed_by = Some(at.request.clone());
-        let facts = &mut account.facts;
-        let ends = verb.password_hash.is_some() || (verb.active == Some(false) && facts.active);
-        facts.generation += u64::from(ends);
-        facts.version += 1;
-        facts.active = verb.active.unwrap_or(facts.active);
-        if let Some(scope) = verb.scope {
-            facts.scope = scope;
-        }
-        if let Some(hash) = verb.password_hash {
-            account.password_hash = hash;
-        }
-        let facts = account.facts.clone();
-        self.tell_shard(&facts);
-        Some(facts)
-    }
-
-    fn create_client(&mut self, client: Client, at: &At) -> ClientCreated {
-        match self.clients.get(&client.id) {
-            Some((_, by)) if *by == at.request => ClientCreated::Created,
-            Some(_) => ClientCreated::IdTaken,
-            None => {
-                self.clients
-                    .insert(client.id.clone(), (client, at.request.clone()));
-                ClientCreated::Created
-            }
-        }
-    }
-
-    fn replace_client(&mut self, client: Client, at: &At) -> ClientReplaced {
-        let Some((before, by)) = self.clients.get(&client.id) else {
-            return ClientReplaced::Unknown;
-        };
-        if *by == at.request && before.version == client.version {
-            return ClientReplaced::Replaced;
-        }
-        if before.version + 1 != client.version {
-            return ClientReplaced::OutOfDate;
-        }
-        let raised = before.generation < client.generation;
-        self.publish(Revocation::ClientVersion(client.id.clone(), client.version));
-        if raised {
-            self.publish(Revocation::Client(client.id.clone(), client.generation));
-        }
-        self.clients
-            .insert(client.id.clone(), (client, at.request.clone()));
-        ClientReplaced::Replaced
+    fn forget(&mut self, collection: Collection, id: u64) {
+        self.unique
+            .retain(|(of, ..), holder| *of != collection || *holder != id);
+        self.links
+            .retain(|(_, _, of, referring)| *of != collection || *referring != id);
     }
 }
 
 impl Rows for DirectoryState {
     type Fault = Infallible;
 
-    fn all(&self, collection: Collection) -> Result<Vec<Record>, Infallible> {
-        let of_it = self
+    fn find(&self, collection: Collection, id: u64) -> Result<Option<Record>, Infallible> {
+        Ok(self
             .records
-            .range((collection, 0)..=(collection, u64::MAX))
-            .map(|(_, record)| record.clone());
-        Ok(of_it.collect())
+            .get(&(collection, id))
+            .map(|(record, _)| record.clone()))
+    }
+
+    fn holder(
+        &self,
+        collection: Collection,
+        field: &str,
+        value: &str,
+    ) -> Result<Option<u64>, Infallible> {
+        let key = (collection, field.to_owned(), value.to_owned());
+        Ok(self.unique.get(&key).copied())
+    }
+
+    fn all(&self, collection: Collection) -> Result<Vec<Record>, Infallible> {
+        Ok(self
+            .of(collection)
+            .map(|(record, _)| record.clone())
+            .collect())
+    }
+
+    fn count(&self, collection: Collection) -> Result<u64, Infallible> {
+        Ok(u64::try_from(self.of(collection).count()).unwrap_or(u64::MAX))
+    }
+
+    fn page(
+        &self,
+        collection: Collection,
+        query: &ListQuery,
+    ) -> Result<(u64, Vec<u64>), Infallible> {
+        let search = query.search.to_ascii_lowercase();
+        let fits = |record: &Record| {
+            let mut filters = query.filters.iter();
+            filters.all(|(field, value)| printed(record, field) == *value)
+        };
+        let mut found: Vec<&Record> = self
+            .of(collection)
+            .filter(|(record, index)| index.words.contains(&search) && fits(record))
+            .map(|(record, _)| record)
+            .collect();
+        let (field, descending) = query.order();
+        if !field.is_empty() {
+            found.sort_by_key(|record| printed(record, field));
+        }
+        if descending {
+            found.reverse();
+        }
+        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+        let page = found
+            .iter()
+            .skip(number(query.offset()))
+            .take(number(query.page_size));
+        let count = u64::try_from(found.len()).unwrap_or(u64::MAX);
+        Ok((count, page.map(|record| record.id).collect()))
+    }
+
+    fn holding(
+        &self,
+        collection: Collection,
+        field: &str,
+        token: &str,
+    ) -> Result<Vec<u64>, Infallible> {
+        let holds = |record: &&Record| record.scope(field).contains(token);
+        let records = self.of(collection).map(|(record, _)| record);
+        Ok(records.filter(holds).map(|record| record.id).collect())
+    }
+
+    fn links_to(
+        &self,
+        target: (&str, u64),
+        most: usize,
+    ) -> Result<Vec<(Collection, u64)>, Infallible> {
+        let (to, id) = target;
+        let linked = self
+            .links
+            .iter()
+            .filter(|(path, number, ..)| path == to && *number == id);
+        Ok(linked
+            .take(most)
+            .map(|(_, _, of, referring)| (*of, *referring))
+            .collect())
     }
 
     fn next_number(&mut self, now: Moment) -> Result<u64, Infallible> {
@@ -234,12 +182,34 @@ impl Rows for DirectoryState {
         Ok(self.last_number)
     }
 
-    fn put(&mut self, collection: Collection, record: &Record) -> Result<(), Infallible> {
-        self.records.insert((collection, record.id), record.clone());
+    fn next_shard(&mut self) -> Result<Shard, Infallible> {
+        let shard = self.accounts % self.shards;
+        self.accounts = self.accounts.wrapping_add(1);
+        Ok(Shard(shard))
+    }
+
+    fn put(
+        &mut self,
+        collection: Collection,
+        record: &Record,
+        index: &Index,
+    ) -> Result<(), Infallible> {
+        self.forget(collection, record.id);
+        for (field, value) in &index.unique {
+            let key = (collection, (*field).to_owned(), value.clone());
+            self.unique.insert(key, record.id);
+        }
+        for (to, id) in &index.links {
+            let link = ((*to).to_owned(), *id, collection, record.id);
+            self.links.insert(link);
+        }
+        let row = (record.clone(), index.clone());
+        self.records.insert((collection, record.id), row);
         Ok(())
     }
 
     fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Infallible> {
+        self.forget(collection, id);
         self.records.remove(&(collection, id));
         Ok(())
     }
@@ -252,37 +222,16 @@ impl Rows for DirectoryState {
     fn audited(
         &self,
         collection: Collection,
-        id: u64,
         request: &RequestId,
-    ) -> Result<Option<Audited>, Infallible> {
-        let line = self.audit.iter().find(|line| {
-            line.collection == collection && line.id == id && line.request == *request
-        });
-        Ok(line.cloned())
+    ) -> Result<Vec<Audited>, Infallible> {
+        let ours = |line: &&Audited| line.collection == collection && line.request == *request;
+        Ok(self.audit.iter().filter(ours).cloned().collect())
     }
 
-    fn strip(&mut self, scope: &str) -> Result<(), Infallible> {
-        let mut told = Vec::new();
-        for row in self.accounts.values_mut() {
-            let facts = &mut row.account.facts;
-            if facts.scope.contains(scope) {
-                facts.strip(scope);
-                told.push(facts.clone());
-            }
-        }
-        for facts in told {
-            self.tell_shard(&facts);
-        }
-        let mut changed = Vec::new();
-        for (client, _) in self.clients.values_mut() {
-            if client.scope.contains(scope) {
-                client.strip(scope);
-                changed.push(Revocation::ClientVersion(client.id.clone(), client.version));
-            }
-        }
-        for entry in changed {
-            self.publish(entry);
-        }
+    fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Infallible> {
+        let facts = facts.clone();
+        self.shards_out
+            .push((facts.shard, PutSubject { facts }.into_verb()));
         Ok(())
     }
 
@@ -297,6 +246,11 @@ impl Rows for DirectoryState {
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Infallible> {
         self.publish(line);
+        Ok(())
+    }
+
+    /// There is no KV in memory: every copy is asked for here.
+    fn publish_client(&mut self, _client: &ClientId, _version: u64) -> Result<(), Infallible> {
         Ok(())
     }
 }

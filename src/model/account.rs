@@ -9,6 +9,9 @@ use super::{Scope, Shard, Subject, Username};
 /// Claims about a person (OpenID Connect Core §5.1), by scope `profile` and `email`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Profile {
+    /// What people see, where it is not first and last names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// First names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_name: Option<String>,
@@ -24,9 +27,12 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// First and last names as one.
+    /// What people see: the name, or first and last names as one.
     #[must_use]
     pub fn name(&self) -> Option<String> {
+        if self.name.is_some() {
+            return self.name.clone();
+        }
         let parts: Vec<&str> = [&self.given_name, &self.family_name]
             .into_iter()
             .flatten()
@@ -72,15 +78,23 @@ pub struct SubjectFacts {
     /// Claims.
     #[serde(default)]
     pub profile: Profile,
+    /// The number the management API calls it by; 0 where it has none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub number: u64,
+    /// Whatever else is known; what clients' property mappings may tell.
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub attributes: serde_json::Map<String, serde_json::Value>,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands out a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl SubjectFacts {
-    /// Takes a scope away that is held directly.
-    pub fn strip(&mut self, scope: &str) {
-        self.scope = self.scope.filter(|token| token != scope);
-        self.version += 1;
-    }
-
     /// These facts, whose scope is what is held directly, with what the roles give besides.
     #[must_use]
     pub fn with_roles<'a>(mut self, known: impl Fn(&str) -> Option<&'a RoleFacts>) -> Self {

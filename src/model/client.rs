@@ -1,5 +1,7 @@
 //! Client, RFC 6749 §2 and RFC 7591 §2.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret};
@@ -143,13 +145,99 @@ pub struct Client {
     /// Lets the client be granted scopes that administer Edgemint itself.
     #[serde(default)]
     pub danger_allow_management_scopes: bool,
+    /// How long its codes live, where it is not as long as everybody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_lifetime: Option<Seconds>,
+    /// How long its refresh tokens may lie idle, where it is not as long as everybody's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh_idle: Option<Seconds>,
+    /// What `sub` is to it.
+    #[serde(default, skip_serializing_if = "SubjectMode::is_own")]
+    pub sub_mode: SubjectMode,
+    /// Whether its ID tokens lack what UserInfo says.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub claims_in_userinfo_only: bool,
+    /// The application whose issuer is its own, where it has one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
+    /// Claims that its scopes bring besides the protocol's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mappings: Vec<PropertyMapping>,
+}
+
+/// Claims that a scope brings to a client (seed 004), as templates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PropertyMapping {
+    /// The scope.
+    pub scope: String,
+    /// Claim and template.
+    pub claims: BTreeMap<String, String>,
+}
+
+/// What a client is told as `sub` (seed 004's `sub_mode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SubjectMode {
+    /// Our own name for the person.
+    #[default]
+    Subject,
+    /// Hex SHA-256 of the person's number and the issuer, with `-` between.
+    HashedUserId,
+    /// The number.
+    UserId,
+    /// The uuid.
+    UserUuid,
+    /// The login name, which may change.
+    UserUsername,
+    /// The mail address, which may change; our own name where there is none.
+    UserEmail,
+    /// The attribute `upn`; the hashed number where there is none.
+    UserUpn,
+}
+
+impl SubjectMode {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands out a reference"
+    )]
+    fn is_own(&self) -> bool {
+        *self == Self::Subject
+    }
 }
 
 impl Client {
-    /// Takes a scope away that it is registered for.
-    pub fn strip(&mut self, scope: &str) {
-        self.scope = self.scope.filter(|token| token != scope);
-        self.version += 1;
+    /// A client that may do nothing yet: everything else is said with `..`.
+    #[must_use]
+    pub fn named(id: ClientId, name: String, access_token_lifetime: Seconds) -> Self {
+        Self {
+            id,
+            version: 1,
+            generation: 0,
+            enabled: true,
+            name,
+            client_uri: None,
+            authentication: AuthenticationMethod::None,
+            secrets: Vec::new(),
+            redirect_uris: Vec::new(),
+            post_logout_redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            scope: Scope::default(),
+            default_resource: None,
+            resources: Vec::new(),
+            serves: Vec::new(),
+            access_token_format: AccessTokenFormat::Sealed,
+            access_token_lifetime,
+            signing: Algorithm::Es256,
+            implicit_consent: false,
+            self_registered: false,
+            danger_allow_management_scopes: false,
+            code_lifetime: None,
+            refresh_idle: None,
+            sub_mode: SubjectMode::Subject,
+            claims_in_userinfo_only: false,
+            application: None,
+            mappings: Vec::new(),
+        }
     }
 
     /// Seed 002's `check_redirect_uri`.

@@ -9,9 +9,11 @@ pub mod secret;
 pub mod time;
 
 pub use account::{Profile, RoleFacts, SubjectFacts};
-pub use client::{AccessTokenFormat, AuthenticationMethod, Client, GrantType};
+pub use client::{
+    AccessTokenFormat, AuthenticationMethod, Client, GrantType, PropertyMapping, SubjectMode,
+};
 pub use id::{ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username};
 pub use redirect::RedirectUri;
 pub use scope::Scope;
 pub use secret::{Digest, Secret};
-pub use time::{Moment, Seconds, UnixTime};
+pub use time::{Moment, Seconds, UnixTime, parse_duration, print_duration};

@@ -20,6 +20,9 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Administers the deployment.
 pub const ADMIN: &str = "admin:token";
 
+/// Speaks for oneself at the management API.
+pub const OWN: &str = "user:token";
+
 /// A set of scope tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
@@ -100,7 +103,7 @@ impl Scope {
 /// Whether a scope token administers Edgemint itself.
 #[must_use]
 pub fn is_management(token: &str) -> bool {
-    token.starts_with("admin:") || token == "user:token"
+    token.starts_with("admin:") || token == OWN
 }
 
 fn nqchar(byte: u8) -> bool {

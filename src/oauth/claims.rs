@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Scope, SubjectFacts};
+use crate::directory::uuid;
+use crate::model::{Client, Scope, SubjectFacts, SubjectMode};
 
 /// Every claim that can be told, for metadata.
 pub const SUPPORTED: [&str; 17] = [
@@ -25,9 +26,10 @@ pub const SUPPORTED: [&str; 17] = [
     "email_verified",
 ];
 
-/// The claims that `scope` names, as far as they are known. Without `sub`.
+/// The claims that `scope` names, as far as they are known, and those that the client's mappings add.
+/// Without `sub`.
 #[must_use]
-pub fn about(subject: &SubjectFacts, scope: &Scope) -> Map<String, Value> {
+pub fn about(client: &Client, subject: &SubjectFacts, scope: &Scope) -> Map<String, Value> {
     let mut claims = Map::new();
     let profile = &subject.profile;
     if scope.contains("profile") {
@@ -47,5 +49,95 @@ pub fn about(subject: &SubjectFacts, scope: &Scope) -> Map<String, Value> {
         claims.insert("email".to_owned(), json!(email));
         claims.insert("email_verified".to_owned(), json!(false));
     }
+    let mappings = client.mappings.iter();
+    for mapping in mappings.filter(|mapping| scope.contains(&mapping.scope)) {
+        for (name, template) in &mapping.claims {
+            // What the protocol says of a person, nobody says otherwise.
+            if let Some(value) = fill(template, subject)
+                && !claims.contains_key(name)
+            {
+                claims.insert(name.clone(), value);
+            }
+        }
+    }
     claims
+}
+
+/// The `sub` that a client is told (seed 004's six modes, and our own).
+#[must_use]
+pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
+    let hashed = || {
+        let text = format!("{}-{issuer}", subject.number);
+        let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+        let hex = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        hex.collect::<String>()
+    };
+    let own = subject.subject.to_string();
+    if subject.number == 0 {
+        return own;
+    }
+    match client.sub_mode {
+        SubjectMode::Subject => own,
+        SubjectMode::HashedUserId => hashed(),
+        SubjectMode::UserId => subject.number.to_string(),
+        SubjectMode::UserUuid => uuid::of(subject.number),
+        SubjectMode::UserUsername => subject.username.to_string(),
+        SubjectMode::UserEmail => subject.profile.email.clone().unwrap_or(own),
+        SubjectMode::UserUpn => match subject.attributes.get("upn") {
+            Some(Value::String(upn)) => upn.clone(),
+            _ => hashed(),
+        },
+    }
+}
+
+/// A template with the facts in their places; nothing if one is not known. An attribute that is the
+/// whole template keeps its kind.
+fn fill(template: &str, subject: &SubjectFacts) -> Option<Value> {
+    let fact = |name: &str| -> Option<Value> {
+        Some(match name {
+            "username" => json!(subject.username),
+            "name" => json!(subject.profile.name()?),
+            "email" => json!(subject.profile.email.as_ref()?),
+            "uuid" => json!(uuid::of(subject.number)),
+            _ => subject
+                .attributes
+                .get(name.strip_prefix("attributes.")?)?
+                .clone(),
+        })
+    };
+    let mut parts = template.split('{');
+    let mut filled = parts.next()?.to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once('}')?;
+        let value = fact(name)?;
+        if filled.is_empty() && rest.is_empty() && template.len() == name.len() + 2 {
+            return Some(value);
+        }
+        match value {
+            Value::String(text) => filled.push_str(&text),
+            other => filled.push_str(&other.to_string()),
+        }
+        filled.push_str(rest);
+    }
+    Some(Value::from(filled))
+}
+
+/// Whether a template of seed 004's property mappings names only what is known: text in which
+/// `{username}`, `{name}`, `{email}`, `{uuid}` and `{attributes.…}` stand for facts about a person.
+#[must_use]
+pub fn is_template(template: &str) -> bool {
+    template.split('{').enumerate().all(|(at, part)| {
+        let closed = part.split_once('}');
+        match (at, closed) {
+            (0, closed) => closed.is_none(),
+            (_, Some((name, rest))) => {
+                let known = ["username", "name", "email", "uuid"].contains(&name);
+                let attribute = name
+                    .strip_prefix("attributes.")
+                    .is_some_and(|name| !name.is_empty());
+                (known || attribute) && !rest.contains('}')
+            }
+            (_, None) => false,
+        }
+    })
 }

@@ -8,7 +8,7 @@ use super::{authorize, grantable, session};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
-use crate::model::scope::OFFLINE_ACCESS;
+use crate::model::scope::{OFFLINE_ACCESS, OWN};
 use crate::model::{ClientId, Scope, Subject};
 use crate::pages::{self, Consent, ScopeLine, field};
 use crate::ports::ledger::{ReadConsent, RememberConsent, Session, WithdrawConsent};
@@ -206,7 +206,7 @@ fn description(scope: &str) -> &'static str {
         "profile" => "See your name and username",
         "email" => "See your mail address",
         "admin:token" => "Administer this deployment",
-        "user:token" => "Create and delete your tokens",
+        OWN => "Create and delete your tokens",
         _ => "",
     }
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::bearer;
 use crate::api::{actor, body};
+use crate::directory::form::{is_resource, is_web_uri};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
@@ -157,12 +158,8 @@ fn read<P: Ports>(
         Some(Value::Bool(flag)) => Ok(*flag),
         Some(_) => Err(Reason::UnfitMetadata(name)),
     };
+    let name = name(metadata, &id)?;
     let client = Client {
-        name: name(metadata, &id)?,
-        id,
-        version: 1,
-        generation: 0,
-        enabled: true,
         client_uri: web_uri(metadata, "client_uri")?,
         authentication,
         secrets: secret.iter().map(Secret::digest).collect(),
@@ -178,11 +175,11 @@ fn read<P: Ports>(
             Some("jwt") => AccessTokenFormat::Jwt,
             Some(_) => return Err(Reason::UnfitMetadata("access_token_format")),
         },
-        access_token_lifetime: server.config.access_token_lifetime,
         signing,
         implicit_consent: flag("implicit_consent")?,
         self_registered: !vouched,
         danger_allow_management_scopes: flag("danger_allow_management_scopes")?,
+        ..Client::named(id, name, server.config.access_token_lifetime)
     };
     Ok((client, secret))
 }
@@ -255,7 +252,7 @@ fn web_uri(metadata: &Map<String, Value>, name: &'static str) -> Result<Option<S
     let Some(uri) = text(metadata, name)? else {
         return Ok(None);
     };
-    if uri.starts_with("https://") && RedirectUri::register(uri).is_ok() {
+    if is_web_uri(uri) {
         return Ok(Some(uri.to_owned()));
     }
     Err(Reason::UnfitMetadata(name))
@@ -286,11 +283,6 @@ fn resources(
         return Err(Reason::UnfitMetadata(name));
     }
     Ok(named.into_iter().map(str::to_owned).collect())
-}
-
-/// RFC 8707 §2: an absolute URI without a fragment.
-fn is_resource(text: &str) -> bool {
-    text.len() <= 2000 && fluent_uri::Uri::parse(text).is_ok_and(|uri| uri.fragment().is_none())
 }
 
 /// RFC 7591 §3.2.1: all that was registered, and the secret this once.

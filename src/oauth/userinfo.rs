@@ -44,7 +44,10 @@ async fn read<P: Ports>(
     let facts = facts
         .filter(|facts| facts.active)
         .ok_or(Reason::TokenRevoked)?;
-    let mut members = claims::about(&facts, &token.scope);
-    members.insert("sub".to_owned(), json!(token.sub));
+    let client = server.ports.client(&token.client, at).await?;
+    let client = client.ok_or(Reason::TokenRevoked)?;
+    let mut members = claims::about(&client, &facts, &token.scope);
+    let sub = claims::sub(&client, &facts, &server.config.issuer);
+    members.insert("sub".to_owned(), json!(sub));
     Ok(Response::json(200, Value::Object(members).to_string()))
 }

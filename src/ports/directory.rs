@@ -177,13 +177,31 @@ pub struct ChangeRecord {
     pub actor: Actor,
 }
 
-/// One record.
+/// One record, or something that is told of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadRecord {
     /// Of which kind.
     pub collection: Collection,
     /// Which.
     pub id: u64,
+    /// What of it.
+    #[serde(default)]
+    pub part: Part,
+}
+
+/// What is told of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Itself.
+    #[default]
+    Record,
+    /// What refers to it, as `used_by`.
+    UsedBy,
+    /// A provider's secrets, but not what they are, as `secrets`.
+    Secrets,
+    /// What a provider is told of this user, as `preview`; nothing of a user whom there is not.
+    Preview(u64),
 }
 
 /// Some records.

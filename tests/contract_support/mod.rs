@@ -40,6 +40,9 @@ impl World {
             "directory" => {
                 let call: Call<DirectoryVerb> = serde_json::from_value(call).unwrap();
                 let answer = json!(self.directory.apply(call));
+                // The directory's own lines get there before those of a shard that it told.
+                let entries = std::mem::take(&mut self.directory.outbox);
+                self.tell("directory", entries, at.now);
                 for (shard, verb) in std::mem::take(&mut self.directory.shards_out) {
                     let shard = format!("shard-{}", shard.0);
                     self.ledger(
@@ -50,8 +53,6 @@ impl World {
                         },
                     );
                 }
-                let entries = std::mem::take(&mut self.directory.outbox);
-                self.tell("directory", entries, at.now);
                 answer
             }
             "feed" => {

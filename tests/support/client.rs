@@ -62,12 +62,6 @@ pub(crate) fn client(id: &str) -> Client {
     }
     let vouched = matches!(id, "web" | "other" | "jwt");
     Client {
-        id: ClientId::parse(id).unwrap(),
-        version: 1,
-        generation: 0,
-        enabled: true,
-        name: format!("The {id} client"),
-        client_uri: None,
         authentication,
         secrets: if public {
             Vec::new()
@@ -86,7 +80,6 @@ pub(crate) fn client(id: &str) -> Client {
         },
         grant_types,
         scope: Scope::parse("openid profile email offline_access read write").unwrap(),
-        default_resource: None,
         resources: if matches!(id, "web" | "jwt" | "spa") {
             vec![RESOURCE.to_owned()]
         } else {
@@ -102,7 +95,6 @@ pub(crate) fn client(id: &str) -> Client {
         } else {
             AccessTokenFormat::Sealed
         },
-        access_token_lifetime: Seconds(3600),
         signing: if id == "jwt" {
             Algorithm::Rs256
         } else {
@@ -111,6 +103,11 @@ pub(crate) fn client(id: &str) -> Client {
         implicit_consent: vouched,
         self_registered: id == "stranger",
         danger_allow_management_scopes: false,
+        ..Client::named(
+            ClientId::parse(id).unwrap(),
+            format!("The {id} client"),
+            Seconds(3600),
+        )
     }
 }
 

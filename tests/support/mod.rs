@@ -107,6 +107,8 @@ impl Fixture {
         for scope in ["read", "write"] {
             fixture.create_record(Collection::Scopes, json!({"name": scope, "value": scope}));
         }
+        // Somebody else administers: everybody may be disabled.
+        fixture.create_account("root", "admin:token");
         fixture.create_account("ada", "read write admin:token");
         fixture.create_account("bob", "read");
         for id in client::ALL {

@@ -61,6 +61,14 @@ pub(crate) fn json_post(token: Option<&str>, body: &str) -> Request {
     }
 }
 
+/// `POST /api/v1/accounts/`.
+pub(crate) fn account_post(token: Option<&str>, json: &str) -> Request {
+    Request {
+        path: "/api/v1/accounts/".to_owned(),
+        ..json_post(token, json)
+    }
+}
+
 /// What a Worker with a service binding gets.
 pub(crate) fn call_rpc(
     fixture: &Fixture,

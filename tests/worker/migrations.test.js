@@ -8,9 +8,12 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { ADMINISTRATOR, api, authorizeUrl, browser, exchange, introspect, register, serve, serveReady } from "./support.js";
 
-/** What takes number 2 away again, from whichever kind of object has it. */
+/** What takes the later numbers away again, from whichever kind of object has them. */
 const BACK_TO_1 = {
-  records: ["DROP TABLE records", "DROP TABLE unique_values", "DROP TABLE audit", "DELETE FROM settings WHERE name = 'last_number'"],
+  records: [
+    ...["records", "unique_values", "links", "audit"].map((table) => `DROP TABLE ${table}`),
+    "DELETE FROM settings WHERE name = 'last_number'",
+  ],
   roles: ["DROP TABLE roles", "ALTER TABLE subjects DROP COLUMN direct"],
 };
 
@@ -34,6 +37,11 @@ test("a database of number 1 is brought to the newest, with all that is in it", 
       assert.equal(scope.status, 201, scope.text);
       const role = await api(server, "/api/v1/roles/", { name: "Reader", scopes: "reports" });
       assert.equal(role.status, 201, role.text);
+      const users = await api(server, "/api/v1/users/?search=ADMIN");
+      assert.equal(users.body.results[0].username, ADMINISTRATOR.username, users.text);
+      const provider = (await api(server, `/api/v1/providers/oauth2/?client_id=${client.client_id}`)).body.results[0];
+      assert.equal(provider.name, client.client_name ?? provider.name);
+      assert.equal((await api(server, `/api/v1/users/${users.body.results[0].pk}/`, undefined, "DELETE")).status, 409);
     } finally {
       await server.stop();
     }
@@ -51,6 +59,7 @@ function backTo1(file) {
   try {
     const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all().map(({ name }) => name);
     const taken = Object.keys(BACK_TO_1).filter((table) => tables.includes(table));
+    if (taken.includes("records")) asBefore(database);
     for (const table of taken) {
       for (const statement of BACK_TO_1[/** @type {keyof typeof BACK_TO_1} */ (table)]) database.exec(statement);
       database.exec("UPDATE schema SET version = 1");
@@ -58,6 +67,38 @@ function backTo1(file) {
     return taken;
   } finally {
     database.close();
+  }
+}
+
+/**
+ * Puts users and providers back into the tables in which number 1 had them.
+ *
+ * @param {DatabaseSync} database
+ */
+function asBefore(database) {
+  const rows = database.prepare("SELECT collection, record FROM records").all();
+  for (const { collection, record } of rows) {
+    const { version, generation, fields } = JSON.parse(String(record));
+    if (collection === "users") {
+      const { _subject: subject, username, _shard: shard, is_active: active, scopes: scope } = fields;
+      const profile = { given_name: fields.first_name, updated_at: 7 };
+      const facts = JSON.stringify({ subject, username, shard, active, generation, version, scope, profile });
+      database
+        .prepare("INSERT INTO accounts (subject, username, facts, password_hash, created_by) VALUES (?, ?, ?, ?, 'before')")
+        .run(subject, username, facts, fields._password);
+    }
+    if (collection === "providers") {
+      const client = {
+        ...{ id: fields.client_id, version, generation, enabled: true, name: fields.name },
+        authentication: fields.client_type === "public" ? "none" : fields.token_endpoint_auth_method,
+        secrets: fields._secrets.map((/** @type {{ digest: string }} */ { digest }) => digest),
+        ...{ redirect_uris: fields.redirect_uris.split("\n"), grant_types: fields.grant_types, scope: fields.scope },
+        ...{ access_token_lifetime: 3600, signing: "ES256", implicit_consent: true },
+      };
+      database
+        .prepare("INSERT INTO clients (client, version, state, request) VALUES (?, ?, ?, 'before')")
+        .run(client.id, version, JSON.stringify(client));
+    }
   }
 }
 

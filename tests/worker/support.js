@@ -74,20 +74,16 @@ export async function read(response) {
 }
 
 /**
- * A JSON post with the bootstrap token.
+ * A request with the bootstrap token: a JSON post, or a question if there is nothing to say.
  *
  * @param {{ url: string }} server
  * @param {string} path
- * @param {unknown} body
+ * @param {unknown} [body]
+ * @param {string} [method]
  */
-export async function api(server, path, body) {
-  return read(
-    await fetch(server.url + path, {
-      method: "POST",
-      headers: { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, "content-type": "application/json" },
-      body: JSON.stringify(body),
-    }),
-  );
+export async function api(server, path, body, method = body === undefined ? "GET" : "POST") {
+  const headers = { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, ...(body === undefined ? {} : { "content-type": "application/json" }) };
+  return read(await fetch(server.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
 }
 
 /**

@@ -7,14 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::records::Records;
 use super::sql::{Fault, Json, Sql};
 use super::{migrations, outbox};
-use crate::directory::records::{self, Rows as _};
-use crate::directory::{Collection, list};
+use crate::directory::records::Rows as _;
+use crate::directory::{self, Collection};
 use crate::edge::seal_at_rest;
-use crate::model::{Client, ClientId, Moment, RequestId, Shard, SubjectFacts};
-use crate::ports::directory::{
-    Account, AccountCreated, AddKeys, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
-    DirectoryAnswer, DirectoryVerb, FindAccount, KeySet, StoredKey,
-};
+use crate::model::{Client, ClientId, Moment};
+use crate::ports::directory::{AddKeys, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use crate::ports::{At, Call};
 use crate::token::{Keyring, Revocation, Snapshot};
 
@@ -31,12 +28,32 @@ pub(super) fn open(sql: &Sql, keyring: &Keyring, shards: u16) -> Result<(), Faul
     )?;
     let clock = Moment::default();
     let mut rows = Records { sql, clock };
-    let request = RequestId::parse("open").map_err(|_| Fault::Refused("no request id"))?;
-    records::seed(&mut rows, &request)?;
+    index(&mut rows)?;
+    directory::seed(&mut rows)?;
     if grown {
-        records::tell_roles(&mut rows)?;
+        directory::tell_roles(&mut rows)?;
     }
     publish_all_under(sql, &keyring.newest_root())
+}
+
+/// Notes what records are found by that a migration wrote.
+fn index(rows: &mut Records<'_>) -> Result<(), Fault> {
+    let unread: Option<IgnoredAny> = rows
+        .sql
+        .row("SELECT 1 FROM records WHERE words = '' LIMIT 1", ())?;
+    if unread.is_some() {
+        for collection in [
+            Collection::Scopes,
+            Collection::Roles,
+            Collection::Users,
+            Collection::Providers,
+        ] {
+            for record in rows.all(collection)? {
+                directory::index(rows, collection, &record)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Publishes everything anew when another root seals than before: a copy under a root that is taken
@@ -49,9 +66,10 @@ fn publish_all_under(sql: &Sql, root: &str) -> Result<(), Fault> {
     )?;
     if other {
         sql.write(
-            "INSERT INTO publications (key, version) SELECT ? || client, version FROM clients
-             WHERE true ON CONFLICT DO NOTHING",
-            (Snapshot::CLIENT,),
+            "INSERT INTO publications (key, version)
+             SELECT ? || json_extract(record, '$.fields.client_id'), json_extract(record, '$.version')
+             FROM records WHERE collection = ? ON CONFLICT DO NOTHING",
+            (Snapshot::CLIENT, Collection::Providers),
         )?;
         let keys = keys(sql)?;
         if keys.version > 0 {
@@ -61,55 +79,24 @@ fn publish_all_under(sql: &Sql, root: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Does one verb.
+/// Does one verb; answers whether what it wrote is to stay.
 pub(super) fn apply(
     sql: &Sql,
     clock: Moment,
     call: Call<DirectoryVerb>,
-) -> Result<DirectoryAnswer, Fault> {
+) -> Result<(DirectoryAnswer, bool), Fault> {
     let at = call.at;
-    match call.verb {
-        DirectoryVerb::CreateAccount(verb) => {
-            create_account(sql, clock, *verb, &at).map(DirectoryAnswer::CreateAccount)
-        }
-        DirectoryVerb::FindAccount(verb) => {
-            find_account(sql, &verb).map(DirectoryAnswer::FindAccount)
-        }
-        DirectoryVerb::ChangeAccount(verb) => {
-            change_account(sql, clock, *verb, &at).map(DirectoryAnswer::ChangeAccount)
-        }
-        DirectoryVerb::HasAccounts(_) => has_accounts(sql).map(DirectoryAnswer::HasAccounts),
-        DirectoryVerb::CreateClient(verb) => {
-            create_client(sql, &verb.client, &at).map(DirectoryAnswer::CreateClient)
-        }
-        DirectoryVerb::FindClient(verb) => {
-            let found = client(sql, &verb.id)?;
-            Ok(DirectoryAnswer::FindClient(found.map(|row| row.state.0)))
-        }
-        DirectoryVerb::ReplaceClient(verb) => {
-            replace_client(sql, clock, &verb.client, &at).map(DirectoryAnswer::ReplaceClient)
-        }
+    let answer = match call.verb {
         DirectoryVerb::ReadKeys(_) => keys(sql).map(DirectoryAnswer::ReadKeys),
         DirectoryVerb::AddKeys(verb) => {
             add_keys(sql, clock, &verb, &at).map(DirectoryAnswer::AddKeys)
         }
-        DirectoryVerb::ChangeRecord(verb) => {
-            let mut rows = Records { sql, clock };
-            records::apply(&mut rows, verb.collection, verb.change, verb.actor, &at)
-                .map(DirectoryAnswer::ChangeRecord)
+        verb => {
+            let done = directory::apply(&mut Records { sql, clock }, verb, &at)?;
+            return done.ok_or(Fault::Refused("the directory has no such verb"));
         }
-        DirectoryVerb::ReadRecord(verb) => {
-            let rows = Records { sql, clock };
-            let record = rows.find(verb.collection, verb.id)?;
-            let scopes = rows.all(Collection::Scopes)?;
-            let view = record.map(|record| records::view(&scopes, &record));
-            Ok(DirectoryAnswer::ReadRecord(view))
-        }
-        DirectoryVerb::ListRecords(verb) => {
-            list::list(&Records { sql, clock }, verb.collection, &verb.query)
-                .map(DirectoryAnswer::ListRecords)
-        }
-    }
+    };
+    Ok((answer?, true))
 }
 
 /// Whether the answer speaks of something that others must have heard of before it is given.
@@ -128,186 +115,6 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::ReadRecord(_)
         | DirectoryAnswer::ListRecords(_) => false,
     }
-}
-
-#[derive(Deserialize)]
-struct AccountRow {
-    facts: Json<SubjectFacts>,
-    password_hash: String,
-    created_by: String,
-    changed_by: Option<String>,
-}
-
-fn find_account(sql: &Sql, verb: &FindAccount) -> Result<Option<Account>, Fault> {
-    let row: Option<AccountRow> = sql.row(
-        "SELECT facts, password_hash, created_by, changed_by FROM accounts WHERE username = ?",
-        (&verb.username,),
-    )?;
-    Ok(row.map(|row| Account {
-        facts: row.facts.0,
-        password_hash: row.password_hash,
-    }))
-}
-
-fn has_accounts(sql: &Sql) -> Result<bool, Fault> {
-    let any: Option<IgnoredAny> = sql.row("SELECT 1 FROM accounts LIMIT 1", ())?;
-    Ok(any.is_some())
-}
-
-fn create_account(
-    sql: &Sql,
-    clock: Moment,
-    verb: CreateAccount,
-    at: &At,
-) -> Result<AccountCreated, Fault> {
-    let known: Option<AccountRow> = sql.row(
-        "SELECT facts, password_hash, created_by, changed_by FROM accounts WHERE username = ?",
-        (&verb.username,),
-    )?;
-    match known {
-        Some(row) if row.created_by == at.request.as_str() => {
-            return Ok(AccountCreated::Created(Box::new(row.facts.0)));
-        }
-        Some(_) if !verb.first_only => return Ok(AccountCreated::NameTaken),
-        Some(_) => return Ok(AccountCreated::NotFirst),
-        None => {}
-    }
-    if verb.first_only && has_accounts(sql)? {
-        return Ok(AccountCreated::NotFirst);
-    }
-    let rows = Records { sql, clock };
-    let roles = match records::holdings(&rows, &verb.scope, &verb.roles)? {
-        Ok(roles) => roles,
-        Err(unfit) => return Ok(AccountCreated::Unfit(unfit)),
-    };
-    let facts = SubjectFacts {
-        subject: verb.subject,
-        username: verb.username,
-        shard: next_shard(sql)?,
-        active: true,
-        generation: 0,
-        version: 1,
-        scope: verb.scope,
-        roles,
-        profile: verb.profile,
-    };
-    // The constraints of the table have the last word.
-    sql.write(
-        "INSERT INTO accounts (subject, username, facts, password_hash, created_by)
-         VALUES (?, ?, ?, ?, ?)",
-        (
-            &facts.subject,
-            &facts.username,
-            Json(&facts),
-            &verb.password_hash,
-            &at.request,
-        ),
-    )?;
-    outbox::tell_shard(sql, clock, &facts)?;
-    Ok(AccountCreated::Created(Box::new(facts)))
-}
-
-/// Every shard in turn.
-fn next_shard(sql: &Sql) -> Result<Shard, Fault> {
-    #[derive(Deserialize)]
-    struct Row {
-        shard: u16,
-    }
-    let row: Option<Row> = sql.row(
-        "UPDATE settings SET value = value + 1 WHERE name = 'accounts'
-         RETURNING (value - 1) % (SELECT value FROM settings WHERE name = 'shards') AS shard",
-        (),
-    )?;
-    row.map(|row| Shard(row.shard))
-        .ok_or(Fault::Refused("the directory has no settings"))
-}
-
-fn change_account(
-    sql: &Sql,
-    clock: Moment,
-    verb: ChangeAccount,
-    at: &At,
-) -> Result<Option<SubjectFacts>, Fault> {
-    let row: Option<AccountRow> = sql.row(
-        "SELECT facts, password_hash, created_by, changed_by FROM accounts WHERE subject = ?",
-        (&verb.subject,),
-    )?;
-    let Some(row) = row else { return Ok(None) };
-    let mut facts = row.facts.0;
-    if row.changed_by.as_deref() == Some(at.request.as_str()) {
-        return Ok(Some(facts));
-    }
-    let ends = verb.password_hash.is_some() || (verb.active == Some(false) && facts.active);
-    facts.generation += u64::from(ends);
-    facts.version += 1;
-    facts.active = verb.active.unwrap_or(facts.active);
-    if let Some(scope) = verb.scope {
-        facts.scope = scope;
-    }
-    let password_hash = verb.password_hash.unwrap_or(row.password_hash);
-    sql.write(
-        "UPDATE accounts SET facts = ?, password_hash = ?, changed_by = ? WHERE subject = ?",
-        (Json(&facts), password_hash, &at.request, &verb.subject),
-    )?;
-    outbox::tell_shard(sql, clock, &facts)?;
-    Ok(Some(facts))
-}
-
-#[derive(Deserialize)]
-struct ClientRow {
-    state: Json<Client>,
-    request: String,
-}
-
-fn client(sql: &Sql, id: &ClientId) -> Result<Option<ClientRow>, Fault> {
-    sql.row("SELECT state, request FROM clients WHERE client = ?", (id,))
-}
-
-fn create_client(sql: &Sql, client: &Client, at: &At) -> Result<ClientCreated, Fault> {
-    let created = sql.write(
-        "INSERT INTO clients (client, version, state, request) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO NOTHING",
-        (&client.id, client.version, Json(client), &at.request),
-    )?;
-    if created {
-        publish_client(sql, client)?;
-        return Ok(ClientCreated::Created);
-    }
-    let by = self::client(sql, &client.id)?.map(|row| row.request);
-    Ok(if by.as_deref() == Some(at.request.as_str()) {
-        ClientCreated::Created
-    } else {
-        ClientCreated::IdTaken
-    })
-}
-
-fn replace_client(
-    sql: &Sql,
-    clock: Moment,
-    client: &Client,
-    at: &At,
-) -> Result<ClientReplaced, Fault> {
-    let Some(row) = self::client(sql, &client.id)? else {
-        return Ok(ClientReplaced::Unknown);
-    };
-    let before = row.state.0;
-    if row.request == at.request.as_str() && before.version == client.version {
-        return Ok(ClientReplaced::Replaced);
-    }
-    if before.version + 1 != client.version {
-        return Ok(ClientReplaced::OutOfDate);
-    }
-    sql.write(
-        "UPDATE clients SET version = ?, state = ?, request = ? WHERE client = ?",
-        (client.version, Json(client), &at.request, &client.id),
-    )?;
-    publish_client(sql, client)?;
-    let mut entries = vec![Revocation::ClientVersion(client.id.clone(), client.version)];
-    if before.generation < client.generation {
-        entries.push(Revocation::Client(client.id.clone(), client.generation));
-    }
-    outbox::revoke(sql, clock, &entries)?;
-    Ok(ClientReplaced::Replaced)
 }
 
 fn keys(sql: &Sql) -> Result<KeySet, Fault> {
@@ -337,13 +144,9 @@ fn add_keys(sql: &Sql, clock: Moment, verb: &AddKeys, at: &At) -> Result<KeySet,
     Ok(set)
 }
 
-pub(super) fn publish_client(sql: &Sql, client: &Client) -> Result<(), Fault> {
-    publish(sql, &Snapshot::client(&client.id), client.version)
-}
-
 /// Marks a key of KV as out of date. What is written is read when it is written, so that several
 /// changes make one write and an older one never follows a newer.
-fn publish(sql: &Sql, key: &str, version: u64) -> Result<(), Fault> {
+pub(super) fn publish(sql: &Sql, key: &str, version: u64) -> Result<(), Fault> {
     sql.write(
         "INSERT INTO publications (key, version) VALUES (?, ?)
          ON CONFLICT DO UPDATE SET version = excluded.version",
@@ -397,7 +200,7 @@ pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault
             .and_then(|id| ClientId::parse(id).ok())
         {
             Some(id) => client(sql, &id)?
-                .map(|row| serde_json::to_string(&row.state.0))
+                .map(|client| serde_json::to_string(&client))
                 .transpose()?,
             None => Some(serde_json::to_string(&public(keys(sql)?))?),
         };
@@ -415,6 +218,11 @@ pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault
         });
     }
     Ok(serde_json::to_string(&publications)?)
+}
+
+fn client(sql: &Sql, id: &ClientId) -> Result<Option<Client>, Fault> {
+    let clock = Moment::default();
+    directory::client(&Records { sql, clock }, id)
 }
 
 /// The set without any private part.

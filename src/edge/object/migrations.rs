@@ -152,6 +152,72 @@ pub(super) const DIRECTORY: Migrations = &[
         "UPDATE outbox SET body = json_object('put_subject', json_object('facts', json(body)))
          WHERE target LIKE 'shard-%'",
     ],
+    &[
+        "ALTER TABLE records ADD COLUMN words TEXT NOT NULL DEFAULT ''",
+        "CREATE INDEX records_in_order ON records (collection, id)",
+        "CREATE TABLE links (
+        target TEXT NOT NULL,
+        target_id INTEGER NOT NULL,
+        collection TEXT NOT NULL,
+        id INTEGER NOT NULL,
+        PRIMARY KEY (target, target_id, collection, id)
+    ) WITHOUT ROWID",
+        "CREATE INDEX links_of ON links (collection, id)",
+        "CREATE INDEX audit_by_request ON audit (request)",
+        // Accounts and clients become records like all others; `open` indexes what has no words.
+        "INSERT INTO records (collection, id, record)
+         SELECT 'users', number, json_object(
+            'id', number, 'version', facts ->> '$.version', 'generation', facts ->> '$.generation',
+            'fields', json_object(
+                'username', username, 'name', '', 'path', 'users', 'type', 'internal',
+                'is_active', json(iif(facts ->> '$.active', 'true', 'false')),
+                'first_name', coalesce(facts ->> '$.profile.given_name', ''),
+                'last_name', coalesce(facts ->> '$.profile.family_name', ''),
+                'email', coalesce(facts ->> '$.profile.email', ''),
+                'scopes', facts ->> '$.scope', 'groups', json('[]'), 'attributes', json('{}'),
+                'roles', (SELECT json_group_array(CAST(key AS INTEGER)) FROM json_each(facts, '$.roles')),
+                '_subject', subject, '_password', password_hash, '_shard', facts ->> '$.shard',
+                '_updated_at', coalesce(facts ->> '$.profile.updated_at', 0)))
+         FROM (SELECT *, row_number() OVER (ORDER BY subject) + coalesce(
+            (SELECT value FROM settings WHERE name = 'last_number'), 0) AS number FROM accounts)",
+        "INSERT INTO records (collection, id, record)
+         SELECT 'providers', number, json_object(
+            'id', number, 'version', version, 'generation', state ->> '$.generation',
+            'fields', json_object(
+                'name', state ->> '$.name', 'client_id', client, 'sub_mode', 'subject',
+                'client_type', iif(state ->> '$.authentication' = 'none', 'public', 'confidential'),
+                'token_endpoint_auth_method', iif(state ->> '$.authentication' = 'none',
+                    'client_secret_basic', state ->> '$.authentication'),
+                'enabled', json(iif(state ->> '$.enabled', 'true', 'false')),
+                'client_uri', coalesce(state ->> '$.client_uri', ''),
+                '_secrets', (SELECT json_group_array(json_object('digest', value))
+                    FROM json_each(state, '$.secrets')),
+                'redirect_uris', coalesce((SELECT group_concat(value, char(10))
+                    FROM json_each(state, '$.redirect_uris')), ''),
+                'post_logout_redirect_uris', coalesce((SELECT group_concat(value, char(10))
+                    FROM json_each(state, '$.post_logout_redirect_uris')), ''),
+                'grant_types', json(state -> '$.grant_types'), 'response_types', json('[\"code\"]'),
+                'scope', state ->> '$.scope',
+                'default_resource', coalesce(state ->> '$.default_resource', ''),
+                'resources', json(coalesce(state -> '$.resources', '[]')),
+                'serves', json(coalesce(state -> '$.serves', '[]')),
+                'access_token_format', coalesce(state ->> '$.access_token_format', 'sealed'),
+                'access_code_validity', 'minutes=1', 'refresh_token_validity', 'days=14',
+                'access_token_validity', 'seconds=' || (state ->> '$.access_token_lifetime'),
+                'id_token_signed_response_alg', state ->> '$.signing',
+                'include_claims_in_id_token', json('true'), 'issuer_mode', 'global',
+                '_implicit_consent', json(iif(state ->> '$.implicit_consent', 'true', 'false')),
+                'self_registered', json(iif(state ->> '$.self_registered', 'true', 'false')),
+                'danger_allow_management_scopes', json(
+                    iif(state ->> '$.danger_allow_management_scopes', 'true', 'false')),
+                'description', '', 'property_mappings', json('[]'), 'jwks_sources', json('[]')))
+         FROM (SELECT *, row_number() OVER (ORDER BY client) + coalesce(
+            (SELECT max(id) FROM records), 0) AS number FROM clients)",
+        "INSERT INTO settings (name, value) SELECT 'last_number', coalesce(max(id), 0) FROM records
+         WHERE true ON CONFLICT DO UPDATE SET value = max(value, excluded.value)",
+        "DELETE FROM accounts",
+        "DELETE FROM clients",
+    ],
 ];
 
 /// The feed.

@@ -40,6 +40,8 @@ pub struct Outcome {
     pub owes: u64,
     /// Whether KV is behind.
     pub publishes: bool,
+    /// Whether nothing of what was written may stay: it was a refusal.
+    pub undone: bool,
 }
 
 /// The answer of an object to a call, or the reason why there is none: `{"refused": …}` when the
@@ -95,14 +97,14 @@ pub fn directory_open(sql: &Sql, env: Env, shards: u16) -> Result<(), JsValue> {
 /// As [`ledger_call`].
 #[wasm_bindgen]
 pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
-    let answer = directory::apply(sql, Moment(now), read_call(call)?)?;
-    let publishes = directory::publishes(sql, &answer)?;
-    Ok(outcome(
-        sql,
-        &answer,
-        directory::settles(&answer),
-        publishes,
-    )?)
+    let (answer, stays) = directory::apply(sql, Moment(now), read_call(call)?)?;
+    let publishes = stays && directory::publishes(sql, &answer)?;
+    let settles = stays && directory::settles(&answer);
+    let outcome = outcome(sql, &answer, settles, publishes)?;
+    Ok(Outcome {
+        undone: !stays,
+        ..outcome
+    })
 }
 
 /// What KV has not been told yet: `[{key, version, value}]`, sealed.
@@ -210,6 +212,7 @@ fn outcome(
         answer: serde_json::to_string(answer)?,
         owes,
         publishes,
+        undone: false,
     })
 }
 

@@ -1,18 +1,16 @@
 //! The rows of the directory's records in SQLite. By which rules they change is said in
-//! `crate::directory::records`.
+//! `crate::directory`.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::directory::publish_client;
 use super::outbox;
 use super::sql::{Fault, Json, Sql};
 use crate::directory::Collection;
-use crate::directory::records::{Audited, Record, Rows};
-use crate::model::{Client, Moment, RequestId, RoleFacts, SubjectFacts};
-use crate::token::Revocation;
-
-/// Accounts or clients that are changed in one statement: some hundred kilobytes.
-const MOST_AT_ONCE: u32 = 500;
+use crate::directory::list::ListQuery;
+use crate::directory::records::{Audited, Index, Record, Rows};
+use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
+use crate::token::{Revocation, Snapshot};
 
 /// The rows, inside the transaction that the caller has opened.
 pub(super) struct Records<'a> {
@@ -25,8 +23,35 @@ struct Row {
     record: Json<Record>,
 }
 
+#[derive(Deserialize)]
+struct Id {
+    id: u64,
+}
+
+/// What a field is compared and ordered by, as `list::printed` prints it.
+const PRINTED: &str = "coalesce(CAST(json_extract(record, '$.fields.' || ?) AS TEXT), '')";
+
 impl Records<'_> {
-    pub(super) fn find(&self, collection: Collection, id: u64) -> Result<Option<Record>, Fault> {
+    fn ids(&self, statement: &str, values: impl Serialize) -> Result<Vec<u64>, Fault> {
+        let rows: Vec<Id> = self.sql.rows(statement, values)?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    fn forget(&self, collection: Collection, id: u64) -> Result<(), Fault> {
+        for statement in [
+            "DELETE FROM unique_values WHERE collection = ? AND id = ?",
+            "DELETE FROM links WHERE collection = ? AND id = ?",
+        ] {
+            self.sql.write(statement, (collection, id))?;
+        }
+        Ok(())
+    }
+}
+
+impl Rows for Records<'_> {
+    type Fault = Fault;
+
+    fn find(&self, collection: Collection, id: u64) -> Result<Option<Record>, Fault> {
         let row: Option<Row> = self.sql.row(
             "SELECT record FROM records WHERE collection = ? AND id = ?",
             (collection, id),
@@ -34,20 +59,17 @@ impl Records<'_> {
         Ok(row.map(|row| row.record.0))
     }
 
-    fn shards(&self) -> Result<u16, Fault> {
-        #[derive(Deserialize)]
-        struct Row {
-            value: u16,
-        }
-        let row: Option<Row> = self
-            .sql
-            .row("SELECT value FROM settings WHERE name = 'shards'", ())?;
-        Ok(row.map_or(0, |row| row.value))
+    fn holder(
+        &self,
+        collection: Collection,
+        field: &str,
+        value: &str,
+    ) -> Result<Option<u64>, Fault> {
+        self.sql.number(
+            "SELECT id AS number FROM unique_values WHERE collection = ? AND field = ? AND value = ?",
+            (collection, field, value),
+        )
     }
-}
-
-impl Rows for Records<'_> {
-    type Fault = Fault;
 
     fn all(&self, collection: Collection) -> Result<Vec<Record>, Fault> {
         let rows: Vec<Row> = self.sql.rows(
@@ -57,43 +79,130 @@ impl Rows for Records<'_> {
         Ok(rows.into_iter().map(|row| row.record.0).collect())
     }
 
-    fn next_number(&mut self, now: Moment) -> Result<u64, Fault> {
-        #[derive(Deserialize)]
-        struct Row {
-            value: u64,
-        }
-        let row: Option<Row> = self.sql.row(
-            "INSERT INTO settings (name, value) VALUES ('last_number', ?1 + 1)
-             ON CONFLICT DO UPDATE SET value = max(value, ?1) + 1 RETURNING value",
-            (now,),
+    fn count(&self, collection: Collection) -> Result<u64, Fault> {
+        let count = self.sql.number(
+            "SELECT count(*) AS number FROM records INDEXED BY records_in_order
+             WHERE collection = ?",
+            (collection,),
         )?;
-        row.map(|row| row.value)
+        Ok(count.unwrap_or_default())
+    }
+
+    fn page(&self, collection: Collection, query: &ListQuery) -> Result<(u64, Vec<u64>), Fault> {
+        let mut narrowed = String::new();
+        let mut values = vec![json!(collection)];
+        if !query.search.is_empty() {
+            narrowed.push_str(" AND instr(words, ?) > 0");
+            values.push(json!(query.search.to_ascii_lowercase()));
+        }
+        for (field, value) in &query.filters {
+            if field.is_empty() {
+                narrowed.push_str(" AND id = CAST(? AS INTEGER)");
+            } else {
+                narrowed.push_str(&format!(" AND {PRINTED} = ?"));
+                values.push(json!(field));
+            }
+            values.push(json!(value));
+        }
+        let count = if narrowed.is_empty() {
+            self.count(collection)?
+        } else {
+            let count =
+                format!("SELECT count(*) AS number FROM records WHERE collection = ?{narrowed}");
+            self.sql.number(&count, &values)?.unwrap_or_default()
+        };
+        let (field, descending) = query.order();
+        let direction = if descending { "DESC" } else { "ASC" };
+        let by = if field.is_empty() {
+            String::new()
+        } else {
+            values.push(Value::from(field));
+            format!("{PRINTED} {direction}, ")
+        };
+        values.extend([json!(query.page_size), json!(query.offset())]);
+        let page = format!(
+            "SELECT id FROM records WHERE collection = ?{narrowed}
+             ORDER BY {by}id {direction} LIMIT ? OFFSET ?"
+        );
+        Ok((count, self.ids(&page, &values)?))
+    }
+
+    fn holding(&self, collection: Collection, field: &str, token: &str) -> Result<Vec<u64>, Fault> {
+        let statement = format!(
+            "SELECT id FROM records
+             WHERE collection = ? AND instr(' ' || {PRINTED} || ' ', ' ' || ? || ' ') > 0 ORDER BY id"
+        );
+        self.ids(&statement, (collection, field, token))
+    }
+
+    fn links_to(&self, target: (&str, u64), most: usize) -> Result<Vec<(Collection, u64)>, Fault> {
+        #[derive(Deserialize)]
+        struct Link {
+            collection: Collection,
+            id: u64,
+        }
+        let (to, id) = target;
+        // SQLite counts in 64 bits with a sign.
+        let most = u64::try_from(most).unwrap_or(u64::MAX).min(1 << 53);
+        let links: Vec<Link> = self.sql.rows(
+            "SELECT collection, id FROM links WHERE target = ? AND target_id = ? LIMIT ?",
+            (to, id, most),
+        )?;
+        let mut links: Vec<_> = links
+            .into_iter()
+            .map(|link| (link.collection, link.id))
+            .collect();
+        links.sort_unstable();
+        Ok(links)
+    }
+
+    fn next_number(&mut self, now: Moment) -> Result<u64, Fault> {
+        self.sql
+            .number(
+                "INSERT INTO settings (name, value) VALUES ('last_number', ?1 + 1)
+                 ON CONFLICT DO UPDATE SET value = max(value, ?1) + 1 RETURNING value AS number",
+                (now,),
+            )?
             .ok_or(Fault::Refused("the directory has no counter"))
     }
 
-    fn put(&mut self, collection: Collection, record: &Record) -> Result<(), Fault> {
-        self.sql.write(
-            "INSERT INTO records (collection, id, record) VALUES (?, ?, ?)
-             ON CONFLICT DO UPDATE SET record = excluded.record",
-            (collection, record.id, Json(record)),
+    fn next_shard(&mut self) -> Result<Shard, Fault> {
+        let shard = self.sql.number(
+            "UPDATE settings SET value = value + 1 WHERE name = 'accounts'
+             RETURNING (value - 1) % (SELECT value FROM settings WHERE name = 'shards') AS number",
+            (),
         )?;
-        self.forget_values(collection, record.id)?;
+        shard
+            .and_then(|shard| u16::try_from(shard).ok())
+            .map(Shard)
+            .ok_or(Fault::Refused("the directory has no settings"))
+    }
+
+    fn put(&mut self, collection: Collection, record: &Record, index: &Index) -> Result<(), Fault> {
+        self.sql.write(
+            "INSERT INTO records (collection, id, record, words) VALUES (?, ?, ?, ?)
+             ON CONFLICT DO UPDATE SET record = excluded.record, words = excluded.words",
+            (collection, record.id, Json(record), &index.words),
+        )?;
+        self.forget(collection, record.id)?;
         // The constraint has the last word about what is unique.
-        for field in collection.fields() {
-            if let Some(value) = record.fields.get(field.name)
-                && field.unique
-            {
-                self.sql.write(
-                    "INSERT INTO unique_values (collection, field, value, id) VALUES (?, ?, ?, ?)",
-                    (collection, field.name, value, record.id),
-                )?;
-            }
+        for (field, value) in &index.unique {
+            self.sql.write(
+                "INSERT INTO unique_values (collection, field, value, id) VALUES (?, ?, ?, ?)",
+                (collection, field, value, record.id),
+            )?;
+        }
+        for (to, id) in &index.links {
+            self.sql.write(
+                "INSERT INTO links (target, target_id, collection, id) VALUES (?, ?, ?, ?)",
+                (to, id, collection, record.id),
+            )?;
         }
         Ok(())
     }
 
     fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Fault> {
-        self.forget_values(collection, id)?;
+        self.forget(collection, id)?;
         self.sql.write(
             "DELETE FROM records WHERE collection = ? AND id = ?",
             (collection, id),
@@ -115,91 +224,36 @@ impl Rows for Records<'_> {
         Ok(())
     }
 
-    fn audited(
-        &self,
-        collection: Collection,
-        id: u64,
-        request: &RequestId,
-    ) -> Result<Option<Audited>, Fault> {
+    fn audited(&self, collection: Collection, request: &RequestId) -> Result<Vec<Audited>, Fault> {
         #[derive(Deserialize)]
         struct Row {
             line: Json<Audited>,
         }
-        let row: Option<Row> = self.sql.row(
-            "SELECT line FROM audit WHERE collection = ? AND id = ? AND request = ?",
-            (collection, id, request),
+        let rows: Vec<Row> = self.sql.rows(
+            "SELECT line FROM audit WHERE request = ? AND collection = ?",
+            (request, collection),
         )?;
-        Ok(row.map(|row| row.line.0))
+        Ok(rows.into_iter().map(|row| row.line.0).collect())
     }
 
-    fn strip(&mut self, scope: &str) -> Result<(), Fault> {
-        #[derive(Deserialize)]
-        struct AccountRow {
-            facts: Json<SubjectFacts>,
-        }
-        #[derive(Deserialize)]
-        struct ClientRow {
-            state: Json<Client>,
-        }
-        loop {
-            let rows: Vec<AccountRow> = self.sql.rows(
-                "SELECT facts FROM accounts
-                 WHERE instr(' ' || json_extract(facts, '$.scope') || ' ', ' ' || ? || ' ') > 0
-                 LIMIT ?",
-                (scope, MOST_AT_ONCE),
-            )?;
-            if rows.is_empty() {
-                break;
-            }
-            for row in rows {
-                let mut facts = row.facts.0;
-                facts.strip(scope);
-                self.sql.write(
-                    "UPDATE accounts SET facts = ? WHERE subject = ?",
-                    (Json(&facts), &facts.subject),
-                )?;
-                outbox::tell_shard(self.sql, self.clock, &facts)?;
-            }
-        }
-        loop {
-            let rows: Vec<ClientRow> = self.sql.rows(
-                "SELECT state FROM clients
-                 WHERE instr(' ' || json_extract(state, '$.scope') || ' ', ' ' || ? || ' ') > 0
-                 LIMIT ?",
-                (scope, MOST_AT_ONCE),
-            )?;
-            if rows.is_empty() {
-                return Ok(());
-            }
-            for row in rows {
-                let mut client = row.state.0;
-                client.strip(scope);
-                self.sql.write(
-                    "UPDATE clients SET version = ?, state = ? WHERE client = ?",
-                    (client.version, Json(&client), &client.id),
-                )?;
-                publish_client(self.sql, &client)?;
-                let outdated = Revocation::ClientVersion(client.id, client.version);
-                self.revoke(outdated)?;
-            }
-        }
+    fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Fault> {
+        outbox::tell_shard(self.sql, self.clock, facts)
     }
 
     fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Fault> {
-        outbox::tell_roles(self.sql, self.clock, &roles, self.shards()?)
+        let shards = self.sql.number(
+            "SELECT value AS number FROM settings WHERE name = 'shards'",
+            (),
+        )?;
+        let shards = shards.and_then(|shards| u16::try_from(shards).ok());
+        outbox::tell_roles(self.sql, self.clock, &roles, shards.unwrap_or_default())
     }
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Fault> {
         outbox::revoke(self.sql, self.clock, &[line])
     }
-}
 
-impl Records<'_> {
-    fn forget_values(&self, collection: Collection, id: u64) -> Result<(), Fault> {
-        self.sql.write(
-            "DELETE FROM unique_values WHERE collection = ? AND id = ?",
-            (collection, id),
-        )?;
-        Ok(())
+    fn publish_client(&mut self, client: &ClientId, version: u64) -> Result<(), Fault> {
+        super::directory::publish(self.sql, &Snapshot::client(client), version)
     }
 }

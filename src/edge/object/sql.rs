@@ -79,6 +79,19 @@ impl Sql {
         Ok(self.rows(statement, values)?.into_iter().next())
     }
 
+    /// The number that the statement answers, in a column of that name.
+    pub(super) fn number(
+        &self,
+        statement: &str,
+        values: impl Serialize,
+    ) -> Result<Option<u64>, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            number: u64,
+        }
+        Ok(self.row::<Row>(statement, values)?.map(|row| row.number))
+    }
+
     /// Whether the statement wrote anything. `INSERT … ON CONFLICT DO NOTHING` that did not:
     /// the row was there already.
     pub(super) fn write(&self, statement: &str, values: impl Serialize) -> Result<bool, Fault> {

@@ -132,10 +132,16 @@ async fn id_token<P: Ports>(
 ) -> Result<String, Reason> {
     let now = at.now.unix();
     let subject = &approved.subject;
-    let mut members: Map<String, Value> = claims::about(subject, granted);
+    let mut members = Map::new();
+    if !client.claims_in_userinfo_only {
+        members = claims::about(client, subject, granted);
+    }
     let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
     tell("iss", json!(server.config.issuer));
-    tell("sub", json!(subject.subject));
+    tell(
+        "sub",
+        json!(claims::sub(client, subject, &server.config.issuer)),
+    );
     tell("aud", json!(client.id));
     tell("iat", json!(now));
     tell("exp", json!(now + ID_TOKEN_LIFETIME));

@@ -1,0 +1,126 @@
+//! What seed 004's providers have besides: `setup_urls/`, `preview_user/`, and secrets that overlap.
+
+use serde_json::{Value, json};
+
+use super::records::{Asked, shown};
+use crate::directory::records::{Change, Fields};
+use crate::error::Reason;
+use crate::http::Response;
+use crate::model::{ClientId, Secret, UnixTime};
+use crate::ports::Ports;
+use crate::ports::directory::Part;
+
+/// Answers `/api/v1/providers/oauth2/{id}/{part}/`.
+pub(super) async fn answer<P: Ports>(
+    asked: &Asked<'_, P>,
+    id: u64,
+    part: &str,
+) -> Result<Response, Reason> {
+    let (part, secret) = part.split_once('/').unwrap_or((part, ""));
+    match (asked.request.method.as_str(), part, secret) {
+        ("GET", "setup_urls", "") => {
+            let provider = asked.read(id, Part::Record).await?;
+            Ok(shown(200, setup_urls(asked, &provider)))
+        }
+        ("GET", "preview_user", "") => {
+            let user = user(&asked.request.query)?;
+            let preview = asked.read(id, Part::Preview(user)).await?;
+            if preview.get("preview").is_none_or(Value::is_null) {
+                return Err(Reason::unfit("for_user", "User not found"));
+            }
+            Ok(shown(200, preview))
+        }
+        ("GET", "secrets", "") => Ok(shown(200, asked.read(id, Part::Secrets).await?)),
+        ("POST", "secrets", "") => {
+            let secret = fresh(asked)?;
+            let kept = kept(&secret, asked.at.now.unix());
+            let fields = Fields::from_iter([("_add_secret".to_owned(), kept)]);
+            asked.change(Change::Set(id, fields)).await?;
+            let told = json!({"client_secret": secret.expose()});
+            Ok(Response::json(201, told.to_string()))
+        }
+        ("DELETE", "secrets", secret) if !secret.is_empty() => {
+            let fields = Fields::from_iter([("_drop_secret".to_owned(), json!(secret))]);
+            asked.change(Change::Set(id, fields)).await?;
+            Ok(Response::empty(204))
+        }
+        (_, "setup_urls" | "preview_user", "") => Err(Reason::MethodNotAllowed("GET, HEAD")),
+        (_, "secrets", "") => Err(Reason::MethodNotAllowed("GET, HEAD, POST")),
+        (_, "secrets", _) => Err(Reason::MethodNotAllowed("DELETE")),
+        _ => Err(Reason::NoSuchRecord),
+    }
+}
+
+/// Makes what a new provider lacks: an id, and a secret, which is answered this once.
+pub(super) fn complete<P: Ports>(
+    asked: &Asked<'_, P>,
+    fields: &mut Fields,
+) -> Result<Option<Secret>, Reason> {
+    if !fields.contains_key("client_id") {
+        let id: ClientId = asked.server.fresh_name("c_", 16)?;
+        fields.insert("client_id".to_owned(), json!(id));
+    }
+    let public = fields
+        .get("client_type")
+        .is_some_and(|kind| kind == "public");
+    if public || fields.contains_key("_secrets") {
+        return Ok(None);
+    }
+    let secret = fresh(asked)?;
+    let kept = kept(&secret, asked.at.now.unix());
+    fields.insert("_secrets".to_owned(), json!([kept]));
+    Ok(Some(secret))
+}
+
+fn fresh<P: Ports>(asked: &Asked<'_, P>) -> Result<Secret, Reason> {
+    Ok(Secret::new(asked.server.fresh_text(32)?))
+}
+
+/// A secret as it is kept.
+pub(super) fn kept(secret: &Secret, now: UnixTime) -> Value {
+    json!({"digest": secret.digest(), "created_at": now})
+}
+
+/// Seed 004's `for_user`.
+fn user(query: &str) -> Result<u64, Reason> {
+    let mut parameters = form_urlencoded::parse(query.as_bytes());
+    let user = parameters.find(|(name, _)| name == "for_user");
+    let user = user.and_then(|(_, user)| user.parse().ok());
+    user.ok_or(Reason::unfit("for_user", "input must be numerical"))
+}
+
+/// Where a client of this provider finds everything; what is its application's, nowhere without one.
+fn setup_urls<P: Ports>(asked: &Asked<'_, P>, provider: &Fields) -> Fields {
+    let config = &asked.server.config;
+    let text = |field: &str| {
+        provider
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let own = text("issuer_mode") == "per_provider";
+    let slug = text("assigned_application_slug");
+    let under = |path: &str| match slug {
+        "" => Value::Null,
+        slug => json!(config.url(&format!("/application/o/{slug}/{path}"))),
+    };
+    let issuer = if own { under("") } else { json!(config.issuer) };
+    let (information, jwks) = if own {
+        (under(".well-known/openid-configuration"), under("jwks/"))
+    } else {
+        (
+            json!(config.url("/.well-known/openid-configuration")),
+            json!(config.url("/.well-known/jwks.json")),
+        )
+    };
+    let urls = [
+        ("issuer", issuer),
+        ("authorize", json!(config.url("/oauth/authorize"))),
+        ("token", json!(config.url("/oauth/token"))),
+        ("user_info", json!(config.url("/oauth/userinfo"))),
+        ("provider_info", information),
+        ("logout", json!(config.url("/oauth/logout"))),
+        ("jwks", jwks),
+    ];
+    Fields::from_iter(urls.map(|(name, url)| (name.to_owned(), url)))
+}

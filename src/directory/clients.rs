@@ -1,0 +1,390 @@
+//! Providers, which are clients: what of a record everybody reads as a [`Client`], and what ends when
+//! one may do less than before.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::records::{Answer, Fields, Record, Rows, put as put_record, unlink};
+use super::schema::{Collection, Unfit};
+use super::scopes::IMPLICIT;
+use crate::jose::Algorithm;
+use crate::message;
+use crate::model::{
+    AccessTokenFormat, AuthenticationMethod, Client, ClientId, Digest, GrantType, PropertyMapping,
+    RedirectUri, Seconds, parse_duration, print_duration,
+};
+use crate::ports::At;
+use crate::token::Revocation;
+
+/// Secrets that a client may have at a time: the one in use, and those that are being rolled out.
+pub const MOST_SECRETS: usize = 4;
+/// What a deployment says for every client that says nothing else.
+const CODE_VALIDITY: &str = "minutes=1";
+const REFRESH_VALIDITY: &str = "days=14";
+
+/// Claims that are the protocol's: a mapping never says them (authentik's #25235).
+const OWN_CLAIMS: [&str; 20] = [
+    "iss",
+    "sub",
+    "aud",
+    "exp",
+    "iat",
+    "nbf",
+    "jti",
+    "azp",
+    "auth_time",
+    "nonce",
+    "acr",
+    "amr",
+    "at_hash",
+    "c_hash",
+    "sid",
+    "scope",
+    "client_id",
+    "cnf",
+    "act",
+    "active",
+];
+
+/// The client that a record describes.
+///
+/// # Errors
+/// Those of the rows; inside, nothing when the record is no client's.
+pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
+    let Ok(id) = ClientId::parse(record.text("client_id")) else {
+        return Ok(None);
+    };
+    let text = |field: &str| Some(record.text(field).to_owned()).filter(|text| !text.is_empty());
+    let texts = |field: &str| {
+        let texts = record.list(field).iter().filter_map(Value::as_str);
+        texts.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let uris = |field: &str| {
+        let lines = record.text(field).lines();
+        lines
+            .filter_map(|line| RedirectUri::register(line).ok())
+            .collect()
+    };
+    let seconds = |field: &str| parse_duration(record.text(field)).unwrap_or_default();
+    let unless =
+        |field: &str, usual: &str| Some(seconds(field)).filter(|_| record.text(field) != usual);
+    let secrets = record.list("_secrets").iter();
+    let secrets =
+        secrets.filter_map(|secret| message::read_value::<Digest>(secret.get("digest")?).ok());
+    let public = record.text("client_type") == "public";
+    let flow = match record.number("authorization_flow") {
+        Some(flow) => rows.find(Collection::Flows, flow)?,
+        None => None,
+    };
+    let mut mappings = Vec::new();
+    for mapping in record.numbers("property_mappings") {
+        if let Some(mapping) = rows.find(Collection::PropertyMappings, mapping)? {
+            mappings.push(PropertyMapping {
+                scope: mapping.text("scope_name").to_owned(),
+                claims: claims(&mapping),
+            });
+        }
+    }
+    let application = application(rows, record)?;
+    Ok(Some(Client {
+        id,
+        version: record.version,
+        generation: record.generation,
+        enabled: record.flag("enabled"),
+        name: record.text("name").to_owned(),
+        client_uri: text("client_uri"),
+        authentication: match AuthenticationMethod::parse(record.text("token_endpoint_auth_method"))
+        {
+            Some(method) if !public => method,
+            _ => AuthenticationMethod::None,
+        },
+        secrets: secrets.collect(),
+        redirect_uris: uris("redirect_uris"),
+        post_logout_redirect_uris: uris("post_logout_redirect_uris"),
+        grant_types: texts("grant_types")
+            .iter()
+            .filter_map(|name| GrantType::parse(name))
+            .collect(),
+        scope: record.scope("scope"),
+        default_resource: text("default_resource"),
+        resources: texts("resources"),
+        serves: texts("serves"),
+        access_token_format: match record.text("access_token_format") {
+            "jwt" => AccessTokenFormat::Jwt,
+            _ => AccessTokenFormat::Sealed,
+        },
+        access_token_lifetime: seconds("access_token_validity"),
+        signing: Algorithm::parse(record.text("id_token_signed_response_alg"))
+            .unwrap_or(Algorithm::Es256),
+        // Where no flow is named, it may have been said before there were any.
+        implicit_consent: flow.map_or(record.flag("_implicit_consent"), |flow| {
+            flow.text("consent") == "implicit"
+        }),
+        self_registered: record.flag("self_registered"),
+        danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
+        code_lifetime: unless("access_code_validity", CODE_VALIDITY),
+        refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
+        sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
+        claims_in_userinfo_only: !record.flag("include_claims_in_id_token"),
+        application: application
+            .filter(|_| record.text("issuer_mode") == "per_provider")
+            .map(|application| application.text("slug").to_owned()),
+        mappings,
+    }))
+}
+
+fn claims(mapping: &Record) -> BTreeMap<String, String> {
+    let claims = mapping.fields.get("claims").and_then(Value::as_object);
+    let text = |(name, claim): (&String, &Value)| Some((name.clone(), claim.as_str()?.to_owned()));
+    claims.into_iter().flatten().filter_map(text).collect()
+}
+
+/// The application that a provider is of.
+pub(super) fn application<R: Rows>(rows: &R, provider: &Record) -> Answer<Option<Record>, R> {
+    for (collection, id) in rows.links_to((Collection::Providers.path(), provider.id), 8)? {
+        if collection == Collection::Applications {
+            return rows.find(collection, id);
+        }
+    }
+    Ok(None)
+}
+
+/// The fields of a client that was described as such (RFC 7591).
+///
+/// # Errors
+/// Those of the rows.
+pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
+    let lines = |uris: &[RedirectUri]| {
+        let uris: Vec<&str> = uris.iter().map(RedirectUri::as_str).collect();
+        uris.join("\n")
+    };
+    let grants = client.grant_types.iter().map(|grant| grant.as_str());
+    let public = client.is_public();
+    let flow = if client.implicit_consent {
+        rows.holder(Collection::Flows, "slug", IMPLICIT)?
+    } else {
+        None
+    };
+    let secrets = client.secrets.iter();
+    let method = if public {
+        AuthenticationMethod::ClientSecretBasic
+    } else {
+        client.authentication
+    };
+    let duration = |set: Option<Seconds>, usual: &str| set.map_or(usual.to_owned(), print_duration);
+    let described = json!({
+        "name": client.name,
+        "client_id": client.id,
+        "client_type": if public { "public" } else { "confidential" },
+        "enabled": client.enabled,
+        "client_uri": client.client_uri.as_deref().unwrap_or_default(),
+        "token_endpoint_auth_method": method.as_str(),
+        "_secrets": secrets.map(|digest| json!({"digest": digest})).collect::<Vec<_>>(),
+        "redirect_uris": lines(&client.redirect_uris),
+        "post_logout_redirect_uris": lines(&client.post_logout_redirect_uris),
+        "grant_types": grants.clone().collect::<Vec<_>>(),
+        "response_types": grants.filter(|name| *name == "authorization_code").map(|_| "code").collect::<Vec<_>>(),
+        "scope": client.scope,
+        "default_resource": client.default_resource.as_deref().unwrap_or_default(),
+        "resources": client.resources,
+        "serves": client.serves,
+        "access_token_format": client.access_token_format,
+        "access_token_validity": print_duration(client.access_token_lifetime),
+        "access_code_validity": duration(client.code_lifetime, CODE_VALIDITY),
+        "refresh_token_validity": duration(client.refresh_idle, REFRESH_VALIDITY),
+        "id_token_signed_response_alg": client.signing,
+        "authorization_flow": flow,
+        "self_registered": client.self_registered,
+        "danger_allow_management_scopes": client.danger_allow_management_scopes,
+        "sub_mode": client.sub_mode,
+        "include_claims_in_id_token": !client.claims_in_userinfo_only,
+    });
+    let mut fields = Fields::new();
+    // What is not described is as it is for anybody.
+    for field in Collection::Providers.fields() {
+        if field.given == super::schema::Given::Optional {
+            fields.insert(field.name.to_owned(), field.absent());
+        }
+    }
+    if let Value::Object(described) = described {
+        fields.extend(described);
+    }
+    Ok(fields)
+}
+
+/// What a provider's fields have to be together.
+pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) -> Answer<(), R> {
+    let grants = record.list("grant_types");
+    let has = |grant: &str| grants.iter().any(|name| name == grant);
+    if has("authorization_code") && record.text("redirect_uris").is_empty() {
+        unfit.push(Unfit::new(
+            "redirect_uris",
+            "must not be empty where codes are granted",
+        ));
+    }
+    if has("refresh_token") && !has("authorization_code") {
+        unfit.push(Unfit::new(
+            "grant_types",
+            "refreshes nothing without authorization_code",
+        ));
+    }
+    if has("client_credentials") && record.text("client_type") == "public" {
+        unfit.push(Unfit::new(
+            "grant_types",
+            "of a public client must not have client_credentials",
+        ));
+    }
+    if grants.is_empty() {
+        unfit.push(Unfit::new("grant_types", "must not be empty"));
+    }
+    for (field, designation) in [
+        ("authentication_flow", "authentication"),
+        ("authorization_flow", "authorization"),
+        ("invalidation_flow", "invalidation"),
+    ] {
+        let flow = record
+            .number(field)
+            .map(|flow| rows.find(Collection::Flows, flow));
+        let flow = flow.transpose()?.flatten();
+        if flow.is_some_and(|flow| flow.text("designation") != designation) {
+            unfit.push(Unfit::new(field, "names a flow that is for something else"));
+        }
+    }
+    Ok(())
+}
+
+/// Adds a secret or takes one away, as the API asks in fields of their own.
+pub(super) fn change_secrets(record: &mut Record, unfit: &mut Vec<Unfit>) {
+    let added = record.fields.remove("_add_secret");
+    let dropped = record.fields.remove("_drop_secret");
+    let mut secrets = record.list("_secrets").to_vec();
+    let before = secrets.len();
+    if let Some(Value::String(id)) = &dropped {
+        secrets.retain(|secret| {
+            let digest = secret.get("digest").and_then(Value::as_str);
+            digest.and_then(|digest| digest.get(..8)) != Some(id)
+        });
+        if secrets.len() == before {
+            unfit.push(Unfit::new("secret", "names a secret that does not exist"));
+        } else if secrets.is_empty() {
+            unfit.push(Unfit::new("secret", "is the last one: make another first"));
+        }
+    }
+    if let Some(secret) = added {
+        if before >= MOST_SECRETS {
+            unfit.push(Unfit::new(
+                "secret",
+                "would be the fifth: take one away first",
+            ));
+        } else if record.text("client_type") == "public" {
+            unfit.push(Unfit::new(
+                "secret",
+                "is nothing that a public client can keep",
+            ));
+        } else {
+            secrets.push(secret);
+        }
+    }
+    record
+        .fields
+        .insert("_secrets".to_owned(), Value::Array(secrets));
+}
+
+/// A mapping says nothing that is the protocol's.
+pub(super) fn fit_mapping(mapping: &Record, unfit: &mut Vec<Unfit>) {
+    for (claim, template) in claims(mapping) {
+        if OWN_CLAIMS.contains(&claim.as_str()) || claim.is_empty() {
+            let rule = format!("must not say {claim}: it is the protocol's");
+            unfit.push(Unfit::new("claims", &rule));
+        } else if !crate::oauth::claims::is_template(&template) {
+            let rule = format!("has in {claim} what stands for nothing that is known");
+            unfit.push(Unfit::new("claims", &rule));
+        }
+    }
+}
+
+/// Writes a provider. Who may do less than before loses everything that was issued to it.
+pub(super) fn put<R: Rows>(
+    rows: &mut R,
+    before: Option<&Record>,
+    mut after: Record,
+) -> Answer<(), R> {
+    let Some(before) = before else {
+        put_record(rows, Collection::Providers, &after)?;
+        return publish(rows, &after);
+    };
+    // Whose secret is taken away loses what somebody may have got by it.
+    let secrets = before.list("_secrets").iter();
+    let dropped = secrets
+        .clone()
+        .any(|secret| !after.list("_secrets").contains(secret));
+    let gone = |field: &str| before.flag(field) && !after.flag(field);
+    let less = !before.scope("scope").is_subset(&after.scope("scope"));
+    let fewer = before
+        .list("grant_types")
+        .iter()
+        .any(|grant| !after.list("grant_types").contains(grant));
+    if gone("enabled") || gone("danger_allow_management_scopes") || less || fewer || dropped {
+        after.generation = after.version;
+    }
+    put_quietly(rows, after.clone())?;
+    if before.generation < after.generation
+        && let Ok(id) = ClientId::parse(after.text("client_id"))
+    {
+        rows.revoke(Revocation::Client(id, after.generation))?;
+    }
+    Ok(())
+}
+
+/// Writes a provider, and ends nothing.
+pub(super) fn put_quietly<R: Rows>(rows: &mut R, after: Record) -> Answer<(), R> {
+    put_record(rows, Collection::Providers, &after)?;
+    publish(rows, &after)?;
+    match ClientId::parse(after.text("client_id")) {
+        Ok(id) => rows.revoke(Revocation::ClientVersion(id, after.version)),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Takes a provider away, with everything that was issued to it.
+pub(super) fn delete<R: Rows>(rows: &mut R, before: &Record, at: &At) -> Answer<(), R> {
+    unlink(rows, Collection::Providers, before.id, at)?;
+    rows.erase(Collection::Providers, before.id)?;
+    let number = rows.next_number(at.now)?;
+    let Ok(id) = ClientId::parse(before.text("client_id")) else {
+        return Ok(());
+    };
+    rows.publish_client(&id, number)?;
+    rows.revoke(Revocation::ClientVersion(id.clone(), number))?;
+    rows.revoke(Revocation::Client(id, number))
+}
+
+/// Has the clients published anew that read something of this record.
+pub(super) fn touch_of<R: Rows>(
+    rows: &mut R,
+    collection: Collection,
+    record: &Record,
+    at: &At,
+) -> Answer<(), R> {
+    let mut providers: Vec<u64> = record.number("provider").into_iter().collect();
+    for (of, id) in rows.links_to((collection.path(), record.id), usize::MAX)? {
+        if of == Collection::Providers {
+            providers.push(id);
+        }
+    }
+    for id in providers {
+        if let Some(mut provider) = rows.find(Collection::Providers, id)? {
+            provider.version = rows.next_number(at.now)?;
+            put_quietly(rows, provider)?;
+        }
+    }
+    Ok(())
+}
+
+fn publish<R: Rows>(rows: &mut R, record: &Record) -> Answer<(), R> {
+    match ClientId::parse(record.text("client_id")) {
+        Ok(id) => rows.publish_client(&id, record.version),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,376 @@
+//! The fields of each kind of record. The first one names it.
+
+use super::form::Form;
+use super::schema::{Collection, Field, Given};
+use crate::ports::directory::LONGEST_SIGNED;
+
+const fn number(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Form::Number, about).given(Given::ReadOnly)
+}
+
+const fn uuid() -> Field {
+    Field::new("pk", Form::Uuid, "names the record").given(Given::ReadOnly)
+}
+
+const fn shown(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Form::Shown, about).given(Given::ReadOnly)
+}
+
+const fn text(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Form::Text, about)
+}
+
+const fn flag(name: &'static str, about: &'static str) -> Field {
+    Field::new(name, Form::Flag, about)
+}
+
+/// A code lives for a page and a redirect, not for a lunch (RFC 6749 §4.1.2 says ten minutes at most).
+const LONGEST_CODE: u64 = 600;
+/// A family ends after 90 days at the latest; idle, it may not live longer.
+const LONGEST_IDLE: u64 = 90 * 86_400;
+
+pub(super) static SCOPE: &[Field] = &[
+    number("id", "names the scope").alias("scope_id"),
+    text("name", "what people call it")
+        .alias("scope_name")
+        .given(Given::Required)
+        .unique(),
+    text("description", "what it allows").alias("scope_description"),
+    Field::new("value", Form::ScopeToken, "the token in a scope string")
+        .alias("scope_value")
+        .given(Given::Once)
+        .unique(),
+];
+
+pub(super) static ROLE: &[Field] = &[
+    number("id", "names the role").alias("role_id"),
+    text("name", "what people call it")
+        .alias("role_name")
+        .given(Given::Required)
+        .unique(),
+    text("description", "what it is for").alias("role_description"),
+    Field::new("scopes", Form::Scope, "what its holders may be granted").alias("role_scopes"),
+];
+
+const USERNAME: Field = Field::new("username", Form::Username, "the login name")
+    .given(Given::Required)
+    .unique();
+const SCOPES: Field = Field::new("scopes", Form::Scope, "scopes that are held directly");
+const ROLES: Field = Field::new("roles", Form::Named(Collection::Roles), "roles, by name");
+const ACTIVE: Field = flag("is_active", "whether it may do anything at all").or("true");
+const PASSWORD: Field = Field::new("password", Form::Password, "signs in; never shown");
+
+pub(super) static ACCOUNT: &[Field] = &[
+    number("id", "names the account").alias("account_id"),
+    text("first_name", "first names")
+        .alias("firstName")
+        .given(Given::Required),
+    text("last_name", "last names")
+        .alias("lastName")
+        .given(Given::Required),
+    USERNAME,
+    PASSWORD.given(Given::HiddenRequired),
+    ACTIVE.alias("active"),
+    SCOPES,
+    ROLES,
+    shown(
+        "subject",
+        "the `sub` of its tokens where the client does not say otherwise",
+    ),
+];
+
+pub(super) static USER: &[Field] = &[
+    number("pk", "names the user").alias("num_pk"),
+    USERNAME,
+    text("name", "what people see; else first and last names"),
+    text("first_name", "first names"),
+    text("last_name", "last names"),
+    ACTIVE,
+    Field::new("last_login", Form::Time, "not kept: sessions say it").given(Given::ReadOnly),
+    flag("is_superuser", "whether a group makes it an administrator").given(Given::ReadOnly),
+    Field::new("groups", Form::Refs(Collection::Groups), "groups it is in"),
+    shown("groups_obj", "the groups themselves"),
+    Field::new("email", Form::Mail, "mail address, unverified"),
+    shown("avatar", "a picture, as a data URI"),
+    Field::new("attributes", Form::Object, "whatever else is known"),
+    shown("uid", "a stable name that says nothing"),
+    text("path", "a folder for people to sort by").or("\"users\""),
+    Field::new(
+        "type",
+        Form::Choice(&[
+            "internal",
+            "external",
+            "service_account",
+            "internal_service_account",
+        ]),
+        "what kind of user it is",
+    )
+    .or("\"internal\""),
+    shown("uuid", "another name of it"),
+    SCOPES,
+    ROLES,
+    PASSWORD.given(Given::Hidden),
+    shown(
+        "subject",
+        "the `sub` of its tokens where the client does not say otherwise",
+    ),
+];
+
+pub(super) static GROUP: &[Field] = &[
+    uuid(),
+    number("num_pk", "a number of 31 bits, for those who expect one"),
+    text("name", "what people call it")
+        .given(Given::Required)
+        .unique(),
+    flag(
+        "is_superuser",
+        "whether its members, and those of groups in it, administer",
+    ),
+    Field::new(
+        "parent",
+        Form::Ref(Collection::Groups),
+        "the group it is in",
+    ),
+    shown("parent_name", "the name of that"),
+    Field::new("attributes", Form::Object, "whatever else is known"),
+];
+
+pub(super) static PROVIDER: &[Field] = &[
+    number("pk", "names the provider"),
+    text("name", "what people see").given(Given::Required),
+    Field::new(
+        "authentication_flow",
+        Form::Ref(Collection::Flows),
+        "how people sign in for it",
+    ),
+    Field::new(
+        "authorization_flow",
+        Form::Ref(Collection::Flows),
+        "whether people are asked for consent",
+    ),
+    Field::new(
+        "invalidation_flow",
+        Form::Ref(Collection::Flows),
+        "what signing out does",
+    ),
+    Field::new(
+        "property_mappings",
+        Form::Refs(Collection::PropertyMappings),
+        "claims that its scopes bring besides",
+    ),
+    shown("component", "what edits it"),
+    shown("assigned_application_slug", "of the application it is of"),
+    shown("assigned_application_name", "of the application it is of"),
+    shown("assigned_backchannel_application_slug", "empty"),
+    shown("assigned_backchannel_application_name", "empty"),
+    shown("verbose_name", "what this kind is called"),
+    shown("verbose_name_plural", "what several of it are called"),
+    shown("meta_model_name", "what this kind is called inside"),
+    Field::new(
+        "client_type",
+        Form::Choice(&["confidential", "public"]),
+        "whether it can keep a secret (RFC 6749 §2.1)",
+    )
+    .or("\"confidential\""),
+    Field::new(
+        "client_id",
+        Form::ClientId,
+        "RFC 6749 §2.2; made when it is absent",
+    )
+    .given(Given::Made)
+    .unique(),
+    Field::new(
+        "client_secret",
+        Form::Secret,
+        "replaces every secret; shown once, when it is made",
+    )
+    .given(Given::Hidden),
+    Field::new(
+        "access_code_validity",
+        Form::Duration(LONGEST_CODE),
+        "how long its codes live",
+    )
+    .or("\"minutes=1\""),
+    Field::new(
+        "access_token_validity",
+        Form::Duration(LONGEST_SIGNED.0),
+        "how long its access tokens live",
+    )
+    .or("\"hours=1\""),
+    Field::new(
+        "refresh_token_validity",
+        Form::Duration(LONGEST_IDLE),
+        "how long its refresh tokens may lie idle",
+    )
+    .or("\"days=14\""),
+    flag(
+        "include_claims_in_id_token",
+        "whether ID tokens say what UserInfo says",
+    )
+    .or("true"),
+    Field::new(
+        "signing_key",
+        Form::Key,
+        "what signs its tokens; else the newest of its algorithm",
+    ),
+    Field::new(
+        "id_token_signed_response_alg",
+        Form::Algorithm,
+        "how its tokens are signed, where no key is named",
+    )
+    .or("\"ES256\""),
+    Field::new(
+        "redirect_uris",
+        Form::RedirectUris,
+        "where answers may go, exactly; one a line",
+    ),
+    shown("redirect_uri_list", "the same as a list"),
+    Field::new(
+        "post_logout_redirect_uris",
+        Form::RedirectUris,
+        "where signing out may lead",
+    ),
+    Field::new(
+        "sub_mode",
+        Form::Choice(&[
+            "hashed_user_id",
+            "user_id",
+            "user_uuid",
+            "user_username",
+            "user_email",
+            "user_upn",
+            "subject",
+        ]),
+        "what `sub` is; `subject` is ours, of clients that were registered by RFC 7591",
+    )
+    .or("\"hashed_user_id\""),
+    Field::new(
+        "issuer_mode",
+        Form::Choice(&["global", "per_provider"]),
+        "what `iss` is",
+    )
+    .or("\"global\""),
+    Field::new(
+        "jwks_sources",
+        Form::Refs(Collection::Sources),
+        "whose tokens it may show instead of a secret",
+    ),
+    Field::new(
+        "grant_types",
+        Form::Choices(&["authorization_code", "refresh_token", "client_credentials"]),
+        "grants it may use",
+    )
+    .or("[\"authorization_code\",\"refresh_token\"]"),
+    Field::new(
+        "response_types",
+        Form::Choices(&["code"]),
+        "answers it may ask for",
+    )
+    .or("[\"code\"]"),
+    Field::new("scope", Form::Scope, "the most it may ask for").or("\"email openid profile\""),
+    Field::new(
+        "token_endpoint_auth_method",
+        Form::Choice(&["client_secret_basic", "client_secret_post"]),
+        "how it shows its secret",
+    )
+    .or("\"client_secret_basic\""),
+    Field::new("owner", Form::Ref(Collection::Users), "who answers for it"),
+    text("description", "what it is"),
+    Field::new("client_uri", Form::WebUri, "its home page"),
+    Field::new(
+        "default_resource",
+        Form::Resource,
+        "`aud` when none is asked for; else its id",
+    ),
+    Field::new(
+        "resources",
+        Form::Resources,
+        "resources it may ask for (RFC 8707)",
+    ),
+    Field::new(
+        "serves",
+        Form::Resources,
+        "audiences whose tokens it may introspect",
+    ),
+    Field::new(
+        "access_token_format",
+        Form::Choice(&["jwt", "sealed"]),
+        "what its access tokens are",
+    )
+    .or("\"sealed\""),
+    flag("enabled", "whether it may do anything at all").or("true"),
+    flag("self_registered", "whether nobody vouches for it").given(Given::ReadOnly),
+    flag(
+        "danger_allow_management_scopes",
+        "whether it may be granted scopes that administer Edgemint",
+    ),
+];
+
+pub(super) static APPLICATION: &[Field] = &[
+    uuid(),
+    text("name", "what people see").given(Given::Required),
+    Field::new("slug", Form::Slug, "its part of an issuer")
+        .given(Given::Required)
+        .unique(),
+    Field::new("provider", Form::Ref(Collection::Providers), "its client"),
+    text("group", "a folder for people to sort by"),
+    Field::new("meta_launch_url", Form::WebUri, "where it is"),
+    text("meta_description", "what it is"),
+    text("meta_publisher", "whose it is"),
+];
+
+pub(super) static PROPERTY_MAPPING: &[Field] = &[
+    uuid(),
+    text("name", "what people call it")
+        .given(Given::Required)
+        .unique(),
+    Field::new(
+        "scope_name",
+        Form::ScopeToken,
+        "the scope that brings the claims",
+    )
+    .given(Given::Required),
+    text("description", "what it is for"),
+    Field::new(
+        "claims",
+        Form::Texts,
+        "claims and what they are: text in which {username}, {name}, {email}, {uuid} and \
+         {attributes.…} stand for what is known",
+    ),
+];
+
+pub(super) static FLOW: &[Field] = &[
+    uuid(),
+    text("name", "what people call it").given(Given::Required),
+    Field::new("slug", Form::Slug, "its name in configurations")
+        .given(Given::Required)
+        .unique(),
+    text("title", "what its page is called"),
+    Field::new(
+        "designation",
+        Form::Choice(&["authentication", "authorization", "invalidation"]),
+        "what it is for",
+    )
+    .or("\"authorization\""),
+    Field::new(
+        "consent",
+        Form::Choice(&["explicit", "implicit"]),
+        "whether people are asked, or an administrator has answered for them",
+    )
+    .or("\"explicit\""),
+];
+
+pub(super) static SOURCE: &[Field] = &[
+    uuid(),
+    text("name", "what people call it").given(Given::Required),
+    Field::new("slug", Form::Slug, "its name in configurations")
+        .given(Given::Required)
+        .unique(),
+    Field::new("issuer", Form::WebUri, "the `iss` of its tokens").given(Given::Required),
+    text(
+        "audience",
+        "the `aud` its tokens have to have; else our token endpoint",
+    ),
+    Field::new("jwks", Form::Jwks, "its keys"),
+    flag("enabled", "whether its tokens are taken").or("true"),
+];

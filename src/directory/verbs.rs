@@ -1,0 +1,338 @@
+//! The directory's verbs over rows. What each promises is written at its arguments, in
+//! `ports::directory`.
+
+use serde_json::{Value, json};
+
+use super::records::{self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows};
+use super::schema::{Collection, Given};
+use super::view::view;
+use super::{clients, list, people};
+use crate::model::{Client, ClientId, SubjectFacts};
+use crate::oauth::claims;
+use crate::ports::At;
+use crate::ports::directory::{
+    Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
+    DirectoryAnswer, DirectoryVerb, Part,
+};
+use crate::token::Revocation;
+
+/// What uses a record and is told at most: more than a person reads before deleting it.
+const MOST_USES: usize = 100;
+
+/// Does one verb, and answers whether what it wrote is to stay; `None` if it is not about records.
+///
+/// # Errors
+/// Those of the rows; then nothing may stay of what was written.
+pub fn apply<R: Rows>(
+    rows: &mut R,
+    verb: DirectoryVerb,
+    at: &At,
+) -> Answer<Option<(DirectoryAnswer, bool)>, R> {
+    let mut stays = true;
+    let answer = match verb {
+        DirectoryVerb::CreateAccount(verb) => {
+            DirectoryAnswer::CreateAccount(create_account(rows, *verb, at)?)
+        }
+        DirectoryVerb::FindAccount(verb) => {
+            let user = found(rows, Collection::Users, "username", verb.username.as_str())?;
+            let account = user.map(|user| {
+                Ok(people::facts(rows, &user)?.map(|facts| Account {
+                    facts,
+                    password_hash: user.text("_password").to_owned(),
+                }))
+            });
+            DirectoryAnswer::FindAccount(account.transpose()?.flatten())
+        }
+        DirectoryVerb::ChangeAccount(verb) => {
+            let changed = change_account(rows, *verb, at)?;
+            stays = changed.is_some();
+            DirectoryAnswer::ChangeAccount(changed)
+        }
+        DirectoryVerb::HasAccounts(_) => {
+            DirectoryAnswer::HasAccounts(rows.count(Collection::Users)? > 0)
+        }
+        DirectoryVerb::CreateClient(verb) => {
+            DirectoryAnswer::CreateClient(create_client(rows, &verb.client, at)?)
+        }
+        DirectoryVerb::FindClient(verb) => DirectoryAnswer::FindClient(client(rows, &verb.id)?),
+        DirectoryVerb::ReplaceClient(verb) => {
+            DirectoryAnswer::ReplaceClient(replace_client(rows, &verb.client, at)?)
+        }
+        DirectoryVerb::ChangeRecord(verb) => {
+            let changed = records::apply(rows, verb.collection, verb.change, verb.actor, at)?;
+            stays = matches!(changed, Changed::Done(_));
+            DirectoryAnswer::ChangeRecord(changed)
+        }
+        DirectoryVerb::ReadRecord(verb) => {
+            let record = rows.find(verb.collection.kept(), verb.id)?;
+            let told = record.map(|record| part(rows, verb.collection, &record, verb.part));
+            DirectoryAnswer::ReadRecord(told.transpose()?)
+        }
+        DirectoryVerb::ListRecords(verb) => {
+            DirectoryAnswer::ListRecords(list::list(rows, verb.collection, &verb.query)?)
+        }
+        DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) => return Ok(None),
+    };
+    Ok(Some((answer, stays)))
+}
+
+/// What is told of a record.
+fn part<R: Rows>(
+    rows: &R,
+    collection: Collection,
+    record: &Record,
+    part: Part,
+) -> Answer<Fields, R> {
+    let (name, told) = match part {
+        Part::Record => return view(rows, collection, record),
+        Part::UsedBy => ("used_by", used_by(rows, collection, record)?),
+        Part::Secrets => ("secrets", super::view::secrets(record)),
+        Part::Preview(user) => ("preview", preview(rows, record, user)?),
+    };
+    Ok(Fields::from_iter([(name.to_owned(), told)]))
+}
+
+/// Seed 004's list of what refers to a record, and what becomes of that when the record goes.
+fn used_by<R: Rows>(rows: &R, collection: Collection, record: &Record) -> Answer<Value, R> {
+    let mut used = Vec::new();
+    for (of, id) in rows.links_to((collection.kept().path(), record.id), MOST_USES)? {
+        if let Some(user) = rows.find(of, id)? {
+            let seen = view(rows, of, &user)?;
+            let name = [user.text("name"), user.text("username")];
+            used.push(json!({
+                "app": "edgemint",
+                "model_name": of.noun().to_ascii_lowercase(),
+                "pk": seen.get(of.key()).map(|pk| pk.as_str().map_or(pk.to_string(), str::to_owned)),
+                "name": name.into_iter().find(|name| !name.is_empty()),
+                "action": "set_null",
+            }));
+        }
+    }
+    Ok(Value::Array(used))
+}
+
+/// What a provider's client would be told of a user, if every scope of it were granted.
+fn preview<R: Rows>(rows: &R, provider: &Record, user: u64) -> Answer<Value, R> {
+    let client = clients::client(rows, provider)?;
+    let user = rows.find(Collection::Users, user)?;
+    let facts = user.map(|user| people::facts(rows, &user)).transpose()?;
+    Ok(match (client, facts.flatten()) {
+        (Some(client), Some(facts)) => Value::Object(claims::about(&client, &facts, &client.scope)),
+        _ => Value::Null,
+    })
+}
+
+/// The record with this value of a unique field.
+fn found<R: Rows>(
+    rows: &R,
+    collection: Collection,
+    field: &str,
+    value: &str,
+) -> Answer<Option<Record>, R> {
+    match rows.holder(collection, field, value)? {
+        Some(id) => rows.find(collection, id),
+        None => Ok(None),
+    }
+}
+
+/// The client of an id.
+///
+/// # Errors
+/// Those of the rows.
+pub fn client<R: Rows>(rows: &R, id: &ClientId) -> Answer<Option<Client>, R> {
+    let provider = found(rows, Collection::Providers, "client_id", id.as_str())?;
+    let client = provider.map(|provider| clients::client(rows, &provider));
+    Ok(client.transpose()?.flatten())
+}
+
+/// Who acts where no person does.
+fn system(name: &str) -> Actor {
+    Actor {
+        name: name.to_owned(),
+        address: None,
+    }
+}
+
+/// The fields of an account that was described as such.
+fn account_fields(facts: &SubjectFacts, password_hash: &str, roles: Vec<Value>) -> Fields {
+    let profile = &facts.profile;
+    let text = |text: &Option<String>| json!(text.as_deref().unwrap_or_default());
+    let described = json!({
+        "username": facts.username,
+        "is_active": facts.active,
+        "name": text(&profile.name),
+        "first_name": text(&profile.given_name),
+        "last_name": text(&profile.family_name),
+        "email": text(&profile.email),
+        "scopes": facts.scope,
+        "roles": roles,
+        "_subject": facts.subject,
+        "_password": password_hash,
+        "_updated_at": profile.updated_at,
+    });
+    let mut fields = Fields::new();
+    for field in Collection::Users.fields() {
+        if field.given == Given::Optional {
+            fields.insert(field.name.to_owned(), field.absent());
+        }
+    }
+    if let Value::Object(described) = described {
+        fields.extend(described);
+    }
+    fields
+}
+
+fn create_account<R: Rows>(
+    rows: &mut R,
+    verb: CreateAccount,
+    at: &At,
+) -> Answer<AccountCreated, R> {
+    let holder = found(rows, Collection::Users, "username", verb.username.as_str())?;
+    let lines = rows.audited(Collection::Users, &at.request)?;
+    if let Some(user) = &holder
+        && lines
+            .iter()
+            .any(|line| line.id == user.id && line.before.is_none())
+        && let Some(facts) = people::facts(rows, user)?
+    {
+        return Ok(AccountCreated::Created(Box::new(facts)));
+    }
+    if verb.first_only && rows.count(Collection::Users)? > 0 {
+        return Ok(AccountCreated::NotFirst);
+    }
+    let facts = SubjectFacts {
+        subject: verb.subject,
+        username: verb.username,
+        shard: crate::model::Shard(0),
+        active: true,
+        generation: 0,
+        version: 0,
+        scope: verb.scope,
+        roles: std::collections::BTreeMap::new(),
+        profile: verb.profile,
+        number: 0,
+        attributes: Fields::new(),
+    };
+    let roles = verb.roles.into_iter().map(Value::from).collect();
+    let change = Change::Create(account_fields(&facts, &verb.password_hash, roles));
+    let by = system(if verb.first_only {
+        "<first-run>"
+    } else {
+        "<system>"
+    });
+    Ok(
+        match records::apply(rows, Collection::Users, change, by, at)? {
+            Changed::Done(_) => {
+                match found(rows, Collection::Users, "subject", facts.subject.as_str())? {
+                    Some(user) => match people::facts(rows, &user)? {
+                        Some(facts) => AccountCreated::Created(Box::new(facts)),
+                        None => AccountCreated::NameTaken,
+                    },
+                    None => AccountCreated::NameTaken,
+                }
+            }
+            Changed::Unfit(mut unfit) if !unfit.is_empty() => {
+                AccountCreated::Unfit(unfit.remove(0))
+            }
+            _ => AccountCreated::NameTaken,
+        },
+    )
+}
+
+fn change_account<R: Rows>(
+    rows: &mut R,
+    verb: ChangeAccount,
+    at: &At,
+) -> Answer<Option<SubjectFacts>, R> {
+    let Some(user) = found(rows, Collection::Users, "subject", verb.subject.as_str())? else {
+        return Ok(None);
+    };
+    let mut fields = Fields::new();
+    for (name, value) in [
+        ("_password", verb.password_hash.map(Value::from)),
+        ("is_active", verb.active.map(Value::from)),
+        ("scopes", verb.scope.map(|scope| json!(scope))),
+    ] {
+        fields.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    let change = Change::Set(user.id, fields);
+    let changed = records::apply(rows, Collection::Users, change, system("<system>"), at)?;
+    match rows.find(Collection::Users, user.id)? {
+        Some(user) if matches!(changed, Changed::Done(_)) => people::facts(rows, &user),
+        _ => Ok(None),
+    }
+}
+
+fn create_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<ClientCreated, R> {
+    if let Some(holder) = rows.holder(Collection::Providers, "client_id", client.id.as_str())? {
+        let lines = rows.audited(Collection::Providers, &at.request)?;
+        let by_us = lines
+            .iter()
+            .any(|line| line.id == holder && line.before.is_none());
+        return Ok(if by_us {
+            ClientCreated::Created
+        } else {
+            ClientCreated::IdTaken
+        });
+    }
+    let record = new_client(rows, client, at)?;
+    let after = view(rows, Collection::Providers, &record)?;
+    rows.audit(Audited {
+        actor: system("<registration>"),
+        request: at.request.clone(),
+        collection: Collection::Providers,
+        id: record.id,
+        before: None,
+        after: Some(after),
+    })?;
+    Ok(ClientCreated::Created)
+}
+
+fn replace_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<ClientReplaced, R> {
+    let Some(provider) = found(rows, Collection::Providers, "client_id", client.id.as_str())?
+    else {
+        return Ok(ClientReplaced::Unknown);
+    };
+    let lines = rows.audited(Collection::Providers, &at.request)?;
+    let done = lines
+        .iter()
+        .any(|line| line.id == provider.id && line.before.is_some());
+    if done && provider.version == client.version {
+        return Ok(ClientReplaced::Replaced);
+    }
+    if provider.version + 1 != client.version {
+        return Ok(ClientReplaced::OutOfDate);
+    }
+    let before = view(rows, Collection::Providers, &provider)?;
+    let mut after = provider.clone();
+    after.fields.extend(clients::fields(rows, client)?);
+    after.version = client.version;
+    let ends = provider.generation < client.generation;
+    after.generation = client.generation.max(provider.generation);
+    clients::put_quietly(rows, after.clone())?;
+    if ends {
+        rows.revoke(Revocation::Client(client.id.clone(), after.generation))?;
+    }
+    let shown = view(rows, Collection::Providers, &after)?;
+    rows.audit(Audited {
+        actor: system("<system>"),
+        request: at.request.clone(),
+        collection: Collection::Providers,
+        id: after.id,
+        before: Some(before),
+        after: Some(shown),
+    })?;
+    Ok(ClientReplaced::Replaced)
+}
+
+/// Writes a client of which there is no record yet.
+fn new_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<Record, R> {
+    let record = Record {
+        id: rows.next_number(at.now)?,
+        version: client.version,
+        generation: client.generation,
+        fields: clients::fields(rows, client)?,
+    };
+    clients::put(rows, None, record.clone())?;
+    Ok(record)
+}
