@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::actor::{self, Administrator};
 use super::{body, problem};
-use crate::directory::list::ListQuery;
+use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Change, Changed, Fields};
 use crate::directory::schema::{self, Form};
 use crate::directory::{Collection, Reading};
@@ -78,36 +78,16 @@ struct Asked<'a, P> {
 
 impl<P: Ports> Asked<'_, P> {
     async fn list(&self) -> Result<Response, Reason> {
-        let query = query(&self.request.query, self.collection)?;
+        let query = query(&self.request.query, &|name| {
+            let mut fields = self.collection.fields().iter();
+            fields.any(|field| field.name == name && field.form != Form::Scope)
+        })?;
         let list = ListRecords {
             collection: self.collection,
             query: query.clone(),
         };
         let page = self.server.ports.directory(self.at, list).await?;
-        let pages = page.count.div_ceil(query.page_size).max(1);
-        if query.page > pages {
-            return Err(Reason::NoSuchRecord);
-        }
-        let before = (query.page - 1) * query.page_size;
-        let shown = u64::try_from(page.results.len()).unwrap_or_default();
-        let next = if query.page < pages {
-            query.page + 1
-        } else {
-            0
-        };
-        let envelope = json!({
-            "pagination": {
-                "next": next,
-                "previous": query.page - 1,
-                "count": page.count,
-                "current": query.page,
-                "total_pages": pages,
-                "start_index": if shown == 0 { 0 } else { before + 1 },
-                "end_index": before + shown,
-            },
-            "results": page.results,
-        });
-        Ok(Response::json(200, envelope.to_string()))
+        envelope(&query, page)
     }
 
     async fn create(&self) -> Result<Response, Reason> {
@@ -161,20 +141,44 @@ impl<P: Ports> Asked<'_, P> {
     }
 }
 
-fn shown(status: u16, fields: Fields) -> Response {
+pub(super) fn shown(status: u16, fields: Fields) -> Response {
     Response::json(status, Value::Object(fields).to_string())
 }
 
-/// Reads which page is asked for, in which order, and of what.
-fn query(text: &str, collection: Collection) -> Result<ListQuery, Reason> {
+/// A page as it is answered; there is always a first one.
+pub(super) fn envelope(query: &ListQuery, page: Page) -> Result<Response, Reason> {
+    let pages = page.count.div_ceil(query.page_size).max(1);
+    if query.page > pages {
+        return Err(Reason::NoSuchRecord);
+    }
+    let before = (query.page - 1) * query.page_size;
+    let shown = u64::try_from(page.results.len()).unwrap_or_default();
+    let next = if query.page < pages {
+        query.page + 1
+    } else {
+        0
+    };
+    let envelope = json!({
+        "pagination": {
+            "next": next,
+            "previous": query.page - 1,
+            "count": page.count,
+            "current": query.page,
+            "total_pages": pages,
+            "start_index": if shown == 0 { 0 } else { before + 1 },
+            "end_index": before + shown,
+        },
+        "results": page.results,
+    });
+    Ok(Response::json(200, envelope.to_string()))
+}
+
+/// Reads which page is asked for, in which order, and of what. Fields are those that are `known`.
+pub(super) fn query(text: &str, known: &dyn Fn(&str) -> bool) -> Result<ListQuery, Reason> {
     let mut query = ListQuery {
         page: 1,
         page_size: PAGE_SIZE,
         ..ListQuery::default()
-    };
-    let known = |name: &str| {
-        let mut fields = collection.fields().iter();
-        fields.any(|field| field.name == name && field.form != Form::Scope)
     };
     let mut seen = Vec::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -230,10 +234,8 @@ mod tests {
 
     #[test]
     fn a_list_is_asked_for_by_known_names_once() {
-        let asked = query(
-            "page=2&page_size=1000&ordering=-name&value=a+b",
-            Collection::Scopes,
-        );
+        let known = |name: &str| ["name", "value"].contains(&name);
+        let asked = query("page=2&page_size=1000&ordering=-name&value=a+b", &known);
         let asked = asked.unwrap();
         assert_eq!((asked.page, asked.page_size), (2, LARGEST_PAGE));
         assert_eq!(asked.ordering, "-name");
@@ -246,7 +248,7 @@ mod tests {
             "x=1",
             "page_size=-1",
         ] {
-            assert!(query(bad, Collection::Scopes).is_err(), "{bad}");
+            assert!(query(bad, &known).is_err(), "{bad}");
         }
     }
 }

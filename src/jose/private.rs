@@ -12,7 +12,7 @@ use super::{Algorithm, PublicKey, base64url};
 #[derive(Clone, PartialEq, Eq)]
 pub struct PrivateJwk {
     public: PublicKey,
-    /// In the order of [`secrets`].
+    /// In the order of [`members`].
     secrets: Vec<Vec<u8>>,
 }
 
@@ -23,40 +23,44 @@ impl PrivateJwk {
     /// # Errors
     /// What it would have to be.
     pub fn read(algorithm: Algorithm, jwk: &Map<String, Value>) -> Result<Self, &'static str> {
-        let text = |name: &str| jwk.get(name).and_then(Value::as_str);
-        let is_text = |name: &str| jwk.get(name).is_none_or(Value::is_string);
-        let (kty, crv) = (Some(algorithm.kty()), algorithm.crv());
-        if text("kty") != kty || !is_text("crv") || text("crv") != crv {
+        // What is no text is none that could be meant.
+        let text = |name: &str| jwk.get(name).map(|text| text.as_str().unwrap_or_default());
+        let (kty, crv) = (algorithm.kty(), algorithm.crv());
+        if text("kty") != Some(kty) || text("crv") != crv {
             return Err("has to have the kty and crv of alg");
         }
-        let names = secrets(algorithm);
-        if !names.iter().all(|name| jwk.contains_key(*name)) {
+        let (numbers, secrets) = members(algorithm);
+        if !secrets.iter().all(|name| jwk.contains_key(*name)) {
             return Err("has to be a private key, with d, and for RSA p, q, dp, dq and qi");
         }
         // RFC 9864 calls Ed25519 keys by their curve.
-        let own_name = |alg| alg == algorithm.name() || (kty == Some("OKP") && Some(alg) == crv);
-        if !is_text("alg") || !text("alg").is_none_or(own_name) {
+        let own_name = |alg| alg == algorithm.name() || (kty == "OKP" && Some(alg) == crv);
+        if !text("alg").is_none_or(own_name) {
             return Err("is for another alg");
         }
-        let may_sign = match jwk.get("key_ops") {
-            None => true,
-            Some(Value::Array(operations)) => operations.iter().any(|name| name == "sign"),
-            Some(_) => false,
+        let may_sign = |operations: &Value| {
+            let operations = operations.as_array();
+            operations.is_some_and(|operations| operations.iter().any(|name| name == "sign"))
         };
-        if !may_sign || !is_text("use") || text("use").is_some_and(|purpose| purpose != "sig") {
+        if text("use").is_some_and(|purpose| purpose != "sig")
+            || !jwk.get("key_ops").is_none_or(may_sign)
+        {
             return Err("is not for signatures");
         }
-        let mut public = Map::new();
-        for (name, value) in jwk {
-            match name.as_str() {
-                "kty" | "crv" => _ = public.insert(name.clone(), value.clone()),
-                "alg" | "use" | "key_ops" | "kid" | "ext" => {}
-                name if numbers(algorithm).contains(&name) => {
-                    public.insert(name.to_owned(), value.clone());
-                }
-                name if names.contains(&name) => {}
-                _ => return Err("has a member that such a key does not have"),
-            }
+        let belongs = |name: &String| {
+            let mut known = BESIDES.iter().chain(numbers).chain(secrets);
+            known.any(|known| known == name)
+        };
+        if !jwk.keys().all(belongs) {
+            return Err("has a member that such a key does not have");
+        }
+        let mut public = jwk.clone();
+        for name in BESIDES.iter().chain(secrets) {
+            public.remove(*name);
+        }
+        public.insert("kty".to_owned(), Value::from(kty));
+        if let Some(crv) = crv {
+            public.insert("crv".to_owned(), Value::from(crv));
         }
         let public = PublicKey::from_members(&public)
             .map_err(|_| "has to have a sound public part, of RSA at least 2048 bits")?;
@@ -65,15 +69,22 @@ impl PrivateJwk {
         {
             return Err("has to be of 2048 to 4096 bits, with an exponent from 65537");
         }
-        let read = |name: &&str| base64url::decode(text(name)?).ok();
-        let secrets: Option<Vec<_>> = names.iter().map(read).collect();
-        let fits = |octets: &Vec<u8>| match algorithm.crv() {
-            Some(_) => octets.len() == CURVE_OCTETS,
-            None => !octets.is_empty() && octets.len() <= RSA_OCTETS_MAX,
-        };
-        let secrets = secrets.filter(|secrets| secrets.iter().all(fits));
-        let secrets = secrets.ok_or("has a private part that is no number of its size")?;
-        Ok(Self { public, secrets })
+        let mut private = Vec::new();
+        for name in secrets {
+            let octets = base64url::decode(text(name).unwrap_or_default()).unwrap_or_default();
+            let fits = match crv {
+                Some(_) => octets.len() == CURVE_OCTETS,
+                None => (1..=RSA_OCTETS_MAX).contains(&octets.len()),
+            };
+            if !fits {
+                return Err("has a private part that is no number of its size");
+            }
+            private.push(octets);
+        }
+        Ok(Self {
+            public,
+            secrets: private,
+        })
     }
 
     /// Its public half, named by its thumbprint.
@@ -94,9 +105,10 @@ impl PrivateJwk {
     #[must_use]
     pub fn danger_expose(&self) -> String {
         let mut text = self.public.thumbprint_input();
+        let (_, secrets) = members(self.public.algorithm());
         // Names from our table and base64url: nothing to escape.
         text.pop();
-        for (name, octets) in secrets(self.public.algorithm()).iter().zip(&self.secrets) {
+        for (name, octets) in secrets.iter().zip(&self.secrets) {
             for part in [",\"", name, "\":\"", &base64url::encode(octets), "\""] {
                 text.push_str(part);
             }
@@ -112,22 +124,18 @@ impl fmt::Debug for PrivateJwk {
     }
 }
 
-fn numbers(algorithm: Algorithm) -> &'static [&'static str] {
+/// Names of the public and of the private numbers. RFC 7518 §6.3.2 lets an RSA key come without what
+/// speeds it up; no backend takes it so.
+fn members(algorithm: Algorithm) -> (&'static [&'static str], &'static [&'static str]) {
     match algorithm {
-        Algorithm::EdDsa => &["x"],
-        Algorithm::Es256 => &["x", "y"],
-        Algorithm::Rs256 => &["n", "e"],
+        Algorithm::EdDsa => (&["x"], &["d"]),
+        Algorithm::Es256 => (&["x", "y"], &["d"]),
+        Algorithm::Rs256 => (&["n", "e"], &["d", "p", "q", "dp", "dq", "qi"]),
     }
 }
 
-/// RFC 7518 §6.3.2 lets an RSA key come without what speeds it up; no backend takes it so.
-fn secrets(algorithm: Algorithm) -> &'static [&'static str] {
-    match algorithm {
-        Algorithm::EdDsa | Algorithm::Es256 => &["d"],
-        Algorithm::Rs256 => &["d", "p", "q", "dp", "dq", "qi"],
-    }
-}
-
+/// What a key may have beside its numbers (RFC 7517 §4; `ext` is WebCrypto's).
+const BESIDES: &[&str] = &["kty", "crv", "alg", "use", "key_ops", "kid", "ext"];
 /// A scalar of P-256, a seed of Ed25519.
 const CURVE_OCTETS: usize = 32;
 /// 4096 bits: what every backend signs with, and more costs every signature.

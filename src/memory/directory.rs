@@ -4,12 +4,13 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use crate::directory::records::{self, Audited, Record, Rows};
+use crate::directory::keys::KeyChanged;
+use crate::directory::records::{self, Actor, Audited, Record, Rows};
 use crate::directory::{Collection, list};
 use crate::model::{Client, ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts, Username};
 use crate::ports::directory::{
-    Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
-    DirectoryAnswer, DirectoryVerb, KeySet,
+    Account, AccountCreated, ChangeAccount, ChangeKey, ClientCreated, ClientReplaced,
+    CreateAccount, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey,
 };
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{At, Call, Verb};
@@ -22,6 +23,15 @@ struct AccountRow {
     changed_by: Option<RequestId>,
 }
 
+#[derive(Debug)]
+#[expect(dead_code, reason = "the actor is for people to read")]
+struct KeyLine {
+    actor: Option<Actor>,
+    request: RequestId,
+    before: Option<StoredKey>,
+    after: Option<StoredKey>,
+}
+
 /// The state of the directory, and what it has to publish.
 #[derive(Debug, Default)]
 pub struct DirectoryState {
@@ -31,6 +41,7 @@ pub struct DirectoryState {
     keys: KeySet,
     records: BTreeMap<(Collection, u64), Record>,
     audit: Vec<Audited>,
+    key_audit: Vec<KeyLine>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -82,10 +93,13 @@ impl DirectoryState {
             }
             DirectoryVerb::ReadKeys(_) => DirectoryAnswer::ReadKeys(self.keys.clone()),
             DirectoryVerb::AddKeys(verb) => {
-                if self.keys.add(&verb, at.now.unix()) {
-                    self.publish(Revocation::KeysVersion(self.keys.version));
-                }
+                let mut set = self.keys.clone();
+                set.add(&verb, at.now.unix());
+                self.replace_keys(set, verb.actor.as_ref(), &at);
                 DirectoryAnswer::AddKeys(self.keys.clone())
+            }
+            DirectoryVerb::ChangeKey(verb) => {
+                DirectoryAnswer::ChangeKey(self.change_key(&verb, &at))
             }
             DirectoryVerb::ChangeRecord(verb) => {
                 let Ok(changed) =
@@ -113,6 +127,38 @@ impl DirectoryState {
     fn publish(&mut self, entry: Revocation) {
         self.last_sent += 1;
         self.outbox.push((self.last_sent, entry));
+    }
+
+    fn change_key(&mut self, verb: &ChangeKey, at: &At) -> KeyChanged {
+        let adds = verb.change.adds();
+        let of_it = self.key_audit.iter();
+        let done = of_it.filter_map(|line| match (&line.before, &line.after) {
+            (None, Some(key)) if adds && line.request == at.request => Some(key.clone()),
+            (Some(key), None) if !adds && line.request == at.request => Some(key.clone()),
+            _ => None,
+        });
+        let done = verb.change.done_by(done.collect());
+        done.unwrap_or_else(|| {
+            let mut set = self.keys.clone();
+            let changed = set.change(&verb.change, at.now.unix());
+            self.replace_keys(set, Some(&verb.actor), at);
+            changed
+        })
+    }
+
+    fn replace_keys(&mut self, set: KeySet, actor: Option<&Actor>, at: &At) {
+        let before = std::mem::replace(&mut self.keys, set);
+        for line in self.keys.audit(&before, actor) {
+            self.key_audit.push(KeyLine {
+                actor: actor.cloned(),
+                request: at.request.clone(),
+                before: line.before,
+                after: line.after,
+            });
+        }
+        if self.keys.version != before.version {
+            self.publish(Revocation::KeysVersion(self.keys.version));
+        }
     }
 
     fn create_account(&mut self, verb: CreateAccount, at: &At) -> AccountCreated {
