@@ -124,6 +124,10 @@ pub enum Reason {
     ValueTaken(String),
     /// There are as many records as there may be.
     CollectionFull,
+    /// There are as many signing keys as there may be.
+    TooManyKeys,
+    /// The key that was to be retired signs.
+    KeySigns,
     /// Something we depend on did not answer.
     Unavailable(Unavailable),
     /// A failure of ours.
@@ -238,6 +242,8 @@ impl Reason {
             | Self::MethodNotAllowed(_)
             | Self::ValueTaken(_)
             | Self::CollectionFull
+            | Self::TooManyKeys
+            | Self::KeySigns
             | Self::TokenForOtherClient => ErrorCode::InvalidRequest,
             Self::UnknownClient
             | Self::WrongSecret
@@ -292,7 +298,9 @@ impl Reason {
             Self::LastAdministrator
             | Self::NotFirst
             | Self::ValueTaken(_)
-            | Self::CollectionFull => 409,
+            | Self::CollectionFull
+            | Self::TooManyKeys
+            | Self::KeySigns => 409,
             _ => self.code().status(),
         }
     }
@@ -356,6 +364,10 @@ impl Reason {
                 Self::NoSuchRecord => "there is nothing at this path",
                 Self::MethodNotAllowed(_) => "the method is not allowed here",
                 Self::CollectionFull => "there are as many of these as there may be",
+                Self::TooManyKeys => "there are as many keys as may be kept, retire one first",
+                Self::KeySigns => {
+                    "this key signs, rotate first and retire it when its successor signs"
+                }
                 Self::NotFirst => "there is an account already",
                 Self::TokenForOtherClient => "the token was issued to another client",
                 _ => "the request is not valid here",

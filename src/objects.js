@@ -73,10 +73,10 @@ class Sql {
 
 /** Thrown to roll a transaction back whose answer is a refusal. */
 class Undone extends Error {
-  /** @param {string} answer */
-  constructor(answer) {
+  /** @param {Outcome} outcome */
+  constructor(outcome) {
     super("nothing of it may stay");
-    this.answer = answer;
+    this.outcome = outcome;
   }
 }
 
@@ -116,13 +116,7 @@ class Store {
    */
   async call(call) {
     try {
-      const outcome = this.transaction(() => {
-        const outcome = this.kind.apply(this.sql, call);
-        if (outcome.undone) {
-          throw new Undone(outcome.answer);
-        }
-        return outcome;
-      });
+      const outcome = this.decide(call);
       if (outcome.owes > 0n || outcome.publishes) {
         // No await since the transaction: alarm and decision are committed together.
         this.wake(RETRY);
@@ -135,9 +129,6 @@ class Store {
       }
       return outcome.answer;
     } catch (error) {
-      if (error instanceof Undone) {
-        return error.answer;
-      }
       if (typeof error === "string") {
         return JSON.stringify({ refused: error });
       }
@@ -146,6 +137,29 @@ class Store {
       }
       report(error);
       return JSON.stringify({ unavailable: String(error) });
+    }
+  }
+
+  /**
+   * Does one verb in one transaction, of which nothing stays if it comes to a refusal.
+   *
+   * @param {string} call
+   * @returns {Outcome}
+   */
+  decide(call) {
+    try {
+      return this.transaction(() => {
+        const outcome = this.kind.apply(this.sql, call);
+        if (outcome.undone) {
+          throw new Undone(outcome);
+        }
+        return outcome;
+      });
+    } catch (error) {
+      if (error instanceof Undone) {
+        return error.outcome;
+      }
+      throw error;
     }
   }
 

@@ -110,6 +110,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
             Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
             Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
+            Endpoint::Records if request.path.starts_with(api::keys::BASE) => {
+                api::keys::answer(self, request, at).await
+            }
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,

@@ -421,6 +421,7 @@ fn md_6_however_often_keys_are_rotated_what_the_first_signed_stays_good() {
             keys: vec![key],
             rotate: true,
             at_once: false,
+            actor: None,
         };
         block_on(fixture.memory().directory(&fixture.at(), add)).unwrap();
     }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use edgemint::config::Config;
 use edgemint::http::{Request, Response};
-use edgemint::jose::{Algorithm, JoseError, PublicKey, Verifier};
+use edgemint::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use edgemint::memory::Memory;
 use edgemint::model::{Client, ClientId, Secret, Shard};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
@@ -106,6 +106,10 @@ impl Keys for Noting<'_> {
 
     async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError> {
         self.memory.generate(algorithm).await
+    }
+
+    async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError> {
+        self.memory.import(jwk).await
     }
 
     async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {

@@ -74,3 +74,31 @@ pub fn list<R: Rows>(rows: &R, collection: Collection, query: &ListQuery) -> Ans
     }
     Ok(Page { count, results })
 }
+
+/// A page of what is all at hand; as it comes if the question names no order.
+#[must_use]
+pub fn page_of(mut all: Vec<Fields>, query: &ListQuery) -> Page {
+    let printed = |fields: &Fields, name: &str| match fields.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        other => other.map(Value::to_string).unwrap_or_default(),
+    };
+    let search = query.search.to_ascii_lowercase();
+    all.retain(|fields| {
+        let mut texts = fields.values().filter_map(Value::as_str);
+        let found = texts.any(|text| text.to_ascii_lowercase().contains(&search));
+        let fits = |(name, value): &(String, String)| printed(fields, name) == *value;
+        (found || search.is_empty()) && query.filters.iter().all(fits)
+    });
+    let (name, descending) = query.order();
+    if !name.is_empty() {
+        all.sort_by_key(|fields| printed(fields, name));
+    }
+    if descending {
+        all.reverse();
+    }
+    let count = u64::try_from(all.len()).unwrap_or(u64::MAX);
+    let skip = usize::try_from(query.offset()).unwrap_or(usize::MAX);
+    let take = usize::try_from(query.page_size).unwrap_or(usize::MAX);
+    let results = all.into_iter().skip(skip).take(take).collect();
+    Page { count, results }
+}

@@ -1,9 +1,11 @@
-//! The directory: what its records are made of, and the rules by which they change. Nothing here
-//! knows where rows are kept; memory and SQLite are asked through [`records::Rows`].
+//! The directory: what its records are made of, and the rules by which they and the signing keys
+//! change. Nothing here knows where rows are kept; memory and SQLite are asked through
+//! [`records::Rows`].
 
 pub mod clients;
 mod fields;
 pub mod form;
+pub mod keys;
 pub mod list;
 mod people;
 pub mod records;

@@ -71,7 +71,9 @@ pub fn apply<R: Rows>(
         DirectoryVerb::ListRecords(verb) => {
             DirectoryAnswer::ListRecords(list::list(rows, verb.collection, &verb.query)?)
         }
-        DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) => return Ok(None),
+        DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) | DirectoryVerb::ChangeKey(_) => {
+            return Ok(None);
+        }
     };
     Ok(Some((answer, stays)))
 }

@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::bindings::Bindings;
 use super::seal_at_rest;
 use crate::jose::{
-    Algorithm, JoseError, PublicKey, Signer as _, SigningKeyRef, Verifier, base64url,
+    Algorithm, JoseError, PrivateJwk, PublicKey, Signer as _, SigningKeyRef, Verifier, base64url,
 };
-use crate::model::UnixTime;
 use crate::ports::directory::{AddKeys, KeySet, ReadKeys, StoredKey};
 use crate::ports::{At, Directory as _, Feed as _, Keys, Unavailable};
 use crate::token::seal::sealed_as_json;
 use crate::token::{Kind, Sealable, Snapshot};
-use crate::web::{WebSigner, WebVerifier, generate};
+use crate::web::{WebSigner, WebVerifier, generate, import};
 
 /// The private part of a signing key.
 #[derive(Serialize, Deserialize)]
@@ -57,6 +56,7 @@ impl Keys for Bindings {
                         keys,
                         rotate: false,
                         at_once: false,
+                        actor: None,
                     },
                 )
                 .await?;
@@ -92,19 +92,11 @@ impl Keys for Bindings {
     async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError> {
         let (pkcs8, public) = generate(algorithm).await?;
         let kid = public.thumbprint();
-        let private = PrivateKey {
-            pkcs8: base64url::encode(pkcs8),
-        };
-        let wrapped = seal_at_rest(&self.keyring, &private).ok_or(JoseError::BackendUnavailable)?;
-        let members = public.with_kid(kid.clone()).to_members();
-        Ok(StoredKey {
-            kid,
-            algorithm,
-            public: serde_json::Value::Object(members).to_string(),
-            wrapped,
-            signs_from: UnixTime(0),
-            published_until: None,
-        })
+        self.wrap(pkcs8, &public.with_kid(kid))
+    }
+
+    async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError> {
+        self.wrap(import(jwk).await?, &jwk.public())
     }
 
     async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {
@@ -120,6 +112,16 @@ impl Keys for Bindings {
                 .await?;
         }
         WebSigner.sign(&name, message).await
+    }
+}
+
+impl Bindings {
+    fn wrap(&self, pkcs8: Vec<u8>, public: &PublicKey) -> Result<StoredKey, JoseError> {
+        let private = PrivateKey {
+            pkcs8: base64url::encode(pkcs8),
+        };
+        let wrapped = seal_at_rest(&self.keyring, &private).ok_or(JoseError::BackendUnavailable)?;
+        Ok(StoredKey::new(public, wrapped))
     }
 }
 

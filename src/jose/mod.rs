@@ -17,6 +17,7 @@ pub mod jws;
 pub mod jwt;
 mod keyset;
 mod ports;
+mod private;
 mod ring;
 
 pub use alg::{Algorithm, HalfHash};
@@ -27,4 +28,5 @@ pub use jws::{UnverifiedJws, VerifiedJws};
 pub use jwt::{Audience, Claims, ExpectedTyp, Policy};
 pub use keyset::KeySet;
 pub use ports::{Signer, SigningKeyRef, Verifier};
+pub use private::PrivateJwk;
 pub use ring::{RingSigner, RingVerifier, generate_pkcs8};

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 
 use ring::digest;
 use ring::rand::{self, SystemRandom};
+use ring::rsa;
 use ring::signature::{self, KeyPair as _};
 
 use super::{
-    Algorithm, HalfHash, JoseError, KeyMaterial, PublicKey, Signer, SigningKeyRef, Verifier,
-    base64url,
+    Algorithm, HalfHash, JoseError, KeyMaterial, PrivateJwk, PublicKey, Signer, SigningKeyRef,
+    Verifier, base64url,
 };
 
 /// Verifies with ring.
@@ -29,11 +30,8 @@ impl Verifier for RingVerifier {
                     .verify(message, signature)
             }
             KeyMaterial::P256 { x, y } => {
-                let mut point = [0x04; 65]; // uncompressed, SEC 1 §2.3.3
-                for (octet, coordinate) in point.iter_mut().skip(1).zip(x.iter().chain(y)) {
-                    *octet = *coordinate;
-                }
-                signature::UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+                let verification = &signature::ECDSA_P256_SHA256_FIXED;
+                signature::UnparsedPublicKey::new(verification, uncompressed(x, y))
                     .verify(message, signature)
             }
             KeyMaterial::Rsa { n, e } => signature::RsaPublicKeyComponents { n, e }.verify(
@@ -76,6 +74,18 @@ impl RingSigner {
         };
         self.keys.insert(key, private);
         Ok(public)
+    }
+
+    /// Takes a private key as JWK under its own `kid`. [`JoseError::KeyInvalid`] when its parts do not
+    /// belong together.
+    pub fn import(&mut self, jwk: &PrivateJwk) -> Result<(), JoseError> {
+        let public = jwk.public();
+        let key = SigningKeyRef {
+            kid: public.thumbprint(),
+            algorithm: public.algorithm(),
+        };
+        self.keys.insert(key, PrivateKey::import(&public, jwk)?);
+        Ok(())
     }
 
     /// The public half of a key it holds, for the JWK Set.
@@ -163,6 +173,38 @@ impl PrivateKey {
         .map_err(|_| JoseError::KeyInvalid)
     }
 
+    fn import(public: &PublicKey, jwk: &PrivateJwk) -> Result<Self, JoseError> {
+        match (public.material(), jwk.secrets()) {
+            (KeyMaterial::Ed25519(point), [seed]) => {
+                signature::Ed25519KeyPair::from_seed_and_public_key(seed, point).map(Self::Ed25519)
+            }
+            (KeyMaterial::P256 { x, y }, [d]) => {
+                signature::EcdsaKeyPair::from_private_key_and_public_key(
+                    ES256_SIGNING,
+                    d,
+                    &uncompressed(x, y),
+                    &SystemRandom::new(),
+                )
+                .map(Self::P256)
+            }
+            (KeyMaterial::Rsa { n, e }, [d, p, q, dp, dq, qi]) => {
+                let components = rsa::KeyPairComponents {
+                    public_key: rsa::PublicKeyComponents { n, e },
+                    d,
+                    p,
+                    q,
+                    dP: dp,
+                    dQ: dq,
+                    qInv: qi,
+                };
+                signature::RsaKeyPair::from_components(&components)
+                    .map(|pair| Self::Rsa(Box::new(pair)))
+            }
+            _ => return Err(JoseError::KeyInvalid),
+        }
+        .map_err(|_| JoseError::KeyInvalid)
+    }
+
     fn public_key(&self, kid: &str) -> Result<PublicKey, JoseError> {
         let material = match self {
             Self::Ed25519(pair) => KeyMaterial::Ed25519(octets(pair.public_key().as_ref())?),
@@ -186,6 +228,15 @@ impl PrivateKey {
         };
         PublicKey::new(Some(kid.to_owned()), material)
     }
+}
+
+/// 0x04 ‖ x ‖ y, SEC 1 §2.3.3.
+fn uncompressed(x: &[u8; 32], y: &[u8; 32]) -> [u8; 65] {
+    let mut point = [0x04; 65];
+    for (octet, coordinate) in point.iter_mut().skip(1).zip(x.iter().chain(y)) {
+        *octet = *coordinate;
+    }
+    point
 }
 
 fn octets(bytes: &[u8]) -> Result<[u8; 32], JoseError> {

@@ -4,14 +4,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
+use crate::directory::keys::KeyChanged;
 use crate::directory::list::{ListQuery, printed};
-use crate::directory::records::{Audited, Index, Record, Rows};
+use crate::directory::records::{Actor, Audited, Index, Record, Rows};
 use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
-use crate::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet};
+use crate::ports::At;
+use crate::ports::directory::{ChangeKey, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{Call, Verb};
 use crate::token::Revocation;
+
+#[derive(Debug, Clone)]
+#[expect(dead_code, reason = "the actor is for people to read")]
+struct KeyLine {
+    actor: Option<Actor>,
+    request: RequestId,
+    before: Option<StoredKey>,
+    after: Option<StoredKey>,
+}
 
 /// The state of the directory, and what it has to publish.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +34,7 @@ pub struct DirectoryState {
     unique: BTreeMap<(Collection, String, String), u64>,
     links: BTreeSet<(String, u64, Collection, u64)>,
     audit: Vec<Audited>,
+    key_audit: Vec<KeyLine>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -48,10 +60,13 @@ impl DirectoryState {
         match call.verb {
             DirectoryVerb::ReadKeys(_) => DirectoryAnswer::ReadKeys(self.keys.clone()),
             DirectoryVerb::AddKeys(verb) => {
-                if self.keys.add(&verb, call.at.now.unix()) {
-                    self.publish(Revocation::KeysVersion(self.keys.version));
-                }
+                let mut set = self.keys.clone();
+                set.add(&verb, call.at.now.unix());
+                self.replace_keys(set, verb.actor.as_ref(), &call.at);
                 DirectoryAnswer::AddKeys(self.keys.clone())
+            }
+            DirectoryVerb::ChangeKey(verb) => {
+                DirectoryAnswer::ChangeKey(self.change_key(&verb, &call.at))
             }
             verb => {
                 let before = self.clone();
@@ -72,6 +87,38 @@ impl DirectoryState {
     fn publish(&mut self, entry: Revocation) {
         self.last_sent += 1;
         self.outbox.push((self.last_sent, entry));
+    }
+
+    fn change_key(&mut self, verb: &ChangeKey, at: &At) -> KeyChanged {
+        let adds = verb.change.adds();
+        let of_it = self.key_audit.iter();
+        let done = of_it.filter_map(|line| match (&line.before, &line.after) {
+            (None, Some(key)) if adds && line.request == at.request => Some(key.clone()),
+            (Some(key), None) if !adds && line.request == at.request => Some(key.clone()),
+            _ => None,
+        });
+        let done = verb.change.done_by(done.collect());
+        done.unwrap_or_else(|| {
+            let mut set = self.keys.clone();
+            let changed = set.change(&verb.change, at.now.unix());
+            self.replace_keys(set, Some(&verb.actor), at);
+            changed
+        })
+    }
+
+    fn replace_keys(&mut self, set: KeySet, actor: Option<&Actor>, at: &At) {
+        let before = std::mem::replace(&mut self.keys, set);
+        for line in self.keys.audit(&before, actor) {
+            self.key_audit.push(KeyLine {
+                actor: actor.cloned(),
+                request: at.request.clone(),
+                before: line.before,
+                after: line.after,
+            });
+        }
+        if self.keys.version != before.version {
+            self.publish(Revocation::KeysVersion(self.keys.version));
+        }
     }
 
     fn of(&self, collection: Collection) -> impl Iterator<Item = &(Record, Index)> {

@@ -14,10 +14,10 @@ pub use feed::FeedState;
 pub use ledger::LedgerState;
 
 use crate::jose::{
-    Algorithm, JoseError, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef, Verifier,
-    generate_pkcs8,
+    Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
+    Verifier, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Moment, Shard};
+use crate::model::{Client, ClientId, Shard};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
@@ -363,21 +363,23 @@ impl Keys for Memory {
             return Ok(known);
         }
         let read = self.directory(at, ReadKeys {}).await?;
-        if !read.keys.is_empty() {
-            let read = Rc::new(read);
-            *self.signing.borrow_mut() = Some(Rc::clone(&read));
-            return Ok(read);
-        }
+        let lacks = |algorithm| !read.keys.iter().any(|key| key.algorithm == algorithm);
         let mut made = Vec::new();
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::ALL.into_iter().filter(|row| lacks(*row)) {
             if let Ok(key) = self.generate(algorithm).await {
                 made.push(key);
             }
+        }
+        if made.is_empty() {
+            let read = Rc::new(read);
+            *self.signing.borrow_mut() = Some(Rc::clone(&read));
+            return Ok(read);
         }
         let add = AddKeys {
             keys: made,
             rotate: false,
             at_once: false,
+            actor: None,
         };
         let added = Rc::new(self.directory(at, add).await?);
         *self.signing.borrow_mut() = Some(Rc::clone(&added));
@@ -403,14 +405,12 @@ impl Keys for Memory {
         let mut signer = self.signer.borrow_mut();
         let kid = signer.insert("new", algorithm, &pkcs8)?.thumbprint();
         let public = signer.insert(&kid, algorithm, &pkcs8)?;
-        Ok(StoredKey {
-            kid,
-            algorithm,
-            public: serde_json::Value::Object(public.to_members()).to_string(),
-            wrapped: "in memory".to_owned(),
-            signs_from: Moment(0).unix(),
-            published_until: None,
-        })
+        Ok(StoredKey::new(&public, "in memory".to_owned()))
+    }
+
+    async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError> {
+        self.signer.borrow_mut().import(jwk)?;
+        Ok(StoredKey::new(&jwk.public(), "in memory".to_owned()))
     }
 
     #[expect(

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verbs;
+use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Change, Changed, Fields};
 use crate::directory::{Collection, Unfit};
@@ -30,6 +31,7 @@ verbs! {
     ReplaceClient => ClientReplaced,
     ReadKeys => KeySet,
     AddKeys => KeySet,
+    ChangeKey => KeyChanged,
     ChangeRecord => Changed,
     ReadRecord => Option<Fields>,
     ListRecords => Page,
@@ -42,6 +44,7 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         DirectoryVerb::ChangeAccount(_)
         | DirectoryVerb::ReplaceClient(_)
         | DirectoryVerb::AddKeys(_)
+        | DirectoryVerb::ChangeKey(_)
         | DirectoryVerb::ChangeRecord(_) => true,
         DirectoryVerb::CreateAccount(_)
         | DirectoryVerb::FindAccount(_)
@@ -228,6 +231,18 @@ pub struct AddKeys {
     /// signed is refused within the revocation bound. For a key that leaked.
     #[serde(default)]
     pub at_once: bool,
+    /// Who wants it; nobody, where keys are made on first need.
+    #[serde(default)]
+    pub actor: Option<Actor>,
+}
+
+/// Adds or retires one key, as the rules of [`crate::directory::keys`] say.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeKey {
+    /// What is to be.
+    pub change: KeyChange,
+    /// Who wants it.
+    pub actor: Actor,
 }
 
 /// A signing key at rest.
@@ -273,8 +288,8 @@ impl KeySet {
             .filter(move |key| key.published_until.is_none_or(|end| now < end))
     }
 
-    /// Adds keys as [`AddKeys`] says; answers whether anything changed.
-    pub fn add(&mut self, added: &AddKeys, now: UnixTime) -> bool {
+    /// Adds keys as [`AddKeys`] says. The set is of another version if there are new ones.
+    pub fn add(&mut self, added: &AddKeys, now: UnixTime) {
         let mut changed = false;
         for key in &added.keys {
             if self.keys.iter().any(|known| known.kid == key.kid) {
@@ -314,6 +329,5 @@ impl KeySet {
         self.keys
             .retain(|key| key.published_until.is_none_or(|end| now < end));
         self.version += u64::from(changed);
-        changed
     }
 }

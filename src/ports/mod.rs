@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jose::{Algorithm, JoseError, Verifier};
+use crate::jose::{Algorithm, JoseError, PrivateJwk, Verifier};
 use crate::model::{
     Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
     Username,
@@ -303,6 +303,12 @@ pub trait Keys: Verifier {
     /// # Errors
     /// [`JoseError`] when the platform cannot make one.
     async fn generate(&self, algorithm: Algorithm) -> Result<StoredKey, JoseError>;
+
+    /// Proves that the parts of a key from elsewhere belong together, and wraps its private part.
+    ///
+    /// # Errors
+    /// [`JoseError::KeyInvalid`] when they do not, or the platform does not take it.
+    async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError>;
 
     /// Signs with the private part of `key`.
     ///

@@ -8,7 +8,7 @@ mod signer;
 mod subtle;
 mod verifier;
 
-pub use signer::{WebSigner, generate};
+pub use signer::{WebSigner, generate, import};
 pub use verifier::WebVerifier;
 
 use crate::jose::{HalfHash, JoseError};

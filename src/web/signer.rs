@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 use js_sys::{JSON, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast as _, JsValue};
 
+use super::WebVerifier;
 use super::subtle::{self, ReadyKey};
-use crate::jose::{Algorithm, JoseError, PublicKey, Signer, SigningKeyRef, parse_strict_object};
+use crate::jose::{
+    Algorithm, JoseError, PrivateJwk, PublicKey, Signer, SigningKeyRef, Verifier as _,
+    parse_strict_object,
+};
 
 /// Signs with private keys that this isolate has imported and nobody can export again.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,15 +26,7 @@ impl WebSigner {
     /// Imports a private key in PKCS#8 (RFC 5958), for as long as the isolate lives. Nothing is kept
     /// when the platform refuses it.
     pub async fn import(&self, key: SigningKeyRef, pkcs8: &[u8]) -> Result<(), JoseError> {
-        let parameters = subtle::parameters(key.algorithm);
-        let document = Uint8Array::from(pkcs8);
-        let usages = subtle::parse(r#"["sign"]"#);
-        let imported = subtle::import_key("pkcs8", &document, &parameters, false, &usages).await;
-        document.fill(0, 0, document.length());
-        let ready = ReadyKey {
-            key: imported.map_err(|_| JoseError::KeyInvalid)?,
-            parameters,
-        };
+        let ready = ready(key.algorithm, pkcs8).await?;
         KEYS.with_borrow_mut(|keys| {
             if keys.len() == KEYS_LIMIT && !keys.contains_key(&key) {
                 keys.clear();
@@ -48,6 +44,38 @@ impl Signer for WebSigner {
         let signature = subtle::sign(&ready.parameters, &ready.key, message).await;
         signature.map(subtle::bytes).map_err(subtle::failure)
     }
+}
+
+async fn ready(algorithm: Algorithm, pkcs8: &[u8]) -> Result<ReadyKey, JoseError> {
+    let parameters = subtle::parameters(algorithm);
+    let document = Uint8Array::from(pkcs8);
+    let usages = subtle::parse(r#"["sign"]"#);
+    let imported = subtle::import_key("pkcs8", &document, &parameters, false, &usages).await;
+    document.fill(0, 0, document.length());
+    Ok(ReadyKey {
+        key: imported.map_err(|_| JoseError::KeyInvalid)?,
+        parameters,
+    })
+}
+
+/// The PKCS#8 of a private key from elsewhere, to be wrapped and stored. Platforms differ in what they
+/// notice when its parts do not belong together, so what it signs in that form is verified.
+pub async fn import(jwk: &PrivateJwk) -> Result<Vec<u8>, JoseError> {
+    let public = jwk.public();
+    let parameters = subtle::parameters(public.algorithm());
+    let document = subtle::parse(&jwk.danger_expose());
+    let usages = subtle::parse(r#"["sign"]"#);
+    let key = subtle::import_key("jwk", &document, &parameters, true, &usages).await;
+    let key = key.map_err(|_| JoseError::KeyInvalid)?;
+    let pkcs8 = subtle::export_key("pkcs8", &key).await;
+    let pkcs8 = subtle::bytes(pkcs8.map_err(subtle::failure)?);
+    let kept = ready(public.algorithm(), &pkcs8).await?;
+    let message = b"edgemint import";
+    let signature = subtle::sign(&kept.parameters, &kept.key, message).await;
+    let signature = subtle::bytes(signature.map_err(|_| JoseError::KeyInvalid)?);
+    let verified = WebVerifier.verify(&public, message, &signature).await;
+    verified.map_err(|_| JoseError::KeyInvalid)?;
+    Ok(pkcs8)
 }
 
 /// Makes a key pair: the private half in PKCS#8, to be wrapped and stored, and the public half

@@ -157,7 +157,8 @@ impl Trace {
             "kid": kid, "algorithm": self.pick(&["ES256", "RS256"]), "public": "{}",
             "wrapped": "w", "signs_from": 0, "published_until": null,
         });
-        let verb = match self.below(12) {
+        let actor = json!({ "name": "trace", "address": null });
+        let verb = match self.below(14) {
             0 => json!({ "has_accounts": {} }),
             1 => json!({ "find_account": { "username": name } }),
             2 => create_account(name),
@@ -176,6 +177,8 @@ impl Trace {
             7 | 8 => json!({ "replace_client": { "client": client } }),
             9 => json!({ "find_client": { "id": client["id"] } }),
             10 => json!({ "read_keys": {} }),
+            11 => json!({ "change_key": { "change": { "add": key }, "actor": actor } }),
+            12 => json!({ "change_key": { "change": { "retire": kid }, "actor": actor } }),
             _ => json!({ "add_keys": { "keys": [key], "rotate": self.chance(40) } }),
         };
         self.say("directory", verb);

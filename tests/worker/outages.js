@@ -73,6 +73,19 @@ const post = (path, body, headers = () => ({ authorization: `Bearer ${BOOTSTRAP_
 /** @param {World} world */
 const tokens = async ({ server, visitor, client }) => (await exchange(server, client, await code(server, visitor, client))).body;
 
+const KEYS = "/api/v1/keys/";
+
+/** @param {World} world @param {string} method @param {string} path */
+const administer = ({ server }, method, path) => fetch(server.url + path, { method, headers: { authorization: `Bearer ${BOOTSTRAP_TOKEN}` } }).then(read);
+
+/** There is a limit, and other rows make keys. @param {World} world */
+async function retireAll(world) {
+  for (const state of ["waiting", "published"]) {
+    const { body } = await administer(world, "GET", `${KEYS}?page_size=100&state=${state}`);
+    for (const { kid } of body.results) await administer(world, "DELETE", `${KEYS}${kid}/`);
+  }
+}
+
 /** @param {World} world */
 const newcomer = ({ server }) => browser(server);
 
@@ -358,6 +371,29 @@ export const rows = [
     cells: { ledger: "503", directory: "503" },
     afterwards: "done",
     repeated: "409",
+  },
+  { title: "list of keys", prepare: async (world) => () => administer(world, "GET", KEYS), healthy: "200", cells: { directory: "503" }, afterwards: "again" },
+  {
+    title: "new key",
+    prepare: async (world) => {
+      await retireAll(world);
+      return post(KEYS, () => ({ alg: "ES256" }))(world);
+    },
+    healthy: "201",
+    cells: { feed: "503", fresh: "503", directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "a key retired",
+    prepare: async (world) => {
+      await retireAll(world);
+      const { body } = await (await post(KEYS, () => ({ alg: "ES256" }))(world))();
+      return () => administer(world, "DELETE", `${KEYS}${body.kid}/`);
+    },
+    healthy: "204",
+    cells: { feed: "503", fresh: "503", directory: "503" },
+    afterwards: "done",
+    repeated: "404",
   },
   { title: "key rotation", prepare: post("/api/v1/keys/rotate", () => ({})), healthy: "200", cells: { feed: "503", fresh: "503", directory: "503" }, afterwards: "again" },
 ];

@@ -1,6 +1,7 @@
 // @ts-check
 // OPS-1: secrets are in no log and in no storage. Everything the worker wrote is read byte by byte.
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -75,6 +76,9 @@ test("OPS-1, AC-8: after a full run no secret is in a log, in KV or in a Durable
     await api(server, "/api/v1/accounts/", { username: "x", password: guessed, first_name: 7 });
   }
   await api(server, "/api/v1/keys/rotate", {});
+  const { d, ...publicHalf } = generateKeyPairSync("ed25519").privateKey.export({ format: "jwk" });
+  note("the private part of an imported key", d);
+  for (const half of [d, d?.slice(1)]) await api(server, "/api/v1/keys/", { alg: "EdDSA", private_jwk: { ...publicHalf, d: half } });
   await server.stop();
 
   for (const line of server.lines) assert.match(JSON.parse(line).request_id, /^[0-9a-f-]{36}$/, line);

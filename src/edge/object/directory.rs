@@ -1,17 +1,20 @@
 //! The directory in SQLite. What a verb promises is written at its arguments, in
 //! `ports::directory`.
 
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 
 use super::records::Records;
 use super::sql::{Fault, Json, Sql};
 use super::{migrations, outbox};
-use crate::directory::records::Rows as _;
+use crate::directory::keys::KeyChanged;
+use crate::directory::records::{Actor, Rows as _};
 use crate::directory::{self, Collection};
 use crate::edge::seal_at_rest;
 use crate::model::{Client, ClientId, Moment};
-use crate::ports::directory::{AddKeys, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
+use crate::ports::directory::{
+    AddKeys, ChangeKey, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey,
+};
 use crate::ports::{At, Call};
 use crate::token::{Keyring, Revocation, Snapshot};
 
@@ -91,6 +94,9 @@ pub(super) fn apply(
         DirectoryVerb::AddKeys(verb) => {
             add_keys(sql, clock, &verb, &at).map(DirectoryAnswer::AddKeys)
         }
+        DirectoryVerb::ChangeKey(verb) => {
+            change_key(sql, clock, &verb, &at).map(DirectoryAnswer::ChangeKey)
+        }
         verb => {
             let done = directory::apply(&mut Records { sql, clock }, verb, &at)?;
             return done.ok_or(Fault::Refused("the directory has no such verb"));
@@ -106,6 +112,7 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::ChangeAccount(_)
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_)
+        | DirectoryAnswer::ChangeKey(_)
         | DirectoryAnswer::ChangeRecord(_) => true,
         DirectoryAnswer::FindAccount(_)
         | DirectoryAnswer::HasAccounts(_)
@@ -117,31 +124,73 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(bound = "T: DeserializeOwned")]
+struct State<T> {
+    state: Json<T>,
+}
+
 fn keys(sql: &Sql) -> Result<KeySet, Fault> {
-    #[derive(Deserialize)]
-    struct Row {
-        state: Json<KeySet>,
-    }
-    let row: Option<Row> = sql.row("SELECT state FROM key_set", ())?;
+    let row: Option<State<KeySet>> = sql.row("SELECT state FROM key_set", ())?;
     Ok(row.map(|row| row.state.0).unwrap_or_default())
 }
 
 fn add_keys(sql: &Sql, clock: Moment, verb: &AddKeys, at: &At) -> Result<KeySet, Fault> {
     let before = keys(sql)?;
     let mut set = before.clone();
-    let changed = set.add(verb, at.now.unix());
+    set.add(verb, at.now.unix());
+    replace_keys(sql, clock, &before, &set, verb.actor.as_ref(), at)?;
+    Ok(set)
+}
+
+fn change_key(sql: &Sql, clock: Moment, verb: &ChangeKey, at: &At) -> Result<KeyChanged, Fault> {
+    let statement = if verb.change.adds() {
+        "SELECT json_extract(line, '$.after') AS state FROM audit
+         WHERE collection = 'keys' AND request = ? AND json_extract(line, '$.before') IS NULL"
+    } else {
+        "SELECT json_extract(line, '$.before') AS state FROM audit
+         WHERE collection = 'keys' AND request = ? AND json_extract(line, '$.after') IS NULL"
+    };
+    let rows: Vec<State<StoredKey>> = sql.rows(statement, (&at.request,))?;
+    let done = rows.into_iter().map(|row| row.state.0).collect();
+    if let Some(done) = verb.change.done_by(done) {
+        return Ok(done);
+    }
+    let before = keys(sql)?;
+    let mut set = before.clone();
+    let changed = set.change(&verb.change, at.now.unix());
+    replace_keys(sql, clock, &before, &set, Some(&verb.actor), at)?;
+    Ok(changed)
+}
+
+/// Writes a set, notes what changed, and tells who must know if it is of another version.
+fn replace_keys(
+    sql: &Sql,
+    clock: Moment,
+    before: &KeySet,
+    set: &KeySet,
+    actor: Option<&Actor>,
+    at: &At,
+) -> Result<(), Fault> {
     if set != before {
         sql.write(
             "INSERT INTO key_set (only, state) VALUES (1, ?)
              ON CONFLICT DO UPDATE SET state = excluded.state",
-            (Json(&set),),
+            (Json(set),),
         )?;
     }
-    if changed {
+    for line in set.audit(before, actor) {
+        // A key has no number: the line has that of the set in which it changed.
+        sql.write(
+            "INSERT INTO audit (time, request, collection, id, line) VALUES (?, ?, 'keys', ?, ?)",
+            (clock, &at.request, set.version, Json(&line)),
+        )?;
+    }
+    if set.version != before.version {
         publish(sql, Snapshot::PUBLIC_KEYS, set.version)?;
         outbox::revoke(sql, clock, &[Revocation::KeysVersion(set.version)])?;
     }
-    Ok(set)
+    Ok(())
 }
 
 /// Marks a key of KV as out of date. What is written is read when it is written, so that several
@@ -161,6 +210,7 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         DirectoryAnswer::CreateClient(_)
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_)
+        | DirectoryAnswer::ChangeKey(_)
         | DirectoryAnswer::ChangeRecord(_) => {
             let waiting: Option<IgnoredAny> = sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
             Ok(waiting.is_some())
@@ -227,14 +277,7 @@ fn client(sql: &Sql, id: &ClientId) -> Result<Option<Client>, Fault> {
 
 /// The set without any private part.
 fn public(set: KeySet) -> KeySet {
-    let keys = set
-        .keys
-        .into_iter()
-        .map(|key| StoredKey {
-            wrapped: String::new(),
-            ..key
-        })
-        .collect();
+    let keys = set.keys.iter().map(StoredKey::told).collect();
     KeySet {
         version: set.version,
         keys,

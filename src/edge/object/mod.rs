@@ -97,13 +97,19 @@ pub fn directory_open(sql: &Sql, env: Env, shards: u16) -> Result<(), JsValue> {
 /// As [`ledger_call`].
 #[wasm_bindgen]
 pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
+    // Also a refusal may speak of what an earlier call decided and could not tell.
+    let owed = outbox::newest(sql)?;
     let (answer, stays) = directory::apply(sql, Moment(now), read_call(call)?)?;
     let publishes = stays && directory::publishes(sql, &answer)?;
-    let settles = stays && directory::settles(&answer);
-    let outcome = outcome(sql, &answer, settles, publishes)?;
-    Ok(Outcome {
-        undone: !stays,
-        ..outcome
+    let outcome = outcome(sql, &answer, directory::settles(&answer), publishes)?;
+    Ok(if stays {
+        outcome
+    } else {
+        Outcome {
+            owes: owed.min(outcome.owes),
+            undone: true,
+            ..outcome
+        }
     })
 }
 
