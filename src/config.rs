@@ -6,7 +6,7 @@ use crate::model::redirect::{is_ambiguous, is_plain_host};
 use crate::model::{Digest, Seconds, Secret};
 
 /// The management API's own audience is `{issuer}/api/v1`; no token has it by default.
-const API_PATH: &str = "/api/v1";
+pub const API_PATH: &str = "/api/v1";
 
 /// What a deployment may set.
 #[derive(Debug, Clone)]

@@ -98,6 +98,9 @@ pub enum Reason {
     PageSpent,
     /// A page that another browser began, or a form that another site posted.
     PageFromElsewhere,
+    /// A change by cookie without the session's own `X-CSRF-Token`, or anything by cookie that
+    /// another origin asks for.
+    InvalidCsrf,
     /// Unknown user, wrong password or disabled account; told apart by nobody outside.
     WrongCredentials,
     /// Too many failures; seconds to wait.
@@ -276,6 +279,7 @@ impl Reason {
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
+            | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
@@ -333,6 +337,9 @@ impl Reason {
         match self.code() {
             ErrorCode::AccessDenied if *self == Self::ProtectedRecord => {
                 "the record belongs to the system and stays as it is"
+            }
+            ErrorCode::AccessDenied if *self == Self::InvalidCsrf => {
+                "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
             }
             ErrorCode::AccessDenied => "the request was denied",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",

@@ -27,6 +27,10 @@ pub struct Request {
     pub origin: Option<String>,
     /// `Sec-Fetch-Site`.
     pub fetch_site: Option<String>,
+    /// `X-CSRF-Token`.
+    pub csrf_token: Option<String>,
+    /// `User-Agent`, where somebody signs in.
+    pub user_agent: Option<String>,
     /// The peer's address, from a source that can be trusted.
     pub address: Option<String>,
 }

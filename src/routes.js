@@ -1,7 +1,8 @@
 // @ts-check
 /**
  * The one table of paths: method → the core's word for the endpoint. `cors` is for what a page of
- * another origin may call; nothing there looks at a cookie. Below `/*` the core looks at the path itself.
+ * another origin may call; nothing there looks at a cookie. Below `/*` the core looks at the path itself;
+ * `{username}` is any one part of it.
  *
  * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
  */
@@ -25,6 +26,8 @@ export const routes = {
   "/logout": { methods: { GET: "logout", POST: "logout" } },
   "/api/v1/first-run": { methods: { POST: "first_run" } },
   "/api/v1/keys/rotate": { methods: { POST: "rotate_keys" } },
+  "/api/v1/login": { methods: { GET: "users" } },
+  "/api/v1/users/{username}/*": { methods: { GET: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/health": { methods: { GET: "health" } },
   "/ready": { methods: { GET: "ready" } },
@@ -35,6 +38,8 @@ const WELL_KNOWN = "/.well-known/";
 
 /** The management API. */
 const API = "/api/v1/";
+/** What is a person's own there; everything else below `users/` is of the records. */
+const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents)(\/|$)/;
 
 /**
  * The route of a path under an issuer whose own path is `base` (empty for most).
@@ -55,6 +60,9 @@ export function route(path, base) {
   }
   if (Object.hasOwn(routes, path)) {
     return routes[path];
+  }
+  if (OF_USER.test(path)) {
+    return routes[`${API}users/{username}/*`];
   }
   return path.startsWith(API) ? routes[`${API}*`] : undefined;
 }

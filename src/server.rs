@@ -42,13 +42,14 @@ pub enum Endpoint {
     FirstRun,
     RotateKeys,
     Records,
+    Users,
     Health,
     Ready,
 }
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 19] = [
+    pub const ALL: [(&'static str, Self); 20] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -66,6 +67,7 @@ impl Endpoint {
         ("first_run", Self::FirstRun),
         ("rotate_keys", Self::RotateKeys),
         ("records", Self::Records),
+        ("users", Self::Users),
         ("health", Self::Health),
         ("ready", Self::Ready),
     ];
@@ -114,6 +116,7 @@ impl<P: Ports> Server<P> {
                 api::keys::answer(self, request, at).await
             }
             Endpoint::Records => api::records::answer(self, request, at).await,
+            Endpoint::Users => api::users::answer(self, request, at).await,
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
         }

@@ -72,6 +72,7 @@ async function answer(request, env, ctx, id) {
   const text =
     `${id}\n${endpoint}\n${asked}\n${path.slice(below.length)}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
     `${own ? given("cookie") : ""}\n${own ? given("origin") : ""}\n${own ? given("sec-fetch-site") : ""}\n` +
+    `${own ? given("x-csrf-token") : ""}\n${endpoint === "login" ? given("user-agent") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
     `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${line(body)}`;
   const answered = enter((core) => core.answer(env, text, Date.now()));

@@ -1,4 +1,5 @@
-//! The management API under `/api/v1`: records of every kind, the first run, signing keys, and who may act.
+//! The management API under `/api/v1`: records of every kind, what users have of their own, the first run,
+//! signing keys, and who may act.
 
 pub mod actor;
 pub mod body;
@@ -7,3 +8,4 @@ pub mod keys;
 pub mod problem;
 mod providers;
 pub mod records;
+pub mod users;

@@ -40,7 +40,7 @@ use settings::Settings;
 /// with `=`; a body that was larger than the limit is not there. One text is copied into the core's
 /// memory in a fraction of the time of ten.
 fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
-    let mut lines = text.splitn(12, '\n');
+    let mut lines = text.splitn(14, '\n');
     let id = lines.next()?;
     let endpoint = Endpoint::parse(lines.next()?)?;
     let method = lines.next()?.to_owned();
@@ -56,6 +56,8 @@ fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
         cookie: given()?,
         origin: given()?,
         fetch_site: given()?,
+        csrf_token: given()?,
+        user_agent: given()?,
         address: given()?,
         ..Request::default()
     };

@@ -1,14 +1,19 @@
 //! One shard in memory. What a verb promises is written at its arguments, in `ports::ledger`.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use crate::model::{
     ClientId, GrantId, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts, UnixTime,
+    public_id,
 };
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
-    MOST_CONSENTS, Once, OpenSession, Opened, ReadFailures, ReadGrant, RecordFailure, RevokeGrant,
-    RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent, Standing, TokenRevoked, withdrawn,
+    AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
+    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, ReadFailures, ReadGrant,
+    RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session, SpendCode, SpendOnce, Spent,
+    Standing, TokenRevoked, ended, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -19,7 +24,10 @@ struct SessionRow {
     subject_generation: u64,
     generation: u64,
     authentication: Authentication,
+    created_at: UnixTime,
     expires_at: UnixTime,
+    user_agent: Option<String>,
+    address: Option<String>,
     by: RequestId,
 }
 
@@ -34,6 +42,7 @@ struct GrantRow {
     offline: bool,
     refreshable: bool,
     authentication: Authentication,
+    created_at: UnixTime,
     expires_at: UnixTime,
     opened_by: RequestId,
     dead: bool,
@@ -109,6 +118,13 @@ impl LedgerState {
                 self.end_session(&verb.session);
                 LedgerAnswer::EndSession(())
             }
+            LedgerVerb::ListSessions(verb) => {
+                LedgerAnswer::ListSessions(self.list_sessions(&verb.subject, at.now.unix()))
+            }
+            LedgerVerb::ListGrants(verb) => {
+                LedgerAnswer::ListGrants(self.list_grants(&verb, at.now.unix()))
+            }
+            LedgerVerb::EndOwned(verb) => LedgerAnswer::EndOwned(self.end_owned(*verb, &at)),
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
             }
@@ -214,6 +230,7 @@ impl LedgerState {
             offline: verb.offline,
             refreshable: verb.refreshable,
             authentication: verb.authentication,
+            created_at: now,
             expires_at: verb.expires_at,
             opened_by: at.request.clone(),
             dead: false,
@@ -347,6 +364,9 @@ impl LedgerState {
         let before = self.sessions.get(&id);
         let repeated = before.is_some_and(|row| row.by == at.request);
         let generation = before.map_or(0, |row| row.generation + u64::from(!repeated));
+        let created_at = before
+            .filter(|_| repeated || renewed.is_some())
+            .map_or(now, |row| row.created_at);
         self.sessions.insert(
             id.clone(),
             SessionRow {
@@ -354,7 +374,10 @@ impl LedgerState {
                 subject_generation: facts.generation,
                 generation,
                 authentication: verb.authentication,
+                created_at,
                 expires_at: verb.expires_at,
+                user_agent: verb.user_agent,
+                address: verb.address,
                 by: at.request.clone(),
             },
         );
@@ -394,9 +417,108 @@ impl LedgerState {
         self.publish(Revocation::Session(id.clone()));
     }
 
+    fn list_sessions(&self, subject: &Subject, now: UnixTime) -> Vec<Row> {
+        let own = self
+            .sessions
+            .iter()
+            .filter(|(id, row)| row.subject == *subject && self.session(id, now).is_some());
+        newest(own.map(|(id, row)| {
+            let columns = json!({
+                "session": id,
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "auth_time": row.authentication.time,
+                "amr": row.authentication.methods,
+                "user_agent": row.user_agent,
+                "address": row.address,
+            });
+            (row.created_at, columns)
+        }))
+    }
+
+    fn list_grants(&self, verb: &ListGrants, now: UnixTime) -> Vec<Row> {
+        let own = self.grants.iter().filter(|(_, row)| {
+            row.subject == verb.subject
+                && verb
+                    .client
+                    .as_ref()
+                    .is_none_or(|client| *client == row.client)
+        });
+        newest(own.filter_map(|(id, row)| {
+            let read = ReadGrant {
+                grant: id.clone(),
+                idle: verb.idle,
+            };
+            let facts = self.read_grant(&read, now)?;
+            let columns = json!({
+                "grant": id,
+                "client_id": row.client,
+                "scope": row.scope,
+                "created_at": row.created_at,
+                "expires_at": facts.expires_at,
+                "session": (!row.offline).then_some(&row.session),
+            });
+            Some((row.created_at, columns))
+        }))
+    }
+
+    fn end_owned(&mut self, verb: EndOwned, at: &At) -> Revoked {
+        let now = at.now.unix();
+        match verb.what {
+            Owned::Grant(public) => {
+                let own = self
+                    .grants
+                    .iter()
+                    .filter(|(_, row)| row.subject == verb.subject && now < row.expires_at);
+                let found = own
+                    .map(|(id, row)| (id.clone(), row.client.clone()))
+                    .find(|(id, _)| public_id(id.as_str()) == public);
+                match found {
+                    Some((grant, client)) => self.revoke_grant(&RevokeGrant { grant, client }),
+                    None => Revoked::Unknown,
+                }
+            }
+            Owned::Sessions(except) => {
+                for (id, _) in self.own_sessions(&verb.subject, now) {
+                    if except.as_ref() != Some(&id) {
+                        self.end_session(&id);
+                    }
+                }
+                Revoked::Done
+            }
+            Owned::Session(public) => {
+                let own = self.own_sessions(&verb.subject, now);
+                let found = own
+                    .into_iter()
+                    .find(|(id, _)| public_id(id.as_str()) == public);
+                let key = ended(&verb.subject, &public);
+                match found {
+                    Some((id, expires_at)) => {
+                        let by = at.request.clone();
+                        self.spent.insert(key, Spending { by, expires_at });
+                        self.end_session(&id);
+                        Revoked::Done
+                    }
+                    None if self.spent.get(&key).is_some_and(|row| now < row.expires_at) => {
+                        Revoked::Done
+                    }
+                    None => Revoked::Unknown,
+                }
+            }
+        }
+    }
+
+    /// The sessions of a subject that have not expired, and when they will.
+    fn own_sessions(&self, subject: &Subject, now: UnixTime) -> Vec<(SessionId, UnixTime)> {
+        let own = self.sessions.iter();
+        own.filter(|(_, row)| row.subject == *subject && now < row.expires_at)
+            .map(|(id, row)| (id.clone(), row.expires_at))
+            .collect()
+    }
+
     fn list_consents(&self, subject: &Subject) -> Vec<GivenConsent> {
         let own = self.consents.iter().filter(|((of, _), _)| of == subject);
-        own.take(MOST_CONSENTS)
+        own.take(MOST_LISTED)
             .map(|((_, client), scope)| GivenConsent {
                 client: client.clone(),
                 scope: scope.clone(),
@@ -491,4 +613,15 @@ impl LedgerState {
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
     }
+}
+
+/// The newest rows, of one second by id.
+fn newest(rows: impl Iterator<Item = (UnixTime, Value)>) -> Vec<Row> {
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by_key(|(created_at, _)| Reverse(*created_at));
+    rows.truncate(MOST_LISTED);
+    let columns = rows.into_iter().map(|(_, columns)| columns);
+    columns
+        .filter_map(|columns| columns.as_object().cloned())
+        .collect()
 }

@@ -132,6 +132,14 @@ impl From<TokenId> for GrantId {
     }
 }
 
+/// What people call a session or a grant by: 128 bits of a digest. The id itself is sealed into
+/// cookies and tokens and named to applications, and is nobody's to type.
+#[must_use]
+pub fn public_id(id: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, id.as_bytes());
+    base64url::encode(digest.as_ref().get(..16).unwrap_or_default())
+}
+
 /// One of the ledger's objects. A subject's shard is chosen once and sealed into everything that
 /// speaks of the subject, so that it is always known and never looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

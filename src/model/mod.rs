@@ -12,7 +12,9 @@ pub use account::{Profile, RoleFacts, SubjectFacts};
 pub use client::{
     AccessTokenFormat, AuthenticationMethod, Client, GrantType, PropertyMapping, SubjectMode,
 };
-pub use id::{ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username};
+pub use id::{
+    ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username, public_id,
+};
 pub use redirect::RedirectUri;
 pub use scope::Scope;
 pub use secret::{Digest, Secret};

@@ -88,6 +88,14 @@ impl Scope {
         Self(self.0.union(&other.0).cloned().collect())
     }
 
+    /// The set with one token more.
+    #[must_use]
+    pub fn with(&self, token: &str) -> Self {
+        let mut tokens = self.0.clone();
+        tokens.insert(token.to_owned());
+        Self(tokens)
+    }
+
     /// The tokens for which `keep` answers yes.
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&str) -> bool) -> Self {

@@ -199,6 +199,19 @@ async fn ask_again<P: Ports>(
     page::lead_to(server, browser, "/consent", intent, at).await
 }
 
+/// What people know a client as; its id, when it is registered no more.
+///
+/// # Errors
+/// [`Reason::Unavailable`].
+pub async fn client_name<P: Ports>(
+    server: &Server<P>,
+    id: &ClientId,
+    at: &At,
+) -> Result<String, Reason> {
+    let client = server.ports.client(id, at).await?;
+    Ok(client.map_or(id.to_string(), |client| client.name.clone()))
+}
+
 /// What a scope means to its owner; the directory will say it of others.
 fn description(scope: &str) -> &'static str {
     match scope {

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::error::Reason;
 use crate::http::Response;
 use crate::jose::Algorithm;
-use crate::model::scope::{ADMIN, OFFLINE_ACCESS};
+use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OWN};
 use crate::model::{AuthenticationMethod, GrantType};
 use crate::ports::directory::JWKS_CACHE;
 use crate::ports::{At, Ports};
@@ -78,7 +78,7 @@ pub fn protected_resource(config: &Config) -> Response {
         "resource": config.api_audience(),
         "authorization_servers": [config.issuer],
         "bearer_methods_supported": ["header"],
-        "scopes_supported": [ADMIN],
+        "scopes_supported": [ADMIN, OWN],
     });
     Response::document(document.to_string(), METADATA_CACHE).for_any_origin()
 }

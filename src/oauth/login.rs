@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{authorize, password, session};
+use super::{authorize, consent, password, session};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
@@ -111,10 +111,9 @@ async fn account<P: Ports>(
     };
     let given = server.ports.ledger(session.subject.shard, at, list).await?;
     let mut applications = Vec::new();
-    for consent in given {
-        let client = server.ports.client(&consent.client, at).await?;
-        let name = client.map_or(consent.client.to_string(), |client| client.name.clone());
-        applications.push((consent.client, name, consent.scope.to_string()));
+    for given in given {
+        let name = consent::client_name(server, &given.client, at).await?;
+        applications.push((given.client, name, given.scope.to_string()));
     }
     let lines: Vec<Application<'_>> = applications
         .iter()

@@ -13,6 +13,9 @@ use crate::token::{SessionHandle, Unsealed};
 
 const COOKIE: &str = "edgemint-session";
 
+/// Characters of a `User-Agent` that are kept: those of today have 120.
+const LONGEST_USER_AGENT: usize = 200;
+
 /// The session of the request's cookie, if it stands: the handle's seal holds, nothing ended it
 /// within the published bound, and its subject is active.
 ///
@@ -83,6 +86,8 @@ pub async fn open<P: Ports>(
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
         },
         expires_at: now + LIFETIME,
+        user_agent: request.user_agent.as_deref().map(shown),
+        address: request.address.clone(),
     };
     let session = match server.ports.ledger(subject.shard, at, open).await? {
         Opened::Session(session) => *session,
@@ -102,6 +107,12 @@ pub async fn open<P: Ports>(
     let sealed = server.keyring.seal(&handle, epoch, id)?;
     let cookie = server.config.set_cookie(COOKIE, sealed.expose(), LIFETIME);
     Ok((session, cookie))
+}
+
+/// A browser's word for itself, as people can read it later.
+fn shown(user_agent: &str) -> String {
+    let printable = user_agent.chars().filter(|letter| !letter.is_control());
+    printable.take(LONGEST_USER_AGENT).collect()
 }
 
 /// Ends a session; answered only when the feed has it.

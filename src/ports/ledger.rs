@@ -1,6 +1,7 @@
 //! The ledger's verbs. Each is one transaction of one shard.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::verbs;
 use crate::model::{
@@ -23,6 +24,9 @@ verbs! {
     OpenSession => Opened,
     ReadSession => Option<Session>,
     EndSession => (),
+    ListSessions => Vec<Row>,
+    ListGrants => Vec<Row>,
+    EndOwned => Revoked,
     ReadSubject => Option<SubjectFacts>,
     ReadConsent => Option<Scope>,
     ListConsents => Vec<GivenConsent>,
@@ -44,6 +48,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::RevokeToken(TokenRevoked::Done)
         | LedgerAnswer::OpenSession(_)
         | LedgerAnswer::EndSession(())
+        | LedgerAnswer::EndOwned(_)
         | LedgerAnswer::WithdrawConsent(()) => true,
         LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
         LedgerAnswer::AdvanceFamily(advanced) => {
@@ -55,6 +60,8 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         LedgerAnswer::RevokeToken(TokenRevoked::TooMany(_))
         | LedgerAnswer::ReadGrant(_)
         | LedgerAnswer::ReadSubject(_)
+        | LedgerAnswer::ListSessions(_)
+        | LedgerAnswer::ListGrants(_)
         | LedgerAnswer::ReadConsent(_)
         | LedgerAnswer::ListConsents(_)
         | LedgerAnswer::RememberConsent(())
@@ -288,6 +295,12 @@ pub struct OpenSession {
     pub authentication: Authentication,
     /// Ends here.
     pub expires_at: UnixTime,
+    /// From which browser, in its own words; for people to read.
+    #[serde(default)]
+    pub user_agent: Option<String>,
+    /// From which address, where one can be trusted; for people to read.
+    #[serde(default)]
+    pub address: Option<String>,
 }
 
 /// What opening did.
@@ -331,6 +344,60 @@ pub struct EndSession {
     pub session: SessionId,
 }
 
+/// The sessions of a subject that stand, the newest first; at most [`MOST_LISTED`]. A row has
+/// `session`, `created_at`, `expires_at`, `auth_time`, `amr`, `user_agent` and `address`. A session
+/// that was renewed is as old as it was; `null` is what was not kept yet, or is not known.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListSessions {
+    /// Whose.
+    pub subject: Subject,
+}
+
+/// The grants of a subject that have not ended, the newest first; at most [`MOST_LISTED`]. A row has
+/// `grant`, `client_id`, `scope`, `created_at` (`null` where it was not kept yet), `expires_at` (if
+/// nobody uses it) and the `session` that it dies with (`null` when it is offline).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListGrants {
+    /// Whose.
+    pub subject: Subject,
+    /// Only those of this client.
+    pub client: Option<ClientId>,
+    /// How long a family may lie idle.
+    pub idle: Seconds,
+}
+
+/// A row of a list for people, by column: nothing of ours looks at most of them, and a type each
+/// would cost the module kilobytes.
+pub type Row = Map<String, Value>;
+
+/// Ends what is a subject's own, and nobody else's. One that ended before, by this verb, is done
+/// as well: whoever heard no answer asks again.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndOwned {
+    /// Whose.
+    pub subject: Subject,
+    /// What.
+    pub what: Owned,
+}
+
+/// Something that a person can end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Owned {
+    /// One session, by its [`crate::model::public_id`], as by [`EndSession`].
+    Session(String),
+    /// All sessions, but for this one. There may be none.
+    Sessions(Option<SessionId>),
+    /// One grant, by its [`crate::model::public_id`], as by [`RevokeGrant`].
+    Grant(String),
+}
+
+/// What is spent when a session is ended by its [`crate::model::public_id`], for as long as it would have stood.
+#[must_use]
+pub fn ended(subject: &Subject, session: &str) -> String {
+    format!("ended:{subject}:{session}")
+}
+
 /// The subject's row.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReadSubject {
@@ -347,7 +414,7 @@ pub struct ReadConsent {
     pub client: ClientId,
 }
 
-/// Everything the subject agreed to, by client id; at most [`MOST_CONSENTS`].
+/// Everything the subject agreed to, by client id; at most [`MOST_LISTED`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ListConsents {
     /// Whose.
@@ -355,7 +422,7 @@ pub struct ListConsents {
 }
 
 /// More than a page can show a person.
-pub const MOST_CONSENTS: usize = 100;
+pub const MOST_LISTED: usize = 100;
 
 /// What was agreed to for one client.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@
 mod contract_support;
 
 use contract_support::World;
+use edgemint::model::public_id;
 use serde_json::{Value, json};
 
 /// As many as `LEDGER_SHARDS` says where it is replayed.
@@ -257,7 +258,7 @@ impl Trace {
         let authentication = json!({ "time": now, "methods": [self.pick(&["pwd", "otp"])] });
         let key = format!("key:{}", self.below(12));
         let limit = json!({ "most": 1 + self.below(4), "window": 30 + self.below(90) });
-        let verb = match self.below(32) {
+        let verb = match self.below(36) {
             0 => json!({ "put_subject": { "facts": {
                 "subject": subject, "username": "renamed", "shard": 0,
                 "active": self.chance(95),
@@ -320,6 +321,8 @@ impl Trace {
                 "renew": if self.chance(40) { json!(other) } else { Value::Null },
                 "subject": subject, "authentication": authentication,
                 "expires_at": now + if self.chance(10) { 0 } else { 1500 + self.below(3000) },
+                "user_agent": if self.chance(50) { json!("A browser") } else { Value::Null },
+                "address": if self.chance(50) { json!("192.0.2.1") } else { Value::Null },
             }}),
             23 => json!({ "read_session": { "session": session } }),
             24 if self.chance(25) => json!({ "end_session": { "session": session } }),
@@ -333,6 +336,17 @@ impl Trace {
             }}),
             27..=28 => json!({ "spend_once": { "key": key, "expires_at": now + self.below(90) } }),
             29 => json!({ "read_failures": { "key": key, "limit": limit } }),
+            30 | 31 => json!({ "list_sessions": { "subject": subject } }),
+            32 => json!({ "list_grants": {
+                "subject": subject, "idle": 400,
+                "client": if self.chance(30) { json!(client) } else { Value::Null },
+            }}),
+            33 => json!({ "end_owned": { "subject": subject, "what": match self.below(8) {
+                0 => json!({ "sessions": Value::Null }),
+                1 => json!({ "sessions": session }),
+                2..=4 => json!({ "session": public_id(&session) }),
+                _ => json!({ "grant": public_id(&grant) }),
+            }}}),
             _ => json!({ "record_failure": { "key": key, "limit": limit } }),
         };
         self.say(shard, verb);

@@ -99,6 +99,9 @@ impl Script {
                 "cookie" => request.cookie = Some(value),
                 "origin" => request.origin = Some(value),
                 "sec-fetch-site" => request.fetch_site = Some(value),
+                "path" => request.path = value,
+                "x-csrf-token" => request.csrf_token = Some(value),
+                "user-agent" => request.user_agent = Some(value),
                 "address" => request.address = Some(value),
                 "oversized" => request.oversized = true,
                 "later" => self.fixture.later(value.parse::<u32>().unwrap_or(0).into()),
@@ -339,6 +342,10 @@ impl Script {
                 response: last.clone(),
             };
             return Some(page.hidden_fields().encode());
+        }
+        if name == "last_csrf" {
+            let body = parse_strict_json(last.body.as_bytes()).ok()?;
+            return body["csrf"].as_str().map(str::to_owned);
         }
         let (_, query) = last.location()?.split_once('?')?;
         let value = Form::parse(query);

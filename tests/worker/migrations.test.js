@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { ADMINISTRATOR, api, authorizeUrl, browser, exchange, introspect, register, serve, serveReady } from "./support.js";
+import { ADMINISTRATOR, api, authorizeUrl, browser, exchange, introspect, ofOwn, register, serve, serveReady } from "./support.js";
 
 /** What takes the later numbers away again, from whichever kind of object has them. */
 const BACK_TO_1 = {
@@ -14,7 +14,13 @@ const BACK_TO_1 = {
     ...["records", "unique_values", "links", "audit"].map((table) => `DROP TABLE ${table}`),
     "DELETE FROM settings WHERE name = 'last_number'",
   ],
-  roles: ["DROP TABLE roles", "ALTER TABLE subjects DROP COLUMN direct"],
+  roles: [
+    "DROP TABLE roles",
+    "ALTER TABLE subjects DROP COLUMN direct",
+    "DROP INDEX sessions_by_subject",
+    ...["created_at", "user_agent", "address"].map((name) => `ALTER TABLE sessions DROP COLUMN ${name}`),
+    "ALTER TABLE grants DROP COLUMN created_at",
+  ],
 };
 
 test("a database of number 1 is brought to the newest, with all that is in it", async () => {
@@ -23,7 +29,8 @@ test("a database of number 1 is brought to the newest, with all that is in it", 
     const earlier = await serveReady({ persist });
     const port = Number(new URL(earlier.url).port);
     const client = await register(earlier);
-    const before = await tokens(earlier, client);
+    const visitor = browser(earlier);
+    const before = await tokens(earlier, client, visitor);
     await earlier.stop();
 
     const taken = globSync(join(persist, "**/*.sqlite")).flatMap(backTo1);
@@ -32,6 +39,9 @@ test("a database of number 1 is brought to the newest, with all that is in it", 
     const server = await serve({ persist, port });
     try {
       assert.equal((await introspect(server, client, before.access_token)).body.active, true);
+      const { body } = await ofOwn(server, visitor, "GET", "/api/v1/users/me/sessions");
+      assert.deepEqual(body.results.map((/** @type {any} */ row) => [row.created_at, row.user_agent, row.current]), [[null, null, true]]);
+      assert.equal((await ofOwn(server, visitor, "GET", "/api/v1/users/me/grants")).body.results[0].created_at, null);
       assert.ok((await tokens(server, client)).access_token);
       const scope = await api(server, "/api/v1/scopes/", { name: "Reports", value: "reports" });
       assert.equal(scope.status, 201, scope.text);
@@ -52,7 +62,7 @@ test("a database of number 1 is brought to the newest, with all that is in it", 
 
 /**
  * @param {string} file
- * @returns {string[]} the tables of number 2 that it had
+ * @returns {string[]} the tables of later numbers that it had
  */
 function backTo1(file) {
   const database = new DatabaseSync(file);
@@ -106,7 +116,7 @@ function asBefore(database) {
  * @param {import("./support.js").Server} server
  * @param {import("./support.js").Client} client
  */
-async function tokens(server, client) {
-  const { location } = await browser(server).walk(authorizeUrl(server, client), ADMINISTRATOR);
+async function tokens(server, client, visitor = browser(server)) {
+  const { location } = await visitor.walk(authorizeUrl(server, client), ADMINISTRATOR);
   return (await exchange(server, client, location?.searchParams.get("code") ?? "")).body;
 }

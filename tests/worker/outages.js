@@ -14,7 +14,7 @@
  * @typedef {Outcome | [warm: Outcome, cold: Outcome]} Cell
  * @typedef {import("./faulty.js").Faults} Faults
  */
-import { ask, authorizeUrl, browser, code, exchange, formOf, introspect, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
+import { ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
 
 /**
  * @typedef {object} Column
@@ -86,7 +86,7 @@ async function retireAll(world) {
   }
 }
 
-/** @param {World} world */
+/** @param {Pick<World, "server">} world */
 const newcomer = ({ server }) => browser(server);
 
 /**
@@ -356,6 +356,37 @@ export const rows = [
     cells: { ledger: "503", directory: "503" },
     afterwards: "done",
     repeated: "409",
+  },
+  {
+    title: "`GET /api/v1/login`",
+    prepare: async ({ visitor }) => () => visitor.go("/api/v1/login"),
+    healthy: "200",
+    cells: { ledger: READ_BEFORE, feed: "503", directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "list of own sessions, grants or consents",
+    prepare: async (world) => {
+      let turn = 0;
+      const lists = ["sessions", `grants?client_id=${world.client.client_id}`, "consents"];
+      return () => ofOwn(world.server, world.visitor, "GET", `/api/v1/users/me/${lists[turn++ % 3]}`);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "end of an own session",
+    prepare: async ({ server, visitor, client }) => {
+      await code(server, newcomer({ server }), client);
+      const { csrf } = (await visitor.go("/api/v1/login")).body;
+      const { results } = (await ofOwn(server, visitor, "GET", "/api/v1/users/me/sessions")).body;
+      const { id } = results.find((/** @type {any} */ row) => !row.current);
+      return () => ofOwn(server, visitor, "DELETE", `/api/v1/users/me/sessions/${id}`, csrf);
+    },
+    healthy: "204",
+    cells: { ledger: "503", feed: "503", fresh: "503" },
+    afterwards: "again",
   },
   {
     title: "list of scopes",

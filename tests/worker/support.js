@@ -23,7 +23,7 @@ export const CALLBACK = "http://127.0.0.1:9/callback";
 export const VERIFIER = "verifier-canary-dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /** The routes, with a path of each: the management API has one for all it keeps. */
-export const examples = Object.fromEntries(Object.entries(routes).map(([path, found]) => [path.replace(/\*$/, "roles/"), found]));
+export const examples = Object.fromEntries(Object.entries(routes).map(([path, found]) => [path.replace("{username}/*", "me/sessions").replace(/\*$/, "roles/"), found]));
 
 /**
  * A server that asks the feed at every request, logs nothing and has no assets, unless said otherwise.
@@ -169,6 +169,22 @@ export function browser(server) {
   }
 
   return { go, walk, cookies };
+}
+
+/**
+ * Asks the management API as a page of ours does: with the cookies, and with the value that changes need.
+ *
+ * @param {{ url: string }} server
+ * @param {ReturnType<typeof browser>} visitor
+ * @param {string} method
+ * @param {string} path
+ * @param {string | null} [csrf] instead of the session's own; `null` for none
+ */
+export async function ofOwn(server, visitor, method, path, csrf) {
+  const value = method === "GET" ? null : csrf === undefined ? (await visitor.go("/api/v1/login")).body.csrf : csrf;
+  const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
+  const headers = { cookie, "sec-fetch-site": "same-origin", ...(value === null ? {} : { "x-csrf-token": value }) };
+  return read(await fetch(server.url + path, { method, headers }));
 }
 
 /**

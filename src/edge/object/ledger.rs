@@ -8,13 +8,13 @@ use super::sql::{Fault, Flag, Json, Sql};
 use super::{migrations, outbox};
 use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
-    UnixTime,
+    UnixTime, public_id,
 };
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, GivenConsent, GrantFacts, LedgerAnswer, LedgerVerb,
-    MOST_CONSENTS, Once, OpenSession, Opened, RateLimit, ReadConsent, ReadGrant, RecordFailure,
-    RememberConsent, RevokeGrant, RevokeToken, Revoked, Session, SpendCode, SpendOnce, Spent,
-    Standing, TokenRevoked, WithdrawConsent, withdrawn,
+    AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
+    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, RateLimit, ReadConsent,
+    ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row, Session,
+    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -64,6 +64,11 @@ pub(super) fn apply(
         LedgerVerb::EndSession(verb) => shard
             .end_session(&verb.session)
             .map(LedgerAnswer::EndSession),
+        LedgerVerb::ListSessions(verb) => shard
+            .sessions(&verb.subject, now)
+            .map(LedgerAnswer::ListSessions),
+        LedgerVerb::ListGrants(verb) => shard.grants(&verb, now).map(LedgerAnswer::ListGrants),
+        LedgerVerb::EndOwned(verb) => shard.end_owned(&verb, &at).map(LedgerAnswer::EndOwned),
         LedgerVerb::ReadSubject(verb) => {
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
         }
@@ -104,6 +109,11 @@ pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
         more |= swept && sql.row::<IgnoredAny>(&expired, (until, 1))?.is_some();
     }
     Ok(more)
+}
+
+/// An id of a row of ours.
+fn known<T: TryFrom<String>>(id: String) -> Result<T, Fault> {
+    T::try_from(id).map_err(|_| Fault::Shape("an id"))
 }
 
 /// What was agreed to, which nothing selects by.
@@ -255,8 +265,8 @@ impl Shard<'_> {
             };
             self.sql.write(
                 "INSERT INTO grants (grant_id, subject, subject_generation, client, session,
-                    offline, refreshable, terms, expires_at, opened_by, advanced_at)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                    offline, refreshable, terms, expires_at, opened_by, advanced_at, created_at)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?11, ?11)
                  ON CONFLICT DO NOTHING",
                 (
                     &verb.grant,
@@ -424,6 +434,7 @@ impl Shard<'_> {
         struct Row {
             generation: u64,
             request: RequestId,
+            created_at: UnixTime,
         }
         let now = at.now.unix();
         let facts = self.subject(&verb.subject)?.filter(|facts| facts.active);
@@ -443,15 +454,20 @@ impl Shard<'_> {
         let renews = renewed.is_some();
         let id = renewed.unwrap_or(verb.session);
         let before: Option<Row> = self.sql.row(
-            "SELECT generation, request FROM sessions WHERE session = ?",
+            "SELECT generation, request, created_at FROM sessions WHERE session = ?",
             (&id,),
         )?;
         let repeated = before.as_ref().is_some_and(|row| row.request == at.request);
-        let generation = before.map_or(0, |row| row.generation + u64::from(!repeated));
+        let generation = before
+            .as_ref()
+            .map_or(0, |row| row.generation + u64::from(!repeated));
+        let created_at = before
+            .filter(|_| repeated || renews)
+            .map_or(now, |row| row.created_at);
         self.sql.write(
             "INSERT OR REPLACE INTO sessions (session, subject, subject_generation, generation,
-                authentication, expires_at, request)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+                authentication, expires_at, request, created_at, user_agent, address)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 &id,
                 &verb.subject,
@@ -460,6 +476,9 @@ impl Shard<'_> {
                 Json(&verb.authentication),
                 verb.expires_at,
                 &at.request,
+                created_at,
+                &verb.user_agent,
+                &verb.address,
             ),
         )?;
         if renews && !repeated {
@@ -510,6 +529,100 @@ impl Shard<'_> {
         self.revoke(&[Revocation::Session(id.clone())])
     }
 
+    fn sessions(&self, subject: &Subject, now: UnixTime) -> Result<Vec<Row>, Fault> {
+        self.list(
+            "SELECT json_object('session', s.session, 'created_at', NULLIF(s.created_at, 0),
+                'expires_at', s.expires_at, 'auth_time', s.authentication -> 'time',
+                'amr', s.authentication -> 'methods', 'user_agent', s.user_agent,
+                'address', s.address) AS columns
+             FROM sessions AS s JOIN subjects AS u ON u.subject = s.subject
+                AND u.active = 1 AND u.generation = s.subject_generation
+             WHERE s.subject = ? AND s.expires_at > ?
+             ORDER BY s.created_at DESC, s.session LIMIT ?",
+            (subject, now, MOST_LISTED),
+        )
+    }
+
+    fn grants(&self, verb: &ListGrants, now: UnixTime) -> Result<Vec<Row>, Fault> {
+        self.list(
+            "SELECT json_object('grant', g.grant_id, 'client_id', g.client,
+                'scope', g.terms -> 'scope', 'created_at', NULLIF(g.created_at, 0),
+                'expires_at', MIN(g.expires_at, g.advanced_at + ?3),
+                'session', CASE g.offline WHEN 0 THEN g.session END) AS columns
+             FROM grants AS g JOIN subjects AS u ON u.subject = g.subject
+                AND u.active = 1 AND u.generation = g.subject_generation
+             WHERE g.subject = ?1 AND g.dead = 0 AND g.client = COALESCE(?4, g.client)
+                AND g.expires_at > ?2 AND g.advanced_at + ?3 > ?2
+                AND (g.offline = 1 OR EXISTS (
+                    SELECT 1 FROM sessions AS s JOIN subjects AS v ON v.subject = s.subject
+                        AND v.active = 1 AND v.generation = s.subject_generation
+                    WHERE s.session = g.session AND s.expires_at > ?2))
+             ORDER BY g.created_at DESC, g.grant_id LIMIT ?5",
+            (&verb.subject, now, verb.idle, &verb.client, MOST_LISTED),
+        )
+    }
+
+    fn list(&self, statement: &str, values: impl Serialize) -> Result<Vec<Row>, Fault> {
+        #[derive(Deserialize)]
+        struct Listed {
+            columns: Json<Row>,
+        }
+        let rows: Vec<Listed> = self.sql.rows(statement, values)?;
+        Ok(rows.into_iter().map(|row| row.columns.0).collect())
+    }
+
+    fn end_owned(&self, verb: &EndOwned, at: &At) -> Result<Revoked, Fault> {
+        #[derive(Deserialize)]
+        struct Own {
+            id: String,
+            expires_at: UnixTime,
+        }
+        let now = at.now.unix();
+        let rows = |statement: &str| -> Result<Vec<Own>, Fault> {
+            self.sql.rows(statement, (&verb.subject, now))
+        };
+        let named = |rows: Vec<Own>, public: &str| {
+            let mut rows = rows.into_iter();
+            rows.find(|row| public_id(&row.id) == public)
+        };
+        let sessions = "SELECT session AS id, expires_at FROM sessions
+             WHERE subject = ? AND expires_at > ? ORDER BY session";
+        match &verb.what {
+            Owned::Grant(public) => {
+                let grants = "SELECT grant_id AS id, expires_at FROM grants
+                     WHERE subject = ? AND expires_at > ?";
+                let Some(row) = named(rows(grants)?, public) else {
+                    return Ok(Revoked::Unknown);
+                };
+                self.kill(&known(row.id)?, None)?;
+            }
+            Owned::Sessions(except) => {
+                let except = except.as_ref().map(SessionId::as_str);
+                for row in rows(sessions)? {
+                    if except != Some(row.id.as_str()) {
+                        self.end_session(&known(row.id)?)?;
+                    }
+                }
+            }
+            Owned::Session(public) => {
+                let key = ended(&verb.subject, public);
+                let Some(row) = named(rows(sessions)?, public) else {
+                    let before: Option<IgnoredAny> = self.sql.row(
+                        "SELECT 1 FROM spent WHERE key = ? AND expires_at > ?",
+                        (key, now),
+                    )?;
+                    return Ok(before.map_or(Revoked::Unknown, |_| Revoked::Done));
+                };
+                self.sql.write(
+                    "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
+                    (key, &at.request, row.expires_at),
+                )?;
+                self.end_session(&known(row.id)?)?;
+            }
+        }
+        Ok(Revoked::Done)
+    }
+
     fn consent(&self, verb: &ReadConsent) -> Result<Option<Scope>, Fault> {
         #[derive(Deserialize)]
         struct Row {
@@ -525,7 +638,7 @@ impl Shard<'_> {
     fn consents(&self, subject: &Subject) -> Result<Vec<GivenConsent>, Fault> {
         self.sql.rows(
             "SELECT client, scope FROM consents WHERE subject = ? ORDER BY client LIMIT ?",
-            (subject, MOST_CONSENTS),
+            (subject, MOST_LISTED),
         )
     }
 

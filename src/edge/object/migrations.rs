@@ -95,6 +95,13 @@ pub(super) const LEDGER: Migrations = &[
         scope TEXT NOT NULL
     ) WITHOUT ROWID",
     ],
+    &[
+        "ALTER TABLE sessions ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE sessions ADD COLUMN user_agent TEXT",
+        "ALTER TABLE sessions ADD COLUMN address TEXT",
+        "CREATE INDEX sessions_by_subject ON sessions (subject)",
+        "ALTER TABLE grants ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0",
+    ],
 ];
 
 /// The directory.
@@ -277,7 +284,7 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192, 213]);
+        assert_eq!(lengths(LEDGER), [2192, 213, 281]);
         assert_eq!(lengths(DIRECTORY), [895, 778]);
         assert_eq!(lengths(FEED), [376]);
     }
