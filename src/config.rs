@@ -34,6 +34,8 @@ pub struct Config {
     /// How long access tokens live unless the client says otherwise: RFC 9700 asks for short, seed
     /// 000 for an hour.
     pub access_token_lifetime: Seconds,
+    /// Over how many shards subjects may be spread: whom a list of everything asks.
+    pub ledger_shards: u16,
 }
 
 /// Why a deployment's settings cannot be served.
@@ -87,6 +89,7 @@ impl Config {
             revocation_max_age: 5_000,
             danger_accept_unchecked_revocation: 0,
             access_token_lifetime: Seconds(3600),
+            ledger_shards: 16,
         })
     }
 

@@ -13,7 +13,7 @@ use edgemint::memory::Memory;
 use edgemint::model::{Client, ClientId, Secret, Shard};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
-use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Session};
+use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
 use edgemint::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
     Unavailable,
@@ -92,6 +92,14 @@ impl Codes for Noting<'_> {
     async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable> {
         self.note(record);
         self.memory.remember(record).await
+    }
+
+    async fn recall(&self, pk: u64) -> Result<Option<CodeRecord>, Unavailable> {
+        self.memory.recall(pk).await
+    }
+
+    async fn recent(&self) -> Result<Vec<Row>, Unavailable> {
+        self.memory.recent().await
     }
 }
 

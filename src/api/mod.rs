@@ -2,8 +2,10 @@
 //! signing keys, and who may act.
 
 pub mod actor;
+mod audit;
 pub mod body;
 pub mod first_run;
+mod issued;
 pub mod keys;
 pub mod problem;
 mod providers;

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::actor::{self, Administrator};
-use super::{body, problem, providers};
+use super::{audit, body, issued, problem, providers};
 use crate::directory::form::Form;
 use crate::directory::list::ListQuery;
 use crate::directory::records::{Actor, Change, Changed, Fields};
@@ -33,6 +33,12 @@ const TO_READ: &str = "GET, HEAD";
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
     let answer = async {
         let administrator = actor::administrator(server, request, at).await?;
+        if let Some(path) = request.path.strip_prefix(issued::BASE) {
+            return issued::answer(server, request, path, at).await;
+        }
+        if request.path == audit::PATH {
+            return audit::answer(server, request, at).await;
+        }
         let target = Target::parse(&request.path).ok_or(Reason::NoSuchRecord)?;
         let asked = Asked {
             server,

@@ -3,6 +3,7 @@
 use super::form::Form;
 use super::schema::{Collection, Field, Given};
 use crate::ports::directory::LONGEST_SIGNED;
+use crate::token::{code, refresh};
 
 const fn number(name: &'static str, about: &'static str) -> Field {
     Field::new(name, Form::Number, about).given(Given::ReadOnly)
@@ -23,11 +24,6 @@ const fn text(name: &'static str, about: &'static str) -> Field {
 const fn flag(name: &'static str, about: &'static str) -> Field {
     Field::new(name, Form::Flag, about)
 }
-
-/// A code lives for a page and a redirect, not for a lunch (RFC 6749 §4.1.2 says ten minutes at most).
-const LONGEST_CODE: u64 = 600;
-/// A family ends after 90 days at the latest; idle, it may not live longer.
-const LONGEST_IDLE: u64 = 90 * 86_400;
 
 pub(super) static SCOPE: &[Field] = &[
     number("id", "names the scope").alias("scope_id"),
@@ -187,7 +183,7 @@ pub(super) static PROVIDER: &[Field] = &[
     .given(Given::Hidden),
     Field::new(
         "access_code_validity",
-        Form::Duration(LONGEST_CODE),
+        Form::Duration(code::LONGEST.0),
         "how long its codes live",
     )
     .or("\"minutes=1\""),
@@ -199,7 +195,7 @@ pub(super) static PROVIDER: &[Field] = &[
     .or("\"hours=1\""),
     Field::new(
         "refresh_token_validity",
-        Form::Duration(LONGEST_IDLE),
+        Form::Duration(refresh::ABSOLUTE.0),
         "how long its refresh tokens may lie idle",
     )
     .or("\"days=14\""),
@@ -244,12 +240,7 @@ pub(super) static PROVIDER: &[Field] = &[
         "what `sub` is; `subject` is ours, of clients that were registered by RFC 7591",
     )
     .or("\"hashed_user_id\""),
-    Field::new(
-        "issuer_mode",
-        Form::Choice(&["global", "per_provider"]),
-        "what `iss` is",
-    )
-    .or("\"global\""),
+    Field::new("issuer_mode", Form::Choice(&["global"]), "what `iss` is").or("\"global\""),
     Field::new(
         "jwks_sources",
         Form::Refs(Collection::Sources),

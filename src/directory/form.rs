@@ -163,7 +163,10 @@ impl Form {
                 let scope = Scope::parse(text).map_err(|_| "is not a scope string")?;
                 return Ok(Value::from(scope.to_string()));
             }
-            Self::Username => Username::parse(text).is_ok() && !text.starts_with("bot-"),
+            // `me` is whoever asks.
+            Self::Username => {
+                Username::parse(text).is_ok() && !text.starts_with("bot-") && text != "me"
+            }
             Self::Password => {
                 text.len() <= crate::oauth::password::LONGEST
                     && text.chars().count() >= crate::oauth::password::SHORTEST
@@ -261,7 +264,7 @@ impl Form {
             Self::ScopeToken => "has to be one scope token",
             Self::Scope => "has to be a scope string or a list of scope tokens",
             Self::Username => {
-                "has to be 1 to 64 lower-case letters, digits or -_.@+, and not to begin with bot-"
+                "has to be 1 to 64 lower-case letters, digits or -_.@+, not to begin with bot-, and not me"
             }
             Self::Password => "has to be 8 to 128 characters long",
             Self::Secret => "has to be 32 to 255 visible ASCII characters",

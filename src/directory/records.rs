@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::form::Form;
-use super::list::ListQuery;
+use super::list::{ListQuery, Page};
 use super::schema::{Collection, Field, Given, Unfit};
 use super::view::view;
 use super::{clients, people, scopes};
@@ -206,6 +206,9 @@ pub trait Rows {
         collection: Collection,
         request: &RequestId,
     ) -> Result<Vec<Audited>, Self::Fault>;
+    /// The newest lines first. A line has `pk`, `time` (milliseconds), `actor`, `address`, `request`,
+    /// `collection`, `record`, `before` and `after`.
+    fn history(&self, query: &ListQuery) -> Result<Page, Self::Fault>;
     /// Tells a subject's shard what it must know.
     fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Self::Fault>;
     /// Tells every shard what roles give.

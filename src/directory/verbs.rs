@@ -71,6 +71,16 @@ pub fn apply<R: Rows>(
         DirectoryVerb::ListRecords(verb) => {
             DirectoryAnswer::ListRecords(list::list(rows, verb.collection, &verb.query)?)
         }
+        DirectoryVerb::FindRecords(verb) => {
+            let mut records = Vec::new();
+            for value in &verb.values {
+                if let Some(record) = found(rows, verb.collection, &verb.field, value)? {
+                    records.push(view(rows, verb.collection, &record)?);
+                }
+            }
+            DirectoryAnswer::FindRecords(records)
+        }
+        DirectoryVerb::ListAudit(verb) => DirectoryAnswer::ListAudit(rows.history(&verb.query)?),
         DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) | DirectoryVerb::ChangeKey(_) => {
             return Ok(None);
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
@@ -17,7 +18,7 @@ use crate::message;
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
 use crate::ports::directory::{self, DirectoryAnswer, DirectoryVerb, FindClient, KeySet};
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Session};
+use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Ledger, Sessions, Unavailable,
 };
@@ -25,6 +26,8 @@ use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
 /// Seconds a code's record is kept: the outer bound of RFC 6749 §4.1.2.
 const CODE_RECORD_LIFETIME: u64 = 600;
+/// What begins the key of a code's record.
+const CODE: &str = "code:";
 /// Times that the feed is asked for one request.
 const MOST_QUESTIONS: u32 = 3;
 /// Milliseconds after which a refresh that never came back is given up.
@@ -55,6 +58,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn put(this: &Kv, key: &str, value: &str, options: &JsValue) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn list(this: &Kv, options: &JsValue) -> Result<JsValue, JsValue>;
 }
 
 /// Waits for what was asked, if it could be asked, as long as anything is waited for.
@@ -393,9 +399,40 @@ impl Codes for Bindings {
         });
         let away = |_| Unavailable("KV");
         let options = js_sys::JSON::parse(&options.map_err(unfit)?).map_err(away)?;
-        let key = format!("code:{}", record.pk);
+        let key = format!("{CODE}{}", record.pk);
         let put = answered(self.kv()?.put(&key, &text, &options)).await;
         put.map(drop).map_err(away)
+    }
+
+    async fn recall(&self, pk: u64) -> Result<Option<CodeRecord>, Unavailable> {
+        let read = answered(self.kv()?.get(&format!("{CODE}{pk}"))).await;
+        let text = read.map_err(|_| Unavailable("KV"))?.as_string();
+        Ok(text.and_then(|text| message::read(text.as_bytes()).ok()))
+    }
+
+    async fn recent(&self) -> Result<Vec<Row>, Unavailable> {
+        let away = |_| Unavailable("KV");
+        let options = js_sys::JSON::parse("{\"prefix\":\"code:\"}").map_err(away)?;
+        let listed = answered(self.kv()?.list(&options)).await.map_err(away)?;
+        let text = js_sys::JSON::stringify(&listed).map_err(away)?;
+        let text = String::from(text);
+        let listed: Row = message::read(text.as_bytes()).map_err(|_| Unavailable("KV"))?;
+        let mut codes = Vec::new();
+        for key in listed
+            .get("keys")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            let name = key.get("name").and_then(Value::as_str);
+            let pk = name.and_then(|name| name.strip_prefix(CODE)?.parse::<u64>().ok());
+            if let (Some(pk), Some(Value::Object(metadata))) = (pk, key.get("metadata")) {
+                let mut code = metadata.clone();
+                code.insert("pk".to_owned(), Value::from(pk));
+                codes.push(code);
+            }
+        }
+        Ok(codes)
     }
 }
 

@@ -78,6 +78,10 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             .filter(|seconds| (1..=86_400).contains(seconds));
         config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
+    // The objects refuse a number that cannot be.
+    if let Some(shards) = text("LEDGER_SHARDS").and_then(|shards| shards.parse().ok()) {
+        config.ledger_shards = shards;
+    }
     let logged = match text("EDGEMINT_LOG").as_deref() {
         None | Some("all") => Logged::All,
         Some("refusals") => Logged::Refusals,

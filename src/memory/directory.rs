@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 
+use serde_json::{Value, json};
+
 use crate::directory::keys::KeyChanged;
-use crate::directory::list::{ListQuery, printed};
-use crate::directory::records::{Actor, Audited, Index, Record, Rows};
+use crate::directory::list::{ListQuery, Page, page_of, printed};
+use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
@@ -273,6 +275,29 @@ impl Rows for DirectoryState {
     ) -> Result<Vec<Audited>, Infallible> {
         let ours = |line: &&Audited| line.collection == collection && line.request == *request;
         Ok(self.audit.iter().filter(ours).cloned().collect())
+    }
+
+    /// Keys have lines of their own, which only SQLite tells.
+    fn history(&self, query: &ListQuery) -> Result<Page, Infallible> {
+        let lines = self.audit.iter().enumerate().rev().map(|(at, line)| {
+            let pk = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
+            let line = json!({
+                "pk": pk,
+                "time": 0,
+                "actor": line.actor.name,
+                "address": line.actor.address,
+                "request": line.request,
+                "collection": line.collection,
+                "record": line.id,
+                "before": line.before,
+                "after": line.after,
+            });
+            match line {
+                Value::Object(line) => line,
+                _ => Fields::new(),
+            }
+        });
+        Ok(page_of(lines.collect(), query))
     }
 
     fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Infallible> {

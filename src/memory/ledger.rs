@@ -10,10 +10,10 @@ use crate::model::{
     public_id,
 };
 use crate::ports::ledger::{
-    AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
-    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, ReadFailures, ReadGrant,
-    RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session, SpendCode, SpendOnce, Spent,
-    Standing, TokenRevoked, ended, withdrawn,
+    AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
+    LedgerAnswer, LedgerVerb, ListGrants, ListIssued, MOST_LISTED, Once, OpenSession, Opened,
+    Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
+    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, ended, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -125,6 +125,13 @@ impl LedgerState {
                 LedgerAnswer::ListGrants(self.list_grants(&verb, at.now.unix()))
             }
             LedgerVerb::EndOwned(verb) => LedgerAnswer::EndOwned(self.end_owned(*verb, &at)),
+            LedgerVerb::ListIssued(verb) => {
+                LedgerAnswer::ListIssued(self.list_issued(&verb, at.now.unix()))
+            }
+            LedgerVerb::ReadCode(verb) => {
+                LedgerAnswer::ReadCode(!self.grants.contains_key(&verb.grant))
+            }
+            LedgerVerb::EndCode(verb) => LedgerAnswer::EndCode(self.end_code(*verb, &at)),
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
             }
@@ -215,7 +222,7 @@ impl LedgerState {
         let facts = self.standing(&verb.subject, verb.generation).cloned();
         let withdrawn = self.spent.get(&withdrawn(&verb.subject, &verb.client));
         let agreed = withdrawn.is_none_or(|row| {
-            row.expires_at <= now || row.expires_at < verb.issued_at + code::LIFETIME
+            row.expires_at <= now || row.expires_at < verb.issued_at + code::LONGEST
         });
         let (Some(facts), Some(_), true) = (facts, session, agreed) else {
             return Spent::Never;
@@ -462,6 +469,67 @@ impl LedgerState {
         }))
     }
 
+    fn list_issued(&self, verb: &ListIssued, now: UnixTime) -> Issued {
+        let mut rows = Vec::new();
+        for (id, row) in &self.grants {
+            let of = verb.subject.as_ref().is_none_or(|one| *one == row.subject);
+            let to = verb.client.as_ref().is_none_or(|one| *one == row.client);
+            let kind = row.refreshable || !verb.refreshable;
+            if !of || !to || !kind || !id.as_str().starts_with(&verb.prefix) {
+                continue;
+            }
+            let read = ReadGrant {
+                grant: id.clone(),
+                idle: verb.idle,
+            };
+            let Some(facts) = self.read_grant(&read, now) else {
+                continue;
+            };
+            let columns = json!({
+                "grant": id,
+                "subject": row.subject,
+                "client": row.client,
+                "scope": row.scope,
+                "advanced_at": row.advanced_at,
+                "expires_at": facts.expires_at,
+            });
+            if let Value::Object(columns) = columns {
+                rows.push(columns);
+            }
+        }
+        let count = u64::try_from(rows.len()).unwrap_or(u64::MAX);
+        rows.truncate(usize::try_from(verb.most).unwrap_or(usize::MAX));
+        Issued { count, rows }
+    }
+
+    fn end_code(&mut self, verb: EndCode, at: &At) -> bool {
+        let row = self.grants.entry(verb.grant).or_insert(GrantRow {
+            subject: verb.subject,
+            subject_generation: 0,
+            client: verb.client,
+            session: verb.session,
+            scope: Scope::default(),
+            audience: String::new(),
+            offline: false,
+            refreshable: false,
+            authentication: Authentication {
+                time: UnixTime(0),
+                methods: Vec::new(),
+            },
+            created_at: at.now.unix(),
+            expires_at: verb.expires_at,
+            opened_by: at.request.clone(),
+            dead: true,
+            generation: 0,
+            advanced_at: at.now.unix(),
+            advanced_by: None,
+            retries: 0,
+            retried_by: None,
+            killed_by: None,
+        });
+        row.opened_by == at.request && row.dead
+    }
+
     fn end_owned(&mut self, verb: EndOwned, at: &At) -> Revoked {
         let now = at.now.unix();
         match verb.what {
@@ -529,7 +597,7 @@ impl LedgerState {
     fn withdraw_consent(&mut self, subject: Subject, client: ClientId, at: &At) {
         let spending = Spending {
             by: at.request.clone(),
-            expires_at: at.now.unix() + code::LIFETIME,
+            expires_at: at.now.unix() + code::LONGEST,
         };
         self.spent.insert(withdrawn(&subject, &client), spending);
         let mut ended = Vec::new();

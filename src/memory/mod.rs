@@ -9,6 +9,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use serde_json::json;
+
 pub use directory::DirectoryState;
 pub use feed::FeedState;
 pub use ledger::LedgerState;
@@ -22,7 +24,7 @@ use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Session};
+use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
     Unavailable,
@@ -352,6 +354,26 @@ impl Codes for Memory {
         let reached = self.reach(Outage::Kv)?;
         self.codes.borrow_mut().push(record.clone());
         reached.answer(())
+    }
+
+    async fn recall(&self, pk: u64) -> Result<Option<CodeRecord>, Unavailable> {
+        let reached = self.reach(Outage::Kv)?;
+        let codes = self.codes.borrow();
+        reached.answer(codes.iter().find(|code| code.pk == pk).cloned())
+    }
+
+    async fn recent(&self) -> Result<Vec<Row>, Unavailable> {
+        let reached = self.reach(Outage::Kv)?;
+        let codes = self.codes.borrow();
+        let known = codes.iter().map(|code| {
+            let members = [
+                ("pk", json!(code.pk)),
+                ("client", json!(code.client)),
+                ("username", json!(code.username)),
+            ];
+            Row::from_iter(members.map(|(name, value)| (name.to_owned(), value)))
+        });
+        reached.answer(known.collect())
     }
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{client_authentication, grantable, pkce, session, signing};
+use super::{claims, client_authentication, grantable, pkce, session, signing};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
 use crate::jose::Policy;
@@ -333,7 +333,9 @@ pub async fn next<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     let silent = authorization.prompt.none;
-    let Some(session) = session.filter(|session| will_do(&authorization, session, at)) else {
+    let Some(session) =
+        session.filter(|session| will_do(server, client, &authorization, session, at))
+    else {
         if silent {
             return Err(Reason::LoginRequired);
         }
@@ -353,13 +355,19 @@ pub async fn next<P: Ports>(
 }
 
 /// Whether the session is the one, and young enough, that the request wants.
-fn will_do(authorization: &AuthorizationRequest, session: &Session, at: &At) -> bool {
+fn will_do<P>(
+    server: &Server<P>,
+    client: &Client,
+    authorization: &AuthorizationRequest,
+    session: &Session,
+    at: &At,
+) -> bool {
     let age = session.authentication.time.until(at.now.unix());
     let young = authorization.max_age.is_none_or(|most| age <= most);
     let expected = authorization
         .expected_subject
         .as_ref()
-        .is_none_or(|expected| session.subject.subject.as_str() == expected);
+        .is_none_or(|expected| claims::is_told_as(server, client, &session.subject, expected));
     young && expected && !authorization.prompt.login
 }
 
@@ -435,7 +443,7 @@ pub async fn issue<P: Ports>(
         auth_time: session.authentication.time,
         amr: session.authentication.methods.clone(),
         issued_at: now,
-        expires_at: now + code::LIFETIME,
+        expires_at: now + client.code_lifetime.unwrap_or(code::LIFETIME),
     };
     let epoch = server.ports.revocations(at).await?.epoch();
     let id = server.fresh_id()?;

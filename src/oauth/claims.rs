@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::directory::uuid;
 use crate::model::{Client, Scope, SubjectFacts, SubjectMode};
+use crate::server::Server;
 
 /// Every claim that can be told, for metadata.
 pub const SUPPORTED: [&str; 17] = [
@@ -88,6 +89,17 @@ pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
             _ => hashed(),
         },
     }
+}
+
+/// Whether this is the person whom the client was told as `expected`.
+#[must_use]
+pub fn is_told_as<P>(
+    server: &Server<P>,
+    client: &Client,
+    subject: &SubjectFacts,
+    expected: &str,
+) -> bool {
+    sub(client, subject, &server.config.issuer) == expected
 }
 
 /// A template with the facts in their places; nothing if one is not known. An attribute that is the

@@ -221,11 +221,13 @@ async fn refreshable<P: Ports>(
     }
     let token = unsealed.into_value();
     let client = server.ports.client(&token.client, at).await?;
-    let current =
-        client.is_some_and(|client| client.enabled && client.generation == token.client_generation);
+    let current = client
+        .as_ref()
+        .is_some_and(|client| client.enabled && client.generation == token.client_generation);
+    let idle = client.and_then(|client| client.refresh_idle);
     let read = ReadGrant {
         grant: token.grant,
-        idle: refresh::IDLE,
+        idle: idle.unwrap_or(refresh::IDLE),
     };
     let facts = server.ports.ledger(token.shard, at, read).await?;
     Ok(facts.filter(|facts| current && facts.refresh_generation == Some(token.generation)))

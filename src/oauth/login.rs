@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{authorize, consent, password, session};
+use super::{authorize, claims, consent, password, session};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
@@ -244,7 +244,8 @@ async fn signed_in<P: Ports>(
     at: &At,
 ) -> Response {
     let expected = authorization.expected_subject.as_deref();
-    if expected.is_some_and(|expected| session.subject.subject.as_str() != expected) {
+    let other = |expected| !claims::is_told_as(server, client, &session.subject, expected);
+    if expected.is_some_and(other) {
         return authorize::refuse(server, &authorization, Reason::LoginRequired);
     }
     authorization.prompt.login = false;

@@ -4,7 +4,7 @@
 use super::authorize::LONGEST_STATE;
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{client_authentication, session, signing};
+use super::{claims, client_authentication, session, signing};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
 use crate::jose::{ExpectedTyp, Policy};
@@ -68,8 +68,11 @@ async fn show<P: Ports>(
     };
     // The hint proves that the application knows which session it ends. One from a session that
     // is over is suspect (§4): the person is asked.
+    let hinted = asked.subject.as_deref().zip(client.as_deref());
     if asked.session.as_deref() == Some(session.id.as_str())
-        && asked.subject.as_deref() == Some(session.subject.subject.as_str())
+        && hinted.is_some_and(|(subject, client)| {
+            claims::is_told_as(server, client, &session.subject, subject)
+        })
     {
         session::end(server, &session, at).await?;
         return Ok(leave(server, departure));

@@ -35,6 +35,8 @@ verbs! {
     ChangeRecord => Changed,
     ReadRecord => Option<Fields>,
     ListRecords => Page,
+    FindRecords => Vec<Fields>,
+    ListAudit => Page,
 }
 
 /// Whether a verb may put something into the feed.
@@ -53,7 +55,9 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::FindClient(_)
         | DirectoryVerb::ReadKeys(_)
         | DirectoryVerb::ReadRecord(_)
-        | DirectoryVerb::ListRecords(_) => false,
+        | DirectoryVerb::ListRecords(_)
+        | DirectoryVerb::FindRecords(_)
+        | DirectoryVerb::ListAudit(_) => false,
     }
 }
 
@@ -213,6 +217,24 @@ pub struct ListRecords {
     /// Of which kind.
     pub collection: Collection,
     /// Which, in which order.
+    pub query: ListQuery,
+}
+
+/// The records with these values of a unique field, as they are answered; those that there are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FindRecords {
+    /// Of which kind.
+    pub collection: Collection,
+    /// The field.
+    pub field: String,
+    /// Values of it.
+    pub values: Vec<String>,
+}
+
+/// Lines of the history, the newest first. Filters are `actor`, `collection`, `record` and `request`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListAudit {
+    /// Which.
     pub query: ListQuery,
 }
 

@@ -27,6 +27,9 @@ verbs! {
     ListSessions => Vec<Row>,
     ListGrants => Vec<Row>,
     EndOwned => Revoked,
+    ListIssued => Issued,
+    ReadCode => bool,
+    EndCode => bool,
     ReadSubject => Option<SubjectFacts>,
     ReadConsent => Option<Scope>,
     ListConsents => Vec<GivenConsent>,
@@ -62,6 +65,9 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::ReadSubject(_)
         | LedgerAnswer::ListSessions(_)
         | LedgerAnswer::ListGrants(_)
+        | LedgerAnswer::ListIssued(_)
+        | LedgerAnswer::ReadCode(_)
+        | LedgerAnswer::EndCode(_)
         | LedgerAnswer::ReadConsent(_)
         | LedgerAnswer::ListConsents(_)
         | LedgerAnswer::RememberConsent(())
@@ -364,6 +370,56 @@ pub struct ListGrants {
     pub client: Option<ClientId>,
     /// How long a family may lie idle.
     pub idle: Seconds,
+}
+
+/// The grants of a shard that have not ended, by id: what their access and refresh tokens are told by.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ListIssued {
+    /// Only those that have a refresh family.
+    pub refreshable: bool,
+    /// Only those of this subject.
+    pub subject: Option<Subject>,
+    /// Only those to this client.
+    pub client: Option<ClientId>,
+    /// Only those whose id begins so; every one if it is empty.
+    pub prefix: String,
+    /// How long a family may lie idle.
+    pub idle: Seconds,
+    /// Rows at most.
+    pub most: u64,
+}
+
+/// Some of them. A row has `grant`, `subject`, `client`, `scope`, `advanced_at`, `expires_at` (if nobody
+/// uses it).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Issued {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them.
+    pub rows: Vec<Row>,
+}
+
+/// Whether nobody has spent or ended the code of this grant.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadCode {
+    /// Which.
+    pub grant: GrantId,
+}
+
+/// Ends a code, if nobody has spent it; answers whether it did. Also the answer to the same request
+/// repeated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct EndCode {
+    /// The grant that it would open.
+    pub grant: GrantId,
+    /// Whose.
+    pub subject: Subject,
+    /// For which client.
+    pub client: ClientId,
+    /// In which session.
+    pub session: SessionId,
+    /// When it would end by itself.
+    pub expires_at: UnixTime,
 }
 
 /// A row of a list for people, by column: nothing of ours looks at most of them, and a type each

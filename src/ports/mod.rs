@@ -17,7 +17,7 @@ use crate::model::{
 use crate::token::{FeedAnswer, Revocations, SessionHandle};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use feed::{FeedObjectAnswer, FeedVerb, Since};
-use ledger::{LedgerAnswer, LedgerVerb, Session};
+use ledger::{LedgerAnswer, LedgerVerb, Row, Session};
 
 /// A store or an object did not answer. The request fails closed; nothing is half done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -278,6 +278,18 @@ pub trait Codes {
     /// # Errors
     /// [`Unavailable`]; then the code must not be handed out.
     async fn remember(&self, record: &CodeRecord) -> Result<(), Unavailable>;
+
+    /// What is known of a code, if it is known yet and still.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn recall(&self, pk: u64) -> Result<Option<CodeRecord>, Unavailable>;
+
+    /// Codes that are known by now, at most a thousand: `pk`, `client` and `username` of each.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn recent(&self) -> Result<Vec<Row>, Unavailable>;
 }
 
 /// Signing keys: the set in force, making one, and signing with one.

@@ -8,6 +8,8 @@ use crate::model::{ClientId, Scope, Seconds, SessionId, Shard, Subject, UnixTime
 /// How long a code lives. RFC 6749 §4.1.2 allows ten minutes; machines redeem ours at once, and
 /// FAPI 2.0 §5.3.2.1 asks for 60 seconds.
 pub const LIFETIME: Seconds = Seconds(60);
+/// How long a client's codes may live that says otherwise: the outer bound of RFC 6749.
+pub const LONGEST: Seconds = Seconds(600);
 
 /// What the holder of the code may redeem, if it is the right client with the right verifier.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

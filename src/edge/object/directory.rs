@@ -120,7 +120,9 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::FindClient(_)
         | DirectoryAnswer::ReadKeys(_)
         | DirectoryAnswer::ReadRecord(_)
-        | DirectoryAnswer::ListRecords(_) => false,
+        | DirectoryAnswer::ListRecords(_)
+        | DirectoryAnswer::FindRecords(_)
+        | DirectoryAnswer::ListAudit(_) => false,
     }
 }
 
@@ -222,7 +224,9 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::FindClient(_)
         | DirectoryAnswer::ReadKeys(_)
         | DirectoryAnswer::ReadRecord(_)
-        | DirectoryAnswer::ListRecords(_) => Ok(false),
+        | DirectoryAnswer::ListRecords(_)
+        | DirectoryAnswer::FindRecords(_)
+        | DirectoryAnswer::ListAudit(_) => Ok(false),
     }
 }
 

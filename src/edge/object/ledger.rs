@@ -69,6 +69,9 @@ pub(super) fn apply(
             .map(LedgerAnswer::ListSessions),
         LedgerVerb::ListGrants(verb) => shard.grants(&verb, now).map(LedgerAnswer::ListGrants),
         LedgerVerb::EndOwned(verb) => shard.end_owned(&verb, &at).map(LedgerAnswer::EndOwned),
+        LedgerVerb::ListIssued(verb) => shard.issued(&verb, now).map(LedgerAnswer::ListIssued),
+        LedgerVerb::ReadCode(verb) => shard.code(&verb).map(LedgerAnswer::ReadCode),
+        LedgerVerb::EndCode(verb) => shard.end_code(&verb, &at).map(LedgerAnswer::EndCode),
         LedgerVerb::ReadSubject(verb) => {
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
         }
@@ -149,8 +152,8 @@ struct FactsRow {
 }
 
 /// The shard, in one transaction.
-struct Shard<'a> {
-    sql: &'a Sql,
+pub(super) struct Shard<'a> {
+    pub(super) sql: &'a Sql,
     clock: Moment,
 }
 
@@ -304,7 +307,7 @@ impl Shard<'_> {
             (
                 withdrawn(&verb.subject, &verb.client),
                 now,
-                verb.issued_at + code::LIFETIME,
+                verb.issued_at + code::LONGEST,
             ),
         )?;
         Ok(row.is_some())
@@ -562,7 +565,7 @@ impl Shard<'_> {
         )
     }
 
-    fn list(&self, statement: &str, values: impl Serialize) -> Result<Vec<Row>, Fault> {
+    pub(super) fn list(&self, statement: &str, values: impl Serialize) -> Result<Vec<Row>, Fault> {
         #[derive(Deserialize)]
         struct Listed {
             columns: Json<Row>,
@@ -669,7 +672,7 @@ impl Shard<'_> {
             (
                 withdrawn(&verb.subject, &verb.client),
                 &at.request,
-                at.now.unix() + code::LIFETIME,
+                at.now.unix() + code::LONGEST,
             ),
         )?;
         let mut ended: Vec<Row> = self.sql.rows(

@@ -8,6 +8,7 @@
 
 mod directory;
 mod feed;
+mod issued;
 mod ledger;
 mod migrations;
 mod outbox;

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::outbox;
 use super::sql::{Fault, Json, Sql};
 use crate::directory::Collection;
-use crate::directory::list::ListQuery;
-use crate::directory::records::{Audited, Index, Record, Rows};
+use crate::directory::list::{ListQuery, Page};
+use crate::directory::records::{Audited, Fields, Index, Record, Rows};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::token::{Revocation, Snapshot};
 
@@ -234,6 +234,39 @@ impl Rows for Records<'_> {
             (request, collection),
         )?;
         Ok(rows.into_iter().map(|row| row.line.0).collect())
+    }
+
+    fn history(&self, query: &ListQuery) -> Result<Page, Fault> {
+        #[derive(Deserialize)]
+        struct Line {
+            line: Json<Fields>,
+        }
+        let mut asked = "FROM audit WHERE true".to_owned();
+        let mut values = Vec::new();
+        for (field, value) in &query.filters {
+            asked.push_str(match field.as_str() {
+                "actor" => " AND line ->> '$.actor.name' = ?",
+                "collection" => " AND collection = ?",
+                "record" => " AND id = CAST(? AS INTEGER)",
+                _ => " AND request = ?",
+            });
+            values.push(json!(value));
+        }
+        let count = format!("SELECT count(*) AS number {asked}");
+        let count = self.sql.number(&count, &values)?.unwrap_or_default();
+        values.extend([json!(query.page_size), json!(query.offset())]);
+        let page = format!(
+            "SELECT json_object('pk', number, 'time', time, 'request', request,
+                'collection', collection, 'record', id, 'actor', line ->> '$.actor.name',
+                'address', line ->> '$.actor.address', 'before', line -> '$.before',
+                'after', line -> '$.after') AS line
+             {asked} ORDER BY number DESC LIMIT ? OFFSET ?"
+        );
+        let lines: Vec<Line> = self.sql.rows(&page, &values)?;
+        Ok(Page {
+            count,
+            results: lines.into_iter().map(|row| row.line.0).collect(),
+        })
     }
 
     fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Fault> {

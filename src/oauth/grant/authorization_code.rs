@@ -115,6 +115,6 @@ fn needed_until(now: UnixTime, client: &Client, refreshable: bool) -> UnixTime {
     if refreshable {
         now + refresh::ABSOLUTE
     } else {
-        now + code::LIFETIME + client.access_token_lifetime
+        now + client.code_lifetime.unwrap_or(code::LIFETIME) + client.access_token_lifetime
     }
 }

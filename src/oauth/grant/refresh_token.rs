@@ -56,7 +56,7 @@ pub async fn refresh<P: Ports>(
         generation: token.generation,
         scope,
         audiences: audiences.map(str::to_owned).collect(),
-        idle: IDLE,
+        idle: client.refresh_idle.unwrap_or(IDLE),
         grace: GRACE,
         most_retries: MOST_RETRIES,
     };
