@@ -177,9 +177,9 @@ pub(super) fn fit_group<R: Rows>(
     group: &Record,
     unfit: &mut Vec<Unfit>,
 ) -> Answer<(), R> {
-    let mut parent = group.number("parent");
-    for _ in 0..DEEPEST {
-        let Some(id) = parent else { return Ok(()) };
+    let mut levels = 1;
+    let mut above = group.number("parent");
+    while let Some(id) = above.filter(|_| levels <= DEEPEST) {
         if id == group.id {
             unfit.push(Unfit::new(
                 "parent",
@@ -187,14 +187,36 @@ pub(super) fn fit_group<R: Rows>(
             ));
             return Ok(());
         }
+        levels += 1;
         let record = rows.find(Collection::Groups, id)?;
-        parent = record.and_then(|record| record.number("parent"));
+        above = record.and_then(|record| record.number("parent"));
     }
-    unfit.push(Unfit::new(
-        "parent",
-        "must not lie more than 16 groups deep",
-    ));
+    // What lies in it comes along.
+    let mut below = inside(rows, group.id)?;
+    while !below.is_empty() && levels <= DEEPEST {
+        levels += 1;
+        let mut deeper = Vec::new();
+        for id in below {
+            deeper.extend(inside(rows, id)?);
+        }
+        below = deeper;
+    }
+    if levels > DEEPEST {
+        unfit.push(Unfit::new(
+            "parent",
+            "must not lie more than 16 groups deep",
+        ));
+    }
     Ok(())
+}
+
+/// The groups right in a group.
+fn inside<R: Rows>(rows: &R, group: u64) -> Answer<Vec<u64>, R> {
+    let linked = rows.links_to((Collection::Groups.path(), group), usize::MAX)?;
+    let groups = linked
+        .into_iter()
+        .filter(|(of, _)| *of == Collection::Groups);
+    Ok(groups.map(|(_, id)| id).collect())
 }
 
 /// Writes a group or takes it away, and tells of its members what changes for them.

@@ -365,7 +365,11 @@ fn fit<R: Rows>(
         }
     }
     match collection {
-        Collection::Groups => people::fit_group(rows, after, &mut unfit)?,
+        Collection::Groups
+            if before.is_none_or(|before| before.number("parent") != after.number("parent")) =>
+        {
+            people::fit_group(rows, after, &mut unfit)?;
+        }
         Collection::PropertyMappings => clients::fit_mapping(after, &mut unfit),
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
