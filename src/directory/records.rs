@@ -274,6 +274,10 @@ pub fn apply<R: Rows>(
         after.version = rows.next_number(at.now)?;
         if before.is_none() {
             after.id = after.version;
+            // Nothing of an earlier client of this id is its own, nor does the end of that one end it.
+            if kept == Collection::Providers {
+                after.generation = after.version;
+            }
         }
     }
     let somebody = administered(rows)?;
