@@ -119,7 +119,7 @@ fn setup_urls<P: Ports>(asked: &Asked<'_, P>, provider: &Fields) -> Fields {
         ("token", json!(config.url("/oauth/token"))),
         ("user_info", json!(config.url("/oauth/userinfo"))),
         ("provider_info", information),
-        ("logout", json!(config.url("/oauth/logout"))),
+        ("logout", json!(config.url("/logout"))),
         ("jwks", jwks),
     ];
     Fields::from_iter(urls.map(|(name, url)| (name.to_owned(), url)))
