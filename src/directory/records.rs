@@ -375,6 +375,14 @@ fn fit<R: Rows>(
             people::fit_group(rows, after, &mut unfit)?;
         }
         Collection::PropertyMappings => clients::fit_mapping(after, &mut unfit),
+        Collection::Flows => clients::fit_flow(rows, before, after, &mut unfit)?,
+        Collection::Applications => {
+            if let Some(provider) = after.number("provider")
+                && clients::application(rows, provider)?.is_some_and(|other| other.id != after.id)
+            {
+                return Ok(Some(Changed::Taken("provider".to_owned())));
+            }
+        }
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
             clients::fit(rows, after, &mut unfit)?;

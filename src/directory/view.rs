@@ -92,7 +92,7 @@ fn shown<R: Rows>(
     field: &str,
 ) -> Answer<Value, R> {
     let application = |field: &str| {
-        let application = clients::application(rows, record)?;
+        let application = clients::application(rows, record.id)?;
         Ok(application.map_or(Value::Null, |application| json!(application.text(field))))
     };
     Ok(match field {
