@@ -430,8 +430,7 @@ fn referred<R: Rows>(
             }
             Ok(Ok(Some(Value::Array(ids))))
         }
-        // What a client may ask for is limited by what people hold: only they need what exists.
-        Form::Scope if field.name == "scopes" => {
+        Form::Scope => {
             let scope = Scope::parse(value.as_str().unwrap_or_default()).unwrap_or_default();
             for token in scope.iter() {
                 if rows.holder(Collection::Scopes, "value", token)?.is_none() {
