@@ -231,18 +231,24 @@ pub(super) fn put_group<R: Rows>(
             None => Ok(()),
         };
     };
+    let after = match after {
+        Some(after) => after,
+        // Its members and the groups in it are written one by one as it is taken out of them.
+        None => {
+            unlink(rows, Collection::Groups, before.id, at)?;
+            return rows.erase(Collection::Groups, before.id);
+        }
+    };
+    let gives = |group: &Record| (group.flag("is_superuser"), group.number("parent"));
+    if gives(&before) == gives(&after) {
+        return put_record(rows, Collection::Groups, &after);
+    }
     let members = members(rows, before.id)?;
     let mut held_before = Vec::new();
     for member in &members {
         held_before.push(held(rows, member)?);
     }
-    match after {
-        Some(after) => put_record(rows, Collection::Groups, &after)?,
-        None => {
-            unlink(rows, Collection::Groups, before.id, at)?;
-            rows.erase(Collection::Groups, before.id)?;
-        }
-    }
+    put_record(rows, Collection::Groups, &after)?;
     for (member, held_before) in members.into_iter().zip(held_before) {
         let Some(mut now) = rows.find(Collection::Users, member.id)? else {
             continue;
