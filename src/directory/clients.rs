@@ -86,7 +86,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             });
         }
     }
-    let application = application(rows, record)?;
+    let application = application(rows, record.id)?;
     Ok(Some(Client {
         id,
         version: record.version,
@@ -141,8 +141,8 @@ fn claims(mapping: &Record) -> BTreeMap<String, String> {
 }
 
 /// The application that a provider is of.
-pub(super) fn application<R: Rows>(rows: &R, provider: &Record) -> Answer<Option<Record>, R> {
-    for (collection, id) in rows.links_to((Collection::Providers.path(), provider.id), 8)? {
+pub(super) fn application<R: Rows>(rows: &R, provider: u64) -> Answer<Option<Record>, R> {
+    for (collection, id) in rows.links_to((Collection::Providers.path(), provider), 8)? {
         if collection == Collection::Applications {
             return rows.find(collection, id);
         }
@@ -304,6 +304,27 @@ pub(super) fn fit_mapping(mapping: &Record, unfit: &mut Vec<Unfit>) {
     }
 }
 
+/// What uses a flow found it to be for this.
+pub(super) fn fit_flow<R: Rows>(
+    rows: &R,
+    before: Option<&Record>,
+    flow: &Record,
+    unfit: &mut Vec<Unfit>,
+) -> Answer<(), R> {
+    let was = before.map(|before| before.text("designation"));
+    if was.is_some_and(|was| was != flow.text("designation"))
+        && !rows
+            .links_to((Collection::Flows.path(), flow.id), 1)?
+            .is_empty()
+    {
+        unfit.push(Unfit::new(
+            "designation",
+            "cannot be changed while it is used",
+        ));
+    }
+    Ok(())
+}
+
 /// Writes a provider. Who may do less than before loses everything that was issued to it.
 pub(super) fn put<R: Rows>(
     rows: &mut R,
@@ -360,14 +381,16 @@ pub(super) fn delete<R: Rows>(rows: &mut R, before: &Record, at: &At) -> Answer<
     rows.revoke(Revocation::Client(id, number))
 }
 
-/// Has the clients published anew that read something of this record.
+/// Has the clients published anew that read something of this record, and the one that did before.
 pub(super) fn touch_of<R: Rows>(
     rows: &mut R,
     collection: Collection,
     record: &Record,
+    was: Option<u64>,
     at: &At,
 ) -> Answer<(), R> {
-    let mut providers: Vec<u64> = record.number("provider").into_iter().collect();
+    let now = record.number("provider");
+    let mut providers: Vec<u64> = now.into_iter().chain(was.filter(|_| was != now)).collect();
     for (of, id) in rows.links_to((collection.path(), record.id), usize::MAX)? {
         if of == Collection::Providers {
             providers.push(id);

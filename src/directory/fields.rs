@@ -83,7 +83,7 @@ pub(super) static USER: &[Field] = &[
     text("last_name", "last names"),
     ACTIVE,
     Field::new("last_login", Form::Time, "not kept: sessions say it").given(Given::ReadOnly),
-    flag("is_superuser", "whether a group makes it an administrator").given(Given::ReadOnly),
+    shown("is_superuser", "whether a group makes it an administrator"),
     Field::new("groups", Form::Refs(Collection::Groups), "groups it is in"),
     shown("groups_obj", "the groups themselves"),
     Field::new("email", Form::Mail, "mail address, unverified"),

@@ -106,6 +106,7 @@ impl Form {
                 | Self::Texts
                 | Self::Scope
                 | Self::Shown
+                | Self::Time
                 | Self::Password
                 | Self::Secret
                 | Self::Jwks

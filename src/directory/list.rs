@@ -32,10 +32,12 @@ impl ListQuery {
         }
     }
 
-    /// How many come before the page.
+    /// How many come before the page. No more than a number of JavaScript can say: behind so many
+    /// there is nothing in any case.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.page.saturating_sub(1).saturating_mul(self.page_size)
+        let before = self.page.saturating_sub(1).saturating_mul(self.page_size);
+        before.min(1 << 53)
     }
 }
 

@@ -152,9 +152,9 @@ pub(super) fn delete<R: Rows>(rows: &mut R, mut user: Record, at: &At) -> Answer
     user.generation = user.version;
     user.fields
         .insert("is_active".to_owned(), Value::Bool(false));
-    for field in ["scopes", "name", "first_name", "last_name", "email"] {
-        user.fields.remove(field);
-    }
+    let known = ["username", "_subject", "_shard", "is_active"];
+    user.fields
+        .retain(|field, _| known.contains(&field.as_str()));
     match facts(rows, &user)? {
         Some(facts) => rows.tell_subject(&facts),
         None => Ok(()),
@@ -177,9 +177,9 @@ pub(super) fn fit_group<R: Rows>(
     group: &Record,
     unfit: &mut Vec<Unfit>,
 ) -> Answer<(), R> {
-    let mut parent = group.number("parent");
-    for _ in 0..DEEPEST {
-        let Some(id) = parent else { return Ok(()) };
+    let mut levels = 1;
+    let mut above = group.number("parent");
+    while let Some(id) = above.filter(|_| levels <= DEEPEST) {
         if id == group.id {
             unfit.push(Unfit::new(
                 "parent",
@@ -187,14 +187,36 @@ pub(super) fn fit_group<R: Rows>(
             ));
             return Ok(());
         }
+        levels += 1;
         let record = rows.find(Collection::Groups, id)?;
-        parent = record.and_then(|record| record.number("parent"));
+        above = record.and_then(|record| record.number("parent"));
     }
-    unfit.push(Unfit::new(
-        "parent",
-        "must not lie more than 16 groups deep",
-    ));
+    // What lies in it comes along.
+    let mut below = inside(rows, group.id)?;
+    while !below.is_empty() && levels <= DEEPEST {
+        levels += 1;
+        let mut deeper = Vec::new();
+        for id in below {
+            deeper.extend(inside(rows, id)?);
+        }
+        below = deeper;
+    }
+    if levels > DEEPEST {
+        unfit.push(Unfit::new(
+            "parent",
+            "must not lie more than 16 groups deep",
+        ));
+    }
     Ok(())
+}
+
+/// The groups right in a group.
+fn inside<R: Rows>(rows: &R, group: u64) -> Answer<Vec<u64>, R> {
+    let linked = rows.links_to((Collection::Groups.path(), group), usize::MAX)?;
+    let groups = linked
+        .into_iter()
+        .filter(|(of, _)| *of == Collection::Groups);
+    Ok(groups.map(|(_, id)| id).collect())
 }
 
 /// Writes a group or takes it away, and tells of its members what changes for them.
@@ -210,18 +232,21 @@ pub(super) fn put_group<R: Rows>(
             None => Ok(()),
         };
     };
+    let Some(after) = after else {
+        // Its members and the groups in it are written one by one as it is taken out of them.
+        unlink(rows, Collection::Groups, before.id, at)?;
+        return rows.erase(Collection::Groups, before.id);
+    };
+    let gives = |group: &Record| (group.flag("is_superuser"), group.number("parent"));
+    if gives(&before) == gives(&after) {
+        return put_record(rows, Collection::Groups, &after);
+    }
     let members = members(rows, before.id)?;
     let mut held_before = Vec::new();
     for member in &members {
         held_before.push(held(rows, member)?);
     }
-    match after {
-        Some(after) => put_record(rows, Collection::Groups, &after)?,
-        None => {
-            unlink(rows, Collection::Groups, before.id, at)?;
-            rows.erase(Collection::Groups, before.id)?;
-        }
-    }
+    put_record(rows, Collection::Groups, &after)?;
     for (member, held_before) in members.into_iter().zip(held_before) {
         let Some(mut now) = rows.find(Collection::Users, member.id)? else {
             continue;

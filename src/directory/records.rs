@@ -277,6 +277,10 @@ pub fn apply<R: Rows>(
         after.version = rows.next_number(at.now)?;
         if before.is_none() {
             after.id = after.version;
+            // Nothing of an earlier client of this id is its own, nor does the end of that one end it.
+            if kept == Collection::Providers {
+                after.generation = after.version;
+            }
         }
     }
     let somebody = administered(rows)?;
@@ -368,8 +372,20 @@ fn fit<R: Rows>(
         }
     }
     match collection {
-        Collection::Groups => people::fit_group(rows, after, &mut unfit)?,
+        Collection::Groups
+            if before.is_none_or(|before| before.number("parent") != after.number("parent")) =>
+        {
+            people::fit_group(rows, after, &mut unfit)?;
+        }
         Collection::PropertyMappings => clients::fit_mapping(after, &mut unfit),
+        Collection::Flows => clients::fit_flow(rows, before, after, &mut unfit)?,
+        Collection::Applications => {
+            if let Some(provider) = after.number("provider")
+                && clients::application(rows, provider)?.is_some_and(|other| other.id != after.id)
+            {
+                return Ok(Some(Changed::Taken("provider".to_owned())));
+            }
+        }
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
             clients::fit(rows, after, &mut unfit)?;
@@ -417,8 +433,7 @@ fn referred<R: Rows>(
             }
             Ok(Ok(Some(Value::Array(ids))))
         }
-        // What a client may ask for is limited by what people hold: only they need what exists.
-        Form::Scope if field.name == "scopes" => {
+        Form::Scope => {
             let scope = Scope::parse(value.as_str().unwrap_or_default()).unwrap_or_default();
             for token in scope.iter() {
                 if rows.holder(Collection::Scopes, "value", token)?.is_none() {
@@ -456,15 +471,13 @@ pub(super) fn write<R: Rows>(
         (_, before, Some(after)) => {
             put(rows, collection, &after)?;
             // An application may have gone from one provider to another.
-            for state in before.iter().chain([&after]) {
-                clients::touch_of(rows, collection, state, at)?;
-            }
-            Ok(())
+            let was = before.and_then(|before| before.number("provider"));
+            clients::touch_of(rows, collection, &after, was, at)
         }
         (_, Some(before), None) => {
             unlink(rows, collection, before.id, at)?;
             rows.erase(collection, before.id)?;
-            clients::touch_of(rows, collection, &before, at)
+            clients::touch_of(rows, collection, &before, None, at)
         }
     }
 }

@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use super::records::{self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows};
 use super::schema::{Collection, Given};
 use super::view::view;
-use super::{clients, list, people};
+use super::{clients, list, people, scopes};
 use crate::model::{Client, ClientId, SubjectFacts};
-use crate::oauth::claims;
 use crate::ports::At;
 use crate::ports::directory::{
     Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
@@ -99,7 +98,6 @@ fn part<R: Rows>(
         Part::Record => return view(rows, collection, record),
         Part::UsedBy => ("used_by", used_by(rows, collection, record)?),
         Part::Secrets => ("secrets", super::view::secrets(record)),
-        Part::Preview(user) => ("preview", preview(rows, record, user)?),
     };
     Ok(Fields::from_iter([(name.to_owned(), told)]))
 }
@@ -107,7 +105,11 @@ fn part<R: Rows>(
 /// Seed 004's list of what refers to a record, and what becomes of that when the record goes.
 fn used_by<R: Rows>(rows: &R, collection: Collection, record: &Record) -> Answer<Value, R> {
     let mut used = Vec::new();
-    for (of, id) in rows.links_to((collection.kept().path(), record.id), MOST_USES)? {
+    let uses = match collection {
+        Collection::Scopes => scopes::holders(rows, record.text("value"))?,
+        _ => rows.links_to((collection.kept().path(), record.id), MOST_USES)?,
+    };
+    for (of, id) in uses.into_iter().take(MOST_USES) {
         if let Some(user) = rows.find(of, id)? {
             let seen = view(rows, of, &user)?;
             let name = [user.text("name"), user.text("username")];
@@ -121,17 +123,6 @@ fn used_by<R: Rows>(rows: &R, collection: Collection, record: &Record) -> Answer
         }
     }
     Ok(Value::Array(used))
-}
-
-/// What a provider's client would be told of a user, if every scope of it were granted.
-fn preview<R: Rows>(rows: &R, provider: &Record, user: u64) -> Answer<Value, R> {
-    let client = clients::client(rows, provider)?;
-    let user = rows.find(Collection::Users, user)?;
-    let facts = user.map(|user| people::facts(rows, &user)).transpose()?;
-    Ok(match (client, facts.flatten()) {
-        (Some(client), Some(facts)) => Value::Object(claims::about(&client, &facts, &client.scope)),
-        _ => Value::Null,
-    })
 }
 
 /// The record with this value of a unique field.
@@ -211,6 +202,13 @@ fn create_account<R: Rows>(
     }
     if verb.first_only && rows.count(Collection::Users)? > 0 {
         return Ok(AccountCreated::NotFirst);
+    }
+    // Whoever has it may be called otherwise by now.
+    if rows
+        .holder(Collection::Users, "subject", verb.subject.as_str())?
+        .is_some()
+    {
+        return Ok(AccountCreated::NameTaken);
     }
     let facts = SubjectFacts {
         subject: verb.subject,

@@ -22,9 +22,6 @@ pub fn view<R: Rows>(rows: &R, collection: Collection, record: &Record) -> Answe
             (Form::Number, _) => json!(record.id),
             (Form::Uuid, _) => json!(uuid::of(record.id)),
             (Form::Shown, _) => shown(rows, collection, record, field.name)?,
-            (Form::Flag, _) if field.name == "is_superuser" && collection == Collection::Users => {
-                json!(people::is_superuser(rows, record)?)
-            }
             (Form::Scope, _) if matches!(collection, Collection::Roles | Collection::Accounts) => {
                 scopes(rows, record, field.name)?
             }
@@ -95,7 +92,7 @@ fn shown<R: Rows>(
     field: &str,
 ) -> Answer<Value, R> {
     let application = |field: &str| {
-        let application = clients::application(rows, record)?;
+        let application = clients::application(rows, record.id)?;
         Ok(application.map_or(Value::Null, |application| json!(application.text(field))))
     };
     Ok(match field {
@@ -103,6 +100,7 @@ fn shown<R: Rows>(
         "uid" => json!(Digest::of(record.text("_subject").as_bytes()).as_str()),
         "subject" => json!(record.text("_subject")),
         "avatar" => json!(AVATAR),
+        "is_superuser" => json!(people::is_superuser(rows, record)?),
         "groups_obj" => {
             let mut groups = Vec::new();
             for group in record.numbers("groups") {
