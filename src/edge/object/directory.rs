@@ -21,14 +21,16 @@ const MOST_PUBLICATIONS: u32 = 50;
 /// Makes the tables. More shards than before take part from now on; fewer change nothing, since
 /// subjects live there.
 pub(super) fn open(sql: &Sql, keyring: &Keyring, shards: u16) -> Result<(), Fault> {
-    migrations::migrate(sql, migrations::DIRECTORY)?;
+    let migrated = migrations::migrate(sql, migrations::DIRECTORY)?;
     let grown = sql.write(
         "UPDATE settings SET value = ?1 WHERE name = 'shards' AND value < ?1",
         (shards.max(1),),
     )?;
     let clock = Moment::default();
     let mut rows = Records { sql, clock };
-    index(&mut rows)?;
+    if migrated {
+        index(&mut rows)?;
+    }
     directory::seed(&mut rows)?;
     if grown {
         directory::tell_roles(&mut rows)?;
@@ -38,19 +40,14 @@ pub(super) fn open(sql: &Sql, keyring: &Keyring, shards: u16) -> Result<(), Faul
 
 /// Notes what records are found by that a migration wrote.
 fn index(rows: &mut Records<'_>) -> Result<(), Fault> {
-    let unread: Option<IgnoredAny> = rows
-        .sql
-        .row("SELECT 1 FROM records WHERE words = '' LIMIT 1", ())?;
-    if unread.is_some() {
-        for collection in [
-            Collection::Scopes,
-            Collection::Roles,
-            Collection::Users,
-            Collection::Providers,
-        ] {
-            for record in rows.all(collection)? {
-                directory::index(rows, collection, &record)?;
-            }
+    for collection in [
+        Collection::Scopes,
+        Collection::Roles,
+        Collection::Users,
+        Collection::Providers,
+    ] {
+        for record in rows.all(collection)? {
+            directory::index(rows, collection, &record)?;
         }
     }
     Ok(())

@@ -24,7 +24,7 @@ const MOST_SWEPT: u32 = 2000;
 
 /// Makes the tables.
 pub(super) fn open(sql: &Sql) -> Result<(), Fault> {
-    migrations::migrate(sql, migrations::LEDGER)
+    migrations::migrate(sql, migrations::LEDGER).map(drop)
 }
 
 /// Does one verb. `clock` is the object's own and numbers the outbox; whatever is compared with

@@ -235,8 +235,9 @@ pub(super) const FEED: Migrations = &[&[
     ) WITHOUT ROWID",
 ]];
 
-/// Brings the tables to the newest number. Tables of a newer release are left as they are.
-pub(super) fn migrate(sql: &Sql, migrations: Migrations) -> Result<(), Fault> {
+/// Brings the tables to the newest number; answers whether they were not. Tables of a newer release
+/// are left as they are.
+pub(super) fn migrate(sql: &Sql, migrations: Migrations) -> Result<bool, Fault> {
     #[derive(Deserialize)]
     struct Row {
         version: usize,
@@ -251,7 +252,7 @@ pub(super) fn migrate(sql: &Sql, migrations: Migrations) -> Result<(), Fault> {
         .get(version..)
         .filter(|missing| !missing.is_empty())
     else {
-        return Ok(());
+        return Ok(false);
     };
     for statement in missing.iter().copied().flatten() {
         sql.write(statement, ())?;
@@ -261,7 +262,7 @@ pub(super) fn migrate(sql: &Sql, migrations: Migrations) -> Result<(), Fault> {
         "INSERT INTO schema (version) VALUES (?)",
         (migrations.len(),),
     )?;
-    Ok(())
+    Ok(true)
 }
 
 #[cfg(test)]
