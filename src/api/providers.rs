@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use super::records::{Asked, shown};
+use crate::directory::Collection;
 use crate::directory::records::{Change, Fields};
 use crate::error::Reason;
 use crate::http::Response;
-use crate::model::{ClientId, Secret, UnixTime};
+use crate::model::{ClientId, Secret, UnixTime, Username};
+use crate::oauth::claims;
 use crate::ports::Ports;
-use crate::ports::directory::Part;
+use crate::ports::directory::{FindAccount, FindClient, Part, ReadRecord};
 
 /// Answers `/api/v1/providers/oauth2/{id}/{part}/`.
 pub(super) async fn answer<P: Ports>(
@@ -23,12 +25,11 @@ pub(super) async fn answer<P: Ports>(
             Ok(shown(200, setup_urls(asked, &provider)))
         }
         ("GET", "preview_user", "") => {
-            let user = user(&asked.request.query)?;
-            let preview = asked.read(id, Part::Preview(user)).await?;
-            if preview.get("preview").is_none_or(Value::is_null) {
-                return Err(Reason::unfit("for_user", "User not found"));
-            }
-            Ok(shown(200, preview))
+            let preview = preview(asked, id).await?;
+            Ok(shown(
+                200,
+                Fields::from_iter([("preview".to_owned(), Value::Object(preview))]),
+            ))
         }
         ("GET", "secrets", "") => Ok(shown(200, asked.read(id, Part::Secrets).await?)),
         ("POST", "secrets", "") => {
@@ -87,6 +88,39 @@ fn user(query: &str) -> Result<u64, Reason> {
     let user = parameters.find(|(name, _)| name == "for_user");
     let user = user.and_then(|(_, user)| user.parse().ok());
     user.ok_or(Reason::unfit("for_user", "input must be numerical"))
+}
+
+/// What a provider's client would be told of a user in an ID token, if every scope of it were granted.
+async fn preview<P: Ports>(asked: &Asked<'_, P>, id: u64) -> Result<Fields, Reason> {
+    let ports = &asked.server.ports;
+    let provider = asked.read(id, Part::Record).await?;
+    let urls = setup_urls(asked, &provider);
+    let user = ReadRecord {
+        collection: Collection::Users,
+        id: user(&asked.request.query)?,
+        part: Part::Record,
+    };
+    let user = ports.directory(asked.at, user).await?;
+    let named = |fields: &Fields, name: &str| {
+        let text = fields.get(name).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    let nobody = || Reason::unfit("for_user", "User not found");
+    let username = user.map(|user| named(&user, "username"));
+    let username = Username::parse(&username.unwrap_or_default()).map_err(|_| nobody())?;
+    let account = ports.directory(asked.at, FindAccount { username }).await?;
+    let facts = account.ok_or_else(nobody)?.facts;
+    let client = ClientId::parse(&named(&provider, "client_id"));
+    let client = client.map_err(|_| Reason::NoSuchRecord)?;
+    let client = ports.directory(asked.at, FindClient { id: client }).await?;
+    let client = client.ok_or(Reason::NoSuchRecord)?;
+    let mut told = claims::about(&client, &facts, &client.scope);
+    let issuer = urls.get("issuer").cloned().unwrap_or_default();
+    told.insert("iss".to_owned(), issuer);
+    let sub = claims::sub(&client, &facts, &asked.server.config.issuer);
+    told.insert("sub".to_owned(), json!(sub));
+    told.insert("aud".to_owned(), json!(client.id));
+    Ok(told)
 }
 
 /// Where a client of this provider finds everything; what is its application's, nowhere without one.

@@ -313,9 +313,14 @@ pub(super) fn fit_flow<R: Rows>(
 ) -> Answer<(), R> {
     let was = before.map(|before| before.text("designation"));
     if was.is_some_and(|was| was != flow.text("designation"))
-        && !rows.links_to((Collection::Flows.path(), flow.id), 1)?.is_empty()
+        && !rows
+            .links_to((Collection::Flows.path(), flow.id), 1)?
+            .is_empty()
     {
-        unfit.push(Unfit::new("designation", "cannot be changed while it is used"));
+        unfit.push(Unfit::new(
+            "designation",
+            "cannot be changed while it is used",
+        ));
     }
     Ok(())
 }

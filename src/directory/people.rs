@@ -153,7 +153,8 @@ pub(super) fn delete<R: Rows>(rows: &mut R, mut user: Record, at: &At) -> Answer
     user.fields
         .insert("is_active".to_owned(), Value::Bool(false));
     let known = ["username", "_subject", "_shard", "is_active"];
-    user.fields.retain(|field, _| known.contains(&field.as_str()));
+    user.fields
+        .retain(|field, _| known.contains(&field.as_str()));
     match facts(rows, &user)? {
         Some(facts) => rows.tell_subject(&facts),
         None => Ok(()),

@@ -8,7 +8,6 @@ use super::schema::{Collection, Given};
 use super::view::view;
 use super::{clients, list, people};
 use crate::model::{Client, ClientId, SubjectFacts};
-use crate::oauth::claims;
 use crate::ports::At;
 use crate::ports::directory::{
     Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
@@ -87,7 +86,6 @@ fn part<R: Rows>(
         Part::Record => return view(rows, collection, record),
         Part::UsedBy => ("used_by", used_by(rows, collection, record)?),
         Part::Secrets => ("secrets", super::view::secrets(record)),
-        Part::Preview(user) => ("preview", preview(rows, record, user)?),
     };
     Ok(Fields::from_iter([(name.to_owned(), told)]))
 }
@@ -109,17 +107,6 @@ fn used_by<R: Rows>(rows: &R, collection: Collection, record: &Record) -> Answer
         }
     }
     Ok(Value::Array(used))
-}
-
-/// What a provider's client would be told of a user, if every scope of it were granted.
-fn preview<R: Rows>(rows: &R, provider: &Record, user: u64) -> Answer<Value, R> {
-    let client = clients::client(rows, provider)?;
-    let user = rows.find(Collection::Users, user)?;
-    let facts = user.map(|user| people::facts(rows, &user)).transpose()?;
-    Ok(match (client, facts.flatten()) {
-        (Some(client), Some(facts)) => Value::Object(claims::about(&client, &facts, &client.scope)),
-        _ => Value::Null,
-    })
 }
 
 /// The record with this value of a unique field.

@@ -200,8 +200,6 @@ pub enum Part {
     UsedBy,
     /// A provider's secrets, but not what they are, as `secrets`.
     Secrets,
-    /// What a provider is told of this user, as `preview`; nothing of a user whom there is not.
-    Preview(u64),
 }
 
 /// Some records.
