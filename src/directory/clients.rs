@@ -381,14 +381,16 @@ pub(super) fn delete<R: Rows>(rows: &mut R, before: &Record, at: &At) -> Answer<
     rows.revoke(Revocation::Client(id, number))
 }
 
-/// Has the clients published anew that read something of this record.
+/// Has the clients published anew that read something of this record, and the one that did before.
 pub(super) fn touch_of<R: Rows>(
     rows: &mut R,
     collection: Collection,
     record: &Record,
+    was: Option<u64>,
     at: &At,
 ) -> Answer<(), R> {
-    let mut providers: Vec<u64> = record.number("provider").into_iter().collect();
+    let now = record.number("provider");
+    let mut providers: Vec<u64> = now.into_iter().chain(was.filter(|_| was != now)).collect();
     for (of, id) in rows.links_to((collection.path(), record.id), usize::MAX)? {
         if of == Collection::Providers {
             providers.push(id);

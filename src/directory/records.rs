@@ -468,15 +468,13 @@ pub(super) fn write<R: Rows>(
         (_, before, Some(after)) => {
             put(rows, collection, &after)?;
             // An application may have gone from one provider to another.
-            for state in before.iter().chain([&after]) {
-                clients::touch_of(rows, collection, state, at)?;
-            }
-            Ok(())
+            let was = before.and_then(|before| before.number("provider"));
+            clients::touch_of(rows, collection, &after, was, at)
         }
         (_, Some(before), None) => {
             unlink(rows, collection, before.id, at)?;
             rows.erase(collection, before.id)?;
-            clients::touch_of(rows, collection, &before, at)
+            clients::touch_of(rows, collection, &before, None, at)
         }
     }
 }
