@@ -232,13 +232,10 @@ pub(super) fn put_group<R: Rows>(
             None => Ok(()),
         };
     };
-    let after = match after {
-        Some(after) => after,
+    let Some(after) = after else {
         // Its members and the groups in it are written one by one as it is taken out of them.
-        None => {
-            unlink(rows, Collection::Groups, before.id, at)?;
-            return rows.erase(Collection::Groups, before.id);
-        }
+        unlink(rows, Collection::Groups, before.id, at)?;
+        return rows.erase(Collection::Groups, before.id);
     };
     let gives = |group: &Record| (group.flag("is_superuser"), group.number("parent"));
     if gives(&before) == gives(&after) {

@@ -89,6 +89,7 @@ impl Rows for Records<'_> {
     }
 
     fn page(&self, collection: Collection, query: &ListQuery) -> Result<(u64, Vec<u64>), Fault> {
+        let unique = |name| collection.field(name).is_some_and(|field| field.unique);
         let mut narrowed = String::new();
         let mut values = vec![json!(collection)];
         if !query.search.is_empty() {
@@ -98,33 +99,48 @@ impl Rows for Records<'_> {
         for (field, value) in &query.filters {
             if field.is_empty() {
                 narrowed.push_str(" AND id = CAST(? AS INTEGER)");
+            } else if unique(field) {
+                narrowed.push_str(" AND id = (SELECT id FROM unique_values WHERE collection = ?1 AND field = ? AND value = ?)");
+                values.push(json!(field));
             } else {
                 narrowed.push_str(&format!(" AND {PRINTED} = ?"));
                 values.push(json!(field));
             }
             values.push(json!(value));
         }
-        let count = if narrowed.is_empty() {
+        let narrowing = values.clone();
+        let (field, descending) = query.order();
+        let direction = if descending { "DESC" } else { "ASC" };
+        let mut from = "records";
+        let by = if field.is_empty() {
+            format!("ORDER BY id {direction}")
+        } else {
+            values.push(Value::from(field));
+            if unique(field) {
+                // In the order of an index: nothing is sorted, and what is behind the page not read.
+                from = "unique_values CROSS JOIN records USING (collection, id)";
+                format!("AND field = ? ORDER BY value {direction}")
+            } else {
+                format!("ORDER BY {PRINTED} {direction}, id {direction}")
+            }
+        };
+        values.extend([json!(query.page_size), json!(query.offset())]);
+        let page =
+            format!("SELECT id FROM {from} WHERE collection = ?{narrowed} {by} LIMIT ? OFFSET ?");
+        let ids = self.ids(&page, &values)?;
+        let shown = u64::try_from(ids.len()).unwrap_or_default();
+        let offset = query.offset();
+        let count = if shown < query.page_size && (shown > 0 || offset == 0) {
+            // The last page says how many there are.
+            offset + shown
+        } else if narrowed.is_empty() {
             self.count(collection)?
         } else {
             let count =
                 format!("SELECT count(*) AS number FROM records WHERE collection = ?{narrowed}");
-            self.sql.number(&count, &values)?.unwrap_or_default()
+            self.sql.number(&count, &narrowing)?.unwrap_or_default()
         };
-        let (field, descending) = query.order();
-        let direction = if descending { "DESC" } else { "ASC" };
-        let by = if field.is_empty() {
-            String::new()
-        } else {
-            values.push(Value::from(field));
-            format!("{PRINTED} {direction}, ")
-        };
-        values.extend([json!(query.page_size), json!(query.offset())]);
-        let page = format!(
-            "SELECT id FROM records WHERE collection = ?{narrowed}
-             ORDER BY {by}id {direction} LIMIT ? OFFSET ?"
-        );
-        Ok((count, self.ids(&page, &values)?))
+        Ok((count, ids))
     }
 
     fn holding(&self, collection: Collection, field: &str, token: &str) -> Result<Vec<u64>, Fault> {
