@@ -187,6 +187,13 @@ fn create_account<R: Rows>(
     if verb.first_only && rows.count(Collection::Users)? > 0 {
         return Ok(AccountCreated::NotFirst);
     }
+    // Whoever has it may be called otherwise by now.
+    if rows
+        .holder(Collection::Users, "subject", verb.subject.as_str())?
+        .is_some()
+    {
+        return Ok(AccountCreated::NameTaken);
+    }
     let facts = SubjectFacts {
         subject: verb.subject,
         username: verb.username,
