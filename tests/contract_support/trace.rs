@@ -11,6 +11,8 @@
 
 #[path = "mod.rs"]
 mod contract_support;
+#[path = "trace_records.rs"]
+mod records;
 
 use contract_support::World;
 use serde_json::{Value, json};
@@ -128,8 +130,9 @@ impl Trace {
             return self.send(again["object"].as_str().unwrap(), call);
         }
         match self.below(20) {
-            0..=2 => self.directory(),
-            3 => self.feed(),
+            0..=1 => self.directory(),
+            2..=7 => self.records(),
+            8 => self.feed(),
             _ => self.ledger(),
         }
     }
