@@ -189,6 +189,43 @@ fn s0_1_a_deleted_scope_is_taken_from_whoever_had_it() {
 }
 
 #[test]
+fn s0_1_what_says_a_scope_is_told_before_it_is_deleted() {
+    let fixture = Fixture::new();
+    created(&fixture, ROLES, json!({"name": "Reader", "scopes": "read"}));
+    let found = fixture.api("GET", "/api/v1/scopes/?value=write", &json!({}));
+    let path = format!("{}used_by/", one(SCOPES, &found.json()["results"][0]));
+    let used = fixture.api("GET", &path, &json!({})).json();
+    let mut models: Vec<_> = used.as_array().unwrap().iter().collect();
+    models.dedup_by_key(|line| line["model_name"].clone());
+    assert_eq!(models[0]["name"], "ada");
+    assert_eq!(models[1]["model_name"], "oauth2provider");
+    let found = fixture.api("GET", "/api/v1/scopes/?value=read", &json!({}));
+    let path = format!("{}used_by/", one(SCOPES, &found.json()["results"][0]));
+    let used = fixture.api("GET", &path, &json!({})).json();
+    assert_eq!(
+        (&used[0]["model_name"], &used[0]["name"]),
+        (&json!("role"), &json!("Reader"))
+    );
+}
+
+#[test]
+fn there_are_no_more_of_a_kind_than_checks_can_read() {
+    let fixture = Fixture::new();
+    let first = fixture.api("GET", SCOPES, &json!({})).json()["pagination"]["count"]
+        .as_u64()
+        .unwrap();
+    for number in first..1000 {
+        let value = format!("s{number}");
+        fixture.create_record(Collection::Scopes, json!({"name": value, "value": value}));
+    }
+    let full = fixture.api("POST", SCOPES, &json!({"name": "one", "value": "one"}));
+    assert_eq!(
+        (full.status, full.json()["code"].clone()),
+        (409, json!("collection_full"))
+    );
+}
+
+#[test]
 fn s0_6_the_seeds_field_names_are_understood_as_well() {
     let fixture = Fixture::new();
     let body = json!({"scope_name": "Reports", "scope_description": "d", "scope_value": "reports"});

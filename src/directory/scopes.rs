@@ -160,32 +160,45 @@ pub(super) fn delete_role<R: Rows>(rows: &mut R, role: &Record, at: &At) -> Answ
     rows.revoke(Revocation::Role(role.id.to_string(), number))
 }
 
+/// Where the records of a collection say scopes.
+fn field(collection: Collection) -> &'static str {
+    match collection {
+        Collection::Providers => "scope",
+        _ => "scopes",
+    }
+}
+
+/// What says a scope.
+pub(super) fn holders<R: Rows>(rows: &R, value: &str) -> Answer<Vec<(Collection, u64)>, R> {
+    let mut holders = Vec::new();
+    for collection in [Collection::Roles, Collection::Users, Collection::Providers] {
+        let ids = rows.holding(collection, field(collection), value)?;
+        holders.extend(ids.into_iter().map(|id| (collection, id)));
+    }
+    Ok(holders)
+}
+
 /// Takes a scope away from whoever has it, and ends the tokens that carry it.
 pub(super) fn delete_scope<R: Rows>(rows: &mut R, scope: &Record, at: &At) -> Answer<(), R> {
     let value = scope.text("value");
     rows.erase(Collection::Scopes, scope.id)?;
     let mut roles = Vec::new();
-    for (collection, field) in [
-        (Collection::Roles, "scopes"),
-        (Collection::Users, "scopes"),
-        (Collection::Providers, "scope"),
-    ] {
-        for id in rows.holding(collection, field, value)? {
-            let Some(before) = rows.find(collection, id)? else {
-                continue;
-            };
-            let mut after = before.clone();
-            let left = before.scope(field).filter(|token| token != value);
-            after.version = rows.next_number(at.now)?;
-            after
-                .fields
-                .insert(field.to_owned(), Value::from(left.to_string()));
-            match collection {
-                Collection::Roles => roles.push((Some(before), after)),
-                // The line about the scope ends what carries it, and no more.
-                Collection::Users => people::put(rows, Some(&before), after, None)?,
-                _ => clients::put_quietly(rows, after)?,
-            }
+    for (collection, id) in holders(rows, value)? {
+        let field = field(collection);
+        let Some(before) = rows.find(collection, id)? else {
+            continue;
+        };
+        let mut after = before.clone();
+        let left = before.scope(field).filter(|token| token != value);
+        after.version = rows.next_number(at.now)?;
+        after
+            .fields
+            .insert(field.to_owned(), Value::from(left.to_string()));
+        match collection {
+            Collection::Roles => roles.push((Some(before), after)),
+            // The line about the scope ends what carries it, and no more.
+            Collection::Users => people::put(rows, Some(&before), after, None)?,
+            _ => clients::put_quietly(rows, after)?,
         }
     }
     put_roles(rows, roles)?;

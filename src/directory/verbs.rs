@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::records::{self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows};
 use super::schema::{Collection, Given};
 use super::view::view;
-use super::{clients, list, people};
+use super::{clients, list, people, scopes};
 use crate::model::{Client, ClientId, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{
@@ -93,7 +93,11 @@ fn part<R: Rows>(
 /// Seed 004's list of what refers to a record, and what becomes of that when the record goes.
 fn used_by<R: Rows>(rows: &R, collection: Collection, record: &Record) -> Answer<Value, R> {
     let mut used = Vec::new();
-    for (of, id) in rows.links_to((collection.kept().path(), record.id), MOST_USES)? {
+    let uses = match collection {
+        Collection::Scopes => scopes::holders(rows, record.text("value"))?,
+        _ => rows.links_to((collection.kept().path(), record.id), MOST_USES)?,
+    };
+    for (of, id) in uses.into_iter().take(MOST_USES) {
         if let Some(user) = rows.find(of, id)? {
             let seen = view(rows, of, &user)?;
             let name = [user.text("name"), user.text("username")];
