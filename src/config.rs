@@ -2,6 +2,7 @@
 
 use fluent_uri::Uri;
 
+use crate::model::Client;
 use crate::model::redirect::{is_ambiguous, is_plain_host};
 use crate::model::{Digest, Seconds, Secret};
 
@@ -37,6 +38,9 @@ pub struct Config {
     /// Over how many shards subjects may be spread: whom a list of everything asks.
     pub ledger_shards: u16,
 }
+
+/// Where applications have their issuers, under the deployment's.
+pub const APPLICATIONS: &str = "/application/o/";
 
 /// Why a deployment's settings cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +122,16 @@ impl Config {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// The issuer that a client is told: its application's own, where it has one (seed 004's
+    /// `issuer_mode`), else the deployment's.
+    #[must_use]
+    pub fn issuer_of(&self, client: &Client) -> String {
+        match &client.application {
+            Some(slug) => self.url(&format!("{APPLICATIONS}{slug}/")),
+            None => self.issuer.clone(),
+        }
     }
 
     /// One of our paths as a page of ours links it.

@@ -14,6 +14,7 @@ export const routes = {
   "/.well-known/jwks.json": { cors: true, methods: { GET: "jwks" } },
   "/.well-known/oauth-protected-resource": { cors: true, methods: { GET: "protected_resource" } },
   "/.well-known/oauth-protected-resource/api/v1": { cors: true, methods: { GET: "protected_resource" } },
+  "/application/o/*": { cors: true, methods: { GET: "application" } },
   "/oauth/authorize": { methods: { GET: "authorize", POST: "authorize" } },
   "/oauth/token": { cors: true, methods: { POST: "token" } },
   "/oauth/introspect": { cors: true, methods: { POST: "introspect" } },
@@ -38,6 +39,8 @@ const WELL_KNOWN = "/.well-known/";
 
 /** The management API. */
 const API = "/api/v1/";
+/** Issuers of applications. */
+const APPLICATIONS = "/application/o/";
 /** What is a person's own there; everything else below `users/` is of the records. */
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents)(\/|$)/;
 
@@ -64,5 +67,6 @@ export function route(path, base) {
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];
   }
-  return path.startsWith(API) ? routes[`${API}*`] : undefined;
+  const below = [API, APPLICATIONS].find((prefix) => path.startsWith(prefix));
+  return below && routes[`${below}*`];
 }

@@ -28,6 +28,7 @@ pub enum Endpoint {
     OpenidConfiguration,
     AuthorizationServer,
     Jwks,
+    Application,
     ProtectedResource,
     Authorize,
     Token,
@@ -49,10 +50,11 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 20] = [
+    pub const ALL: [(&'static str, Self); 21] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
+        ("application", Self::Application),
         ("protected_resource", Self::ProtectedResource),
         ("authorize", Self::Authorize),
         ("token", Self::Token),
@@ -100,6 +102,7 @@ impl<P: Ports> Server<P> {
             }
             Endpoint::ProtectedResource => oauth::discovery::protected_resource(&self.config),
             Endpoint::Jwks => oauth::discovery::jwks(self, at).await,
+            Endpoint::Application => oauth::discovery::application(self, request, at).await,
             Endpoint::Authorize => oauth::authorize::answer(self, request, at).await,
             Endpoint::Token => oauth::token::answer(self, request, at).await,
             Endpoint::Introspect => oauth::introspect::answer(self, request, at).await,

@@ -240,7 +240,12 @@ pub(super) static PROVIDER: &[Field] = &[
         "what `sub` is; `subject` is ours, of clients that were registered by RFC 7591",
     )
     .or("\"hashed_user_id\""),
-    Field::new("issuer_mode", Form::Choice(&["global"]), "what `iss` is").or("\"global\""),
+    Field::new(
+        "issuer_mode",
+        Form::Choice(&["global", "per_provider"]),
+        "what `iss` is",
+    )
+    .or("\"global\""),
     Field::new(
         "jwks_sources",
         Form::Refs(Collection::Sources),

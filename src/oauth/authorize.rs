@@ -54,6 +54,8 @@ const LONGEST_HINT: usize = 256;
 struct ProvenRedirect {
     uri: String,
     state: Option<String>,
+    /// What the answer says it is of (RFC 9207).
+    issuer: String,
 }
 
 /// Why a request is not granted, and who may be told.
@@ -75,7 +77,7 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
     match authorize(server, request, at).await {
         Ok(response) => response,
         Err(Refusal::Local(reason)) => page::refusal(reason, at),
-        Err(Refusal::Redirect(to, reason)) => redirect_refusal(server, &to, reason),
+        Err(Refusal::Redirect(to, reason)) => redirect_refusal(&to, reason),
     }
 }
 
@@ -130,6 +132,7 @@ async fn parse<P: Ports>(
     let proven = ProvenRedirect {
         uri: redirect_uri.clone(),
         state: state.clone().ok().flatten().map(str::to_owned),
+        issuer: server.config.issuer_of(&client),
     };
     let read = async {
         state?;
@@ -256,7 +259,7 @@ async fn expected_subject<P: Ports>(
     let Some(hint) = params.optional("id_token_hint")? else {
         return Ok(None);
     };
-    hinted_subject(server, &client.id, hint, at).await.map(Some)
+    hinted_subject(server, client, hint, at).await.map(Some)
 }
 
 /// The subject of an ID token that we issued to this client, expired or not.
@@ -265,12 +268,12 @@ async fn expected_subject<P: Ports>(
 /// [`Reason::MalformedParameter`] when it is not such a token.
 pub async fn hinted_subject<P: Ports>(
     server: &Server<P>,
-    client: &ClientId,
+    client: &Client,
     hint: &str,
     at: &At,
 ) -> Result<String, Reason> {
-    let policy: Policy =
-        id_token::policy(&server.config.issuer, client.as_str()).danger_accept_expired();
+    let issuer = server.config.issuer_of(client);
+    let policy: Policy = id_token::policy(&issuer, client.id.as_str()).danger_accept_expired();
     match signing::verify_own(server, hint, &policy, at).await {
         Ok(claims) => claims
             .subject()
@@ -288,13 +291,14 @@ async fn proceed<P: Ports>(
     authorization: AuthorizationRequest,
     at: &At,
 ) -> Result<Response, Refusal> {
-    let proven = ProvenRedirect {
-        uri: authorization.redirect_uri.clone(),
-        state: authorization.state.clone(),
-    };
     // The client may have changed while the request was under way: nothing leads to a URI that it
     // does not have now.
     let client = registered(server, &authorization, at).await?;
+    let proven = ProvenRedirect {
+        uri: authorization.redirect_uri.clone(),
+        state: authorization.state.clone(),
+        issuer: server.config.issuer_of(&client),
+    };
     let next = async {
         let session = session::current(server, request, at).await?;
         next(server, request, &client, authorization, session, at).await
@@ -464,8 +468,9 @@ pub async fn issue<P: Ports>(
     let proven = ProvenRedirect {
         uri: authorization.redirect_uri.clone(),
         state: authorization.state.clone(),
+        issuer: server.config.issuer_of(client),
     };
-    Ok(redirect(server, &proven, &[("code", sealed.expose())]))
+    Ok(redirect(&proven, &[("code", sealed.expose())]))
 }
 
 /// 53 random bits.
@@ -476,22 +481,22 @@ fn random_pk<P: Ports>(server: &Server<P>) -> Result<u64, Reason> {
 }
 
 /// The answer to the client: its parameters, `state`, and `iss` (RFC 9207).
-fn redirect<P>(server: &Server<P>, to: &ProvenRedirect, parameters: &[(&str, &str)]) -> Response {
+fn redirect(to: &ProvenRedirect, parameters: &[(&str, &str)]) -> Response {
     let mut all = parameters.to_vec();
     if let Some(state) = &to.state {
         all.push(("state", state));
     }
-    all.push(("iss", &server.config.issuer));
+    all.push(("iss", &to.issuer));
     Response::see_other(with_query(&to.uri, &all))
 }
 
-fn redirect_refusal<P>(server: &Server<P>, to: &ProvenRedirect, reason: Reason) -> Response {
+fn redirect_refusal(to: &ProvenRedirect, reason: Reason) -> Response {
     let description = reason.description();
     let parameters = [
         ("error", reason.code().as_str()),
         ("error_description", description.as_str()),
     ];
-    let mut response = redirect(server, to, &parameters);
+    let mut response = redirect(to, &parameters);
     response.reason = Some(reason);
     response
 }
@@ -500,12 +505,14 @@ fn redirect_refusal<P>(server: &Server<P>, to: &ProvenRedirect, reason: Reason) 
 #[must_use]
 pub fn refuse<P>(
     server: &Server<P>,
+    client: &Client,
     authorization: &AuthorizationRequest,
     reason: Reason,
 ) -> Response {
     let to = ProvenRedirect {
         uri: authorization.redirect_uri.clone(),
         state: authorization.state.clone(),
+        issuer: server.config.issuer_of(client),
     };
-    redirect_refusal(server, &to, reason)
+    redirect_refusal(&to, reason)
 }

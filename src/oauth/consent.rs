@@ -106,7 +106,12 @@ async fn submit<P: Ports>(
     };
     page::spend(server, &pending, at).await?;
     if !allowed {
-        return Ok(authorize::refuse(server, &authorization, Reason::Denied));
+        return Ok(authorize::refuse(
+            server,
+            &client,
+            &authorization,
+            Reason::Denied,
+        ));
     }
     // What the person or the client lost since the page was shown is not granted silently less:
     // the page is asked again, with what is left.
@@ -128,7 +133,7 @@ async fn submit<P: Ports>(
         authorize::issue(server, &client, &authorization, &session, at).await
     };
     let answer: Result<Response, Reason> = answer.await;
-    Ok(answer.unwrap_or_else(|reason| authorize::refuse(server, &authorization, reason)))
+    Ok(answer.unwrap_or_else(|reason| authorize::refuse(server, &client, &authorization, reason)))
 }
 
 /// Takes a consent back from the account page; what rests on it ends. Doing it twice is once.

@@ -3,13 +3,15 @@
 use serde_json::{Value, json};
 
 use super::{claims, pkce, signing};
-use crate::config::Config;
+use crate::config::{APPLICATIONS, Config};
+use crate::directory::Collection;
+use crate::directory::records::Fields;
 use crate::error::Reason;
-use crate::http::Response;
+use crate::http::{Request, Response};
 use crate::jose::Algorithm;
 use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OWN};
 use crate::model::{AuthenticationMethod, GrantType};
-use crate::ports::directory::JWKS_CACHE;
+use crate::ports::directory::{FindRecords, JWKS_CACHE, Part, ReadRecord};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -20,12 +22,62 @@ const METADATA_CACHE: u64 = 300;
 /// use, for the copies that stand before it.
 const JWKS_MAX_AGE: u64 = JWKS_CACHE.0 - 60;
 
+/// Where OpenID Connect Discovery §4 looks, below an issuer.
+const OPENID: &str = ".well-known/openid-configuration";
+
 /// Scopes that every deployment has.
 const SCOPES: [&str; 4] = ["openid", "profile", "email", OFFLINE_ACCESS];
 
 /// Both documents; they agree on everything they share.
 #[must_use]
 pub fn metadata(config: &Config) -> Response {
+    let jwks = config.url("/.well-known/jwks.json");
+    document(config, &config.issuer, &jwks)
+}
+
+/// The issuer of an application whose client has one of its own (seed 004's `per_provider`): its
+/// discovery document at itself and at its well-known path, and its `jwks/`, which is everybody's.
+pub async fn application<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    let found = async {
+        let path = request.path.strip_prefix(APPLICATIONS);
+        let (slug, rest) = path
+            .and_then(|path| path.split_once('/'))
+            .filter(|(_, rest)| ["", OPENID, "jwks/"].contains(rest))
+            .ok_or(Reason::NoSuchRecord)?;
+        let find = FindRecords {
+            collection: Collection::Applications,
+            field: "slug".to_owned(),
+            values: vec![slug.to_owned()],
+        };
+        let found = server.ports.directory(at, find).await?;
+        let provider = found
+            .first()
+            .and_then(|found| found.get("provider")?.as_u64());
+        let read = ReadRecord {
+            collection: Collection::Providers,
+            id: provider.ok_or(Reason::NoSuchRecord)?,
+            part: Part::Record,
+        };
+        let provider = server.ports.directory(at, read).await?;
+        let own = |provider: &Fields| {
+            provider
+                .get("issuer_mode")
+                .is_some_and(|mode| mode == "per_provider")
+        };
+        if !provider.as_ref().is_some_and(own) {
+            return Err(Reason::NoSuchRecord);
+        }
+        if rest == "jwks/" {
+            return Ok(jwks(server, at).await);
+        }
+        let issuer = server.config.url(&format!("{APPLICATIONS}{slug}/"));
+        Ok(document(&server.config, &issuer, &format!("{issuer}jwks/")))
+    };
+    let answer = found.await;
+    answer.unwrap_or_else(|reason| Response::refusal(reason).for_any_origin())
+}
+
+fn document(config: &Config, issuer: &str, jwks: &str) -> Response {
     let methods: Vec<&str> = AuthenticationMethod::ALL
         .into_iter()
         .map(AuthenticationMethod::as_str)
@@ -39,13 +91,13 @@ pub fn metadata(config: &Config) -> Response {
     let grants: Vec<&str> = GrantType::ALL.into_iter().map(GrantType::as_str).collect();
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
     let mut document = json!({
-        "issuer": config.issuer,
+        "issuer": issuer,
         "authorization_endpoint": config.url("/oauth/authorize"),
         "token_endpoint": config.url("/oauth/token"),
         "introspection_endpoint": config.url("/oauth/introspect"),
         "revocation_endpoint": config.url("/oauth/revoke"),
         "userinfo_endpoint": config.url("/oauth/userinfo"),
-        "jwks_uri": config.url("/.well-known/jwks.json"),
+        "jwks_uri": jwks,
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

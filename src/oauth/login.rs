@@ -246,11 +246,11 @@ async fn signed_in<P: Ports>(
     let expected = authorization.expected_subject.as_deref();
     let other = |expected| !claims::is_told_as(server, client, &session.subject, expected);
     if expected.is_some_and(other) {
-        return authorize::refuse(server, &authorization, Reason::LoginRequired);
+        return authorize::refuse(server, client, &authorization, Reason::LoginRequired);
     }
     authorization.prompt.login = false;
     let for_refusal = authorization.clone();
     authorize::next(server, request, client, authorization, Some(session), at)
         .await
-        .unwrap_or_else(|reason| authorize::refuse(server, &for_refusal, reason))
+        .unwrap_or_else(|reason| authorize::refuse(server, client, &for_refusal, reason))
 }

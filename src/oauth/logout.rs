@@ -132,7 +132,16 @@ async fn asked<P: Ports>(server: &Server<P>, params: &Params, at: &At) -> Result
             ..Asked::default()
         });
     };
-    match hinted(server, hint, at).await? {
+    // The issuer of an application is tried where its client is named.
+    let own = match &named {
+        Some(id) => server.ports.client(id, at).await?,
+        None => None,
+    };
+    let issuer = own.map_or_else(
+        || server.config.issuer.clone(),
+        |client| server.config.issuer_of(&client),
+    );
+    match hinted(server, &issuer, hint, at).await? {
         Some(hinted) if named.is_none() || named == hinted.client => Ok(hinted),
         _ => Ok(Asked {
             distrusted: true,
@@ -145,10 +154,11 @@ async fn asked<P: Ports>(server: &Server<P>, params: &Params, at: &At) -> Result
 /// when it is none.
 async fn hinted<P: Ports>(
     server: &Server<P>,
+    issuer: &str,
     hint: &str,
     at: &At,
 ) -> Result<Option<Asked>, Reason> {
-    let policy = Policy::new(server.config.issuer.clone(), "", ExpectedTyp::Plain)
+    let policy = Policy::new(issuer, "", ExpectedTyp::Plain)
         .danger_accept_any_audience()
         .danger_accept_expired();
     let claims = match signing::verify_own(server, hint, &policy, at).await {

@@ -137,7 +137,7 @@ async fn id_token<P: Ports>(
         members = claims::about(client, subject, granted);
     }
     let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
-    tell("iss", json!(server.config.issuer));
+    tell("iss", json!(server.config.issuer_of(client)));
     tell(
         "sub",
         json!(claims::sub(client, subject, &server.config.issuer)),
