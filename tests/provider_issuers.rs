@@ -101,3 +101,38 @@ fn s4_2_only_an_application_whose_client_says_so_is_an_issuer() {
     assert_eq!(discovery(&fixture, "/application/o/shop/").status, 404);
     assert_eq!(app.tokens().claims()["iss"], ISSUER);
 }
+
+#[test]
+fn s4_2_a_signing_key_that_is_named_signs() {
+    let fixture = Fixture::new();
+    let app = App::new(&fixture, json!({}));
+    app.tokens();
+    let keys = read(&fixture, "/api/v1/keys/")["results"].clone();
+    for alg in ["RS256", "EdDSA", "ES256"] {
+        let mut keys = keys.as_array().unwrap().iter();
+        let key = keys.find(|key| key["alg"] == alg).unwrap();
+        let shown = app.patch(json!({"signing_key": key["pk"]}));
+        assert_eq!(shown["signing_key"], key["pk"]);
+        assert_eq!(shown["id_token_signed_response_alg"], alg);
+        let tokens = app.tokens();
+        assert_eq!(
+            support::tokens::kid(&tokens.id_token.unwrap()),
+            key["kid"].as_str().unwrap()
+        );
+    }
+    let rsa = &keys
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|key| key["alg"] == "RS256")
+        .unwrap()["pk"];
+    for body in [
+        json!({"signing_key": "00000000-0000-8000-8000-000000000001"}),
+        json!({"signing_key": "x"}),
+        json!({"signing_key": 7}),
+        json!({"signing_key": rsa, "id_token_signed_response_alg": "ES256"}),
+    ] {
+        support::records::refused(&fixture.api("PATCH", &app.path, &body), 400, "signing_key");
+    }
+    app.patch(json!({"signing_key": null}));
+}

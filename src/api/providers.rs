@@ -10,7 +10,7 @@ use crate::http::Response;
 use crate::model::{ClientId, Secret, UnixTime, Username};
 use crate::oauth::claims;
 use crate::ports::Ports;
-use crate::ports::directory::{FindAccount, FindClient, Part, ReadRecord};
+use crate::ports::directory::{FindAccount, FindClient, Part, ReadKeys, ReadRecord};
 
 /// Answers `/api/v1/providers/oauth2/{id}/{part}/`.
 pub(super) async fn answer<P: Ports>(
@@ -71,6 +71,32 @@ pub(super) fn complete<P: Ports>(
     let kept = kept(&secret, asked.at.now.unix());
     fields.insert("_secrets".to_owned(), json!([kept]));
     Ok(Some(secret))
+}
+
+/// A key that is named has to be there; with it the algorithm is said, and may not be said otherwise.
+pub(super) async fn name_key<P: Ports>(
+    asked: &Asked<'_, P>,
+    body: &Fields,
+    fields: &mut Fields,
+) -> Result<(), Reason> {
+    const ALGORITHM: &str = "id_token_signed_response_alg";
+    let Some(Value::String(pk)) = fields.get("signing_key") else {
+        return Ok(());
+    };
+    let keys = asked.server.ports.directory(asked.at, ReadKeys {}).await?;
+    let unfit = |rule| Reason::unfit("signing_key", rule);
+    let key = keys.keys.iter().find(|key| key.pk() == *pk);
+    let algorithm = json!(
+        key.ok_or(unfit("names a key that does not exist"))?
+            .algorithm
+    );
+    if body.get(ALGORITHM).is_some_and(|said| *said != algorithm) {
+        return Err(unfit(
+            "is of another algorithm than id_token_signed_response_alg",
+        ));
+    }
+    fields.insert(ALGORITHM.to_owned(), algorithm);
+    Ok(())
 }
 
 fn fresh<P: Ports>(asked: &Asked<'_, P>) -> Result<Secret, Reason> {

@@ -134,7 +134,7 @@ impl<P: Ports> Asked<'_, P> {
     }
 
     async fn create(&self) -> Result<Response, Reason> {
-        let mut fields = self.fields(Reading::Create)?;
+        let mut fields = self.fields(Reading::Create).await?;
         let mut secret = None;
         match self.collection.kept() {
             Collection::Users => {
@@ -171,7 +171,7 @@ impl<P: Ports> Asked<'_, P> {
     }
 
     async fn set(&self, id: u64, reading: Reading) -> Result<Response, Reason> {
-        let fields = self.fields(reading)?;
+        let fields = self.fields(reading).await?;
         Ok(shown(200, self.change(Change::Set(id, fields)).await?))
     }
 
@@ -181,7 +181,7 @@ impl<P: Ports> Asked<'_, P> {
     }
 
     /// Reads the fields of the body. A password becomes its hash, a client's secret its digest.
-    fn fields(&self, reading: Reading) -> Result<Fields, Reason> {
+    async fn fields(&self, reading: Reading) -> Result<Fields, Reason> {
         let members: Map<String, Value> = body::object(self.request)?;
         let fields = schema::read(self.collection.fields(), &members, reading);
         let mut fields = fields.map_err(Reason::UnfitField)?;
@@ -193,6 +193,9 @@ impl<P: Ports> Asked<'_, P> {
         if let Some(Value::String(secret)) = fields.remove("client_secret") {
             let kept = providers::kept(&Secret::new(secret), now);
             fields.insert("_secrets".to_owned(), json!([kept]));
+        }
+        if self.collection == Collection::Providers {
+            providers::name_key(self, &members, &mut fields).await?;
         }
         if self.collection.kept() == Collection::Users {
             fields.insert("_updated_at".to_owned(), json!(now));

@@ -117,6 +117,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         access_token_lifetime: seconds("access_token_validity"),
         signing: Algorithm::parse(record.text("id_token_signed_response_alg"))
             .unwrap_or(Algorithm::Es256),
+        signing_key: text("signing_key"),
         // Where no flow is named, it may have been said before there were any.
         implicit_consent: flow.map_or(record.flag("_implicit_consent"), |flow| {
             flow.text("consent") == "implicit"
@@ -194,6 +195,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "access_code_validity": duration(client.code_lifetime, CODE_VALIDITY),
         "refresh_token_validity": duration(client.refresh_idle, REFRESH_VALIDITY),
         "id_token_signed_response_alg": client.signing,
+        "signing_key": client.signing_key,
         "authorization_flow": flow,
         "self_registered": client.self_registered,
         "danger_allow_management_scopes": client.danger_allow_management_scopes,

@@ -135,6 +135,9 @@ pub struct Client {
     pub access_token_lifetime: Seconds,
     /// How its ID tokens are signed (and its access tokens, where they are JWTs).
     pub signing: Algorithm,
+    /// The key that signs them, by its uuid, while it is in force; else the newest of its algorithm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<String>,
     /// Whether the administrator answers the consent question for everybody. Never for a client
     /// that registered itself.
     #[serde(default)]
@@ -228,6 +231,7 @@ impl Client {
             access_token_format: AccessTokenFormat::Sealed,
             access_token_lifetime,
             signing: Algorithm::Es256,
+            signing_key: None,
             implicit_consent: false,
             self_registered: false,
             danger_allow_management_scopes: false,

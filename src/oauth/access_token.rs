@@ -105,7 +105,7 @@ pub async fn mint<P: Ports>(
         AccessTokenFormat::Jwt => {
             let jti = TokenId::from(id);
             let claims = to_claims(&server.config.issuer, token, &jti, revocations.epoch());
-            let text = signing::sign(server, client.signing, JWT_TYPE, &claims, at).await?;
+            let text = signing::sign(server, client, JWT_TYPE, &claims, at).await?;
             Ok(Secret::new(text))
         }
     }

@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::error::Reason;
 use crate::jose::{
-    Algorithm, Claims, JoseError, KeySet as VerificationKeys, Policy, PublicKey, Signer,
-    SigningKeyRef, jwt, parse_strict_object,
+    Claims, JoseError, KeySet as VerificationKeys, Policy, PublicKey, Signer, SigningKeyRef, jwt,
+    parse_strict_object,
 };
+use crate::model::Client;
 use crate::ports::directory::{KeySet, StoredKey};
 use crate::ports::{At, Keys, Ports};
 use crate::server::Server;
@@ -22,20 +23,28 @@ impl<K: Keys> Signer for StoredSigner<'_, K> {
     }
 }
 
-/// Signs `claims` as a JWT of this `typ`.
+/// Signs `claims` as a JWT of this `typ` for a client: with the key that it names, while nothing succeeds
+/// that one, else with the newest of its algorithm.
 ///
 /// # Errors
 /// [`Reason::Unavailable`] without keys, [`Reason::Internal`] when signing fails.
 pub async fn sign<P: Ports>(
     server: &Server<P>,
-    algorithm: Algorithm,
+    client: &Client,
     typ: &str,
     claims: &Map<String, Value>,
     at: &At,
 ) -> Result<String, Reason> {
     let keys = server.ports.keys(at).await?;
-    let key = keys
-        .signing(algorithm, at.now.unix())
+    let (algorithm, now) = (client.signing, at.now.unix());
+    let named = client.signing_key.as_deref().and_then(|pk| {
+        let mut in_force = keys.keys.iter().filter(|key| {
+            key.algorithm == algorithm && key.signs_from <= now && key.published_until.is_none()
+        });
+        in_force.find(|key| key.pk() == pk)
+    });
+    let key = named
+        .or_else(|| keys.signing(algorithm, now))
         .ok_or(Reason::Internal("no signing key of this algorithm"))?;
     let name = SigningKeyRef {
         kid: key.kid.clone(),

@@ -157,5 +157,5 @@ async fn id_token<P: Ports>(
     if let Some(sid) = &approved.sid {
         tell("sid", json!(sid));
     }
-    signing::sign(server, client.signing, "JWT", &members, at).await
+    signing::sign(server, client, "JWT", &members, at).await
 }
