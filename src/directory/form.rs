@@ -207,7 +207,11 @@ impl Form {
         let text = |item: &'a Value| item.as_str().or_else(|| item.get(member)?.as_str());
         let texts: Option<Vec<&str>> = items.iter().map(text).collect();
         match (self, texts) {
-            (Self::Scope, Some(tokens)) if tokens.iter().all(|token| !token.contains(' ')) => {
+            (Self::Scope, Some(tokens))
+                if tokens
+                    .iter()
+                    .all(|token| !token.is_empty() && !token.contains(' ')) =>
+            {
                 self.read_text(&tokens.join(" "))
             }
             (Self::RedirectUris, Some(uris)) => redirect_uris(&uris),
@@ -358,6 +362,7 @@ mod tests {
             json!(null),
             json!("a  b"),
             json!([1]),
+            json!([""]),
             json!(["a b"]),
             json!({"a": 1}),
             json!("\u{e9}"),
