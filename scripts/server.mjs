@@ -118,7 +118,7 @@ export function workerOptions(bindings, { script: entry, assets = true, outbound
   const config = wranglerConfig();
   const sqlite = config.migrations.flatMap((migration) => migration.new_sqlite_classes ?? []);
   const script = join(root, entry ?? config.main);
-  for (const path of [script, join(root, "build/edge/edgemint_bg.wasm")]) {
+  for (const path of [script, join(root, "build/edge/edgemint_bg.wasm"), join(root, "build/openapi.json")]) {
     if (!existsSync(path)) throw new Refusal(`${path.slice(root.length)} is missing: run \`npm run build\``);
   }
   return {
@@ -130,6 +130,7 @@ export function workerOptions(bindings, { script: entry, assets = true, outbound
     modulesRules: [
       { type: "ESModule", include: ["**/*.js"] },
       { type: "CompiledWasm", include: ["**/*.wasm"] },
+      ...config.rules.map(({ type, globs }) => ({ type, include: globs })),
     ],
     compatibilityDate: config.compatibility_date,
     compatibilityFlags: config.compatibility_flags,
@@ -166,6 +167,7 @@ export function workerOptions(bindings, { script: entry, assets = true, outbound
  * @property {string} compatibility_date
  * @property {string[]} compatibility_flags
  * @property {Record<string, string>} [vars]
+ * @property {{ type: "Text", globs: string[] }[]} rules
  * @property {{ binding: string }[]} kv_namespaces
  * @property {{ bindings: { name: string, class_name: string }[] }} durable_objects
  * @property {{ tag: string, new_sqlite_classes?: string[] }[]} migrations

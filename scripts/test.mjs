@@ -11,6 +11,7 @@ import { SEED, fuzz, targets } from "./fuzz.mjs";
 import { build } from "./lib/modules.mjs";
 import { nativeCargo } from "./lib/rust.mjs";
 import { root } from "./lib/steps.mjs";
+import { schemathesis } from "./schemathesis.mjs";
 
 // A file that hangs fails, long after the slowest one is done.
 const FILE_TIMEOUT_MS = 600_000;
@@ -40,6 +41,7 @@ export async function test(named = []) {
   }
   await build();
   if (files.some((path) => path.endsWith("wycheproof.test.js"))) await build(["judge"]);
+  if (files.some((path) => path.endsWith("openapi.test.js"))) await schemathesis();
   if (files.some((path) => path.includes("/browser/"))) process.env.CHROMIUM = await browserPath();
   if (files.length > 0) counts.push(await testFiles(files));
   const sum = counts.reduce((a, b) => ({

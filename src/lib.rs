@@ -15,6 +15,8 @@ pub mod memory;
 pub mod message;
 pub mod model;
 pub mod oauth;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod openapi;
 pub mod pages;
 pub mod ports;
 pub mod server;

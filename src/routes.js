@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * The one table of paths: method → the core's word for the endpoint. `cors` is for what a page of
- * another origin may call; nothing there looks at a cookie. Below `/*` the core looks at the path itself;
- * `{username}` is any one part of it.
+ * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
+ * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
+ * `/*` the core looks at the path itself; `{username}` is any one part of it.
  *
  * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
  */
@@ -25,6 +25,8 @@ export const routes = {
   "/login": { methods: { GET: "login", POST: "login" } },
   "/consent": { methods: { GET: "consent", POST: "consent" } },
   "/logout": { methods: { GET: "logout", POST: "logout" } },
+  "/api/docs": { methods: { GET: "docs" } },
+  "/api/v1/openapi.json": { cors: true, methods: { GET: "openapi" } },
   "/api/v1/first-run": { methods: { POST: "first_run" } },
   "/api/v1/keys/rotate": { methods: { POST: "rotate_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },

@@ -1,10 +1,12 @@
 // @ts-check
 /**
  * Routes, and nothing else: path and method to the core, its answer to the platform. What the core
- * cannot say itself is said here: no such path, no such method, and that it is gone.
+ * cannot say itself is said here: no such path, no such method, that it is gone, and documents that it
+ * has no room for.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
 import { enter } from "./core.js";
+import { documents } from "./documents.js";
 import { route } from "./routes.js";
 
 export { Directory, Feed, Ledger } from "./objects.js";
@@ -64,6 +66,12 @@ async function answer(request, env, ctx, id) {
     const response = otherMethod(found, method, id);
     note(env, id, method, response.status);
     return response;
+  }
+  const document = documents[endpoint];
+  if (document !== undefined) {
+    const [text, headers] = document(env);
+    note(env, id, method, 200, endpoint);
+    return new Response(method === "HEAD" ? null : text, { headers: { ...headers, "x-request-id": id } });
   }
   const given = (/** @type {string} */ name) => line(headers.get(name));
   // What pages of other origins may call looks at no cookie and at nothing that only browsers say.
@@ -158,11 +166,12 @@ async function read(request) {
  * @param {string} id
  * @param {string} method
  * @param {number} status
+ * @param {string | null} [endpoint]
  */
-function note(env, id, method, status) {
+function note(env, id, method, status, endpoint = null) {
   const logged = env.EDGEMINT_LOG || "all";
   if (logged === "all" || (logged === "refusals" && status >= 400)) {
-    console.log(JSON.stringify({ time: Date.now(), request_id: id, endpoint: null, method, status }));
+    console.log(JSON.stringify({ time: Date.now(), request_id: id, endpoint, method, status }));
   }
 }
 

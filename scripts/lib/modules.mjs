@@ -1,5 +1,5 @@
 // Compiles the two wasm modules: `build/edge` for workerd, `build/browser` for everybody else. A third one, `build/judge`,
-// is for the tests alone.
+// is for the tests alone. What is said of the API is compiled natively, and the module has none of it: `build/openapi.json`.
 // @ts-check
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -8,8 +8,11 @@ import { nativeCargo, wasmToolchain } from "./rust.mjs";
 import { attempt, Refusal, root, run, step } from "./steps.mjs";
 
 const STAMPS = join(root, ".cache/built.json");
-// Beside the Rust, but not compiled with it.
-const JAVASCRIPT = /^src\/([^/]+\.js|browser\/package)$/;
+// Beside the Rust, but not compiled for wasm.
+const NATIVE = ["src/openapi", "scripts/openapi.rs"];
+const ELSEWHERE = /^src\/([^/]+\.js|browser\/package|openapi)$/;
+// Of Swagger UI: all that a page needs, and whose it is.
+const VIEWER = ["swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui.css", "LICENSE", "NOTICE"];
 const JUDGE_SOURCES = ["tests/wycheproof_support", "tests/vectors/wycheproof", "tests/vectors/exceptions.json"];
 // Never --all-features: an older workerd refuses the import encoding that then gets used.
 const WASM_FEATURES = [
@@ -22,7 +25,7 @@ const WASM_FEATURES = [
   "multivalue",
 ];
 
-/** @typedef {"edge" | "browser" | "judge"} Module */
+/** @typedef {"edge" | "browser" | "judge" | "openapi"} Module */
 
 /**
  * Builds what is out of date.
@@ -31,15 +34,19 @@ const WASM_FEATURES = [
  * @returns {Promise<Module[]>} those that were built
  */
 export async function build(modules = ["edge", "browser"]) {
+  // The Worker serves it.
+  if (modules.includes("edge")) modules = [...modules, "openapi"];
   const stamps = readStamps();
   const sources = ["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"];
-  const inputs = (/** @type {Module} */ module) => fingerprint(module === "judge" ? [...sources, ...JUDGE_SOURCES] : sources);
+  const more = { edge: [], browser: [], judge: JUDGE_SOURCES, openapi: NATIVE };
+  const inputs = (/** @type {Module} */ module) => fingerprint([...sources, ...more[module]]);
   const stale = modules.filter((module) => stamps[module] !== inputs(module) || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
-    await (module === "judge" ? buildJudge() : buildModule(module));
+    await (module === "judge" ? buildJudge() : module === "openapi" ? describe() : buildModule(module));
     writeStamps({ ...readStamps(), [module]: inputs(module) });
   }
   if (modules.includes("browser")) packBrowser();
+  if (modules.includes("openapi")) packViewer();
   return stale;
 }
 
@@ -47,6 +54,7 @@ const outputs = {
   edge: "build/edge/edgemint_bg.wasm",
   browser: "build/browser/edgemint_bg.wasm",
   judge: "build/judge/judge_bg.wasm",
+  openapi: "build/openapi.json",
 };
 
 /** @param {"edge" | "browser"} module */
@@ -74,6 +82,17 @@ async function buildJudge() {
   await step("judge module", async () => {
     const compiled = await compile(toolchain, "browser", ["--example", "wycheproof_web"], "examples/wycheproof_web.wasm");
     await run(bindgen, [compiled, emptied("judge"), "judge"]);
+  });
+}
+
+/** Has the tables of the API describe themselves. */
+async function describe() {
+  const program = await nativeCargo();
+  await step("description of the API", async () => {
+    await cargo(program, ["build", "--profile", "tool", "--locked", "--package", "edgemint", "--example", "openapi"]);
+    const text = await run(join(root, "target/tool/examples/openapi"), []);
+    mkdirSync(join(root, "build"), { recursive: true });
+    writeFileSync(join(root, outputs.openapi), text);
   });
 }
 
@@ -135,6 +154,13 @@ function packBrowser() {
   cpSync(built, served, { recursive: true });
 }
 
+/** The viewer of the description, from its package. */
+function packViewer() {
+  const served = join(root, "www/docs/swagger-ui");
+  rmSync(served, { recursive: true, force: true });
+  for (const name of VIEWER) cpSync(join(root, "node_modules/swagger-ui-dist", name), join(served, name));
+}
+
 /**
  * Contents, not times, so that a checkout back and forth builds nothing.
  *
@@ -154,7 +180,7 @@ function files(path) {
   if (!found?.isDirectory()) return found ? [path] : [];
   return readdirSync(path, { withFileTypes: true })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .filter((entry) => !JAVASCRIPT.test(relative(root, join(path, entry.name))))
+    .filter((entry) => !ELSEWHERE.test(relative(root, join(path, entry.name))))
     .flatMap((entry) => (entry.isDirectory() ? files(join(path, entry.name)) : [join(path, entry.name)]));
 }
 

@@ -20,7 +20,7 @@ use crate::server::Server;
 /// Where the API is, under the issuer.
 const BASE: &str = "/api/v1/";
 /// Records of a page, if the question does not say.
-const PAGE_SIZE: u64 = 20;
+pub(crate) const PAGE_SIZE: u64 = 20;
 /// Records of a page at most: an answer of some hundred kilobytes.
 const LARGEST_PAGE: u64 = 100;
 

@@ -8,16 +8,16 @@ use crate::jose::Algorithm;
 use crate::model::{ClientId, RedirectUri, Scope, Subject, Username, parse_duration};
 
 /// Bytes of a text (seed 000's and seed 004's columns).
-const LONGEST: usize = 255;
+pub(crate) const LONGEST: usize = 255;
 /// Bytes of a mail address (seed 004's column; RFC 5321 §4.5.3.1).
-const LONGEST_MAIL: usize = 254;
+pub(crate) const LONGEST_MAIL: usize = 254;
 /// Bytes of an object: with everything else a record stays far below a row of 2 MB, and what a token
 /// may carry of it below a page.
 const LARGEST_OBJECT: usize = 4096;
 /// Things in a list; one that is longer is a pattern in disguise.
-const MOST_LISTED: usize = 64;
+pub(crate) const MOST_LISTED: usize = 64;
 /// Bytes of a resource or another URI.
-const LONGEST_URI: usize = 2000;
+pub(crate) const LONGEST_URI: usize = 2000;
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,7 +207,11 @@ impl Form {
         let text = |item: &'a Value| item.as_str().or_else(|| item.get(member)?.as_str());
         let texts: Option<Vec<&str>> = items.iter().map(text).collect();
         match (self, texts) {
-            (Self::Scope, Some(tokens)) if tokens.iter().all(|token| !token.contains(' ')) => {
+            (Self::Scope, Some(tokens))
+                if tokens
+                    .iter()
+                    .all(|token| !token.is_empty() && !token.contains(' ')) =>
+            {
                 self.read_text(&tokens.join(" "))
             }
             (Self::RedirectUris, Some(uris)) => redirect_uris(&uris),
@@ -358,6 +362,7 @@ mod tests {
             json!(null),
             json!("a  b"),
             json!([1]),
+            json!([""]),
             json!(["a b"]),
             json!({"a": 1}),
             json!("\u{e9}"),

@@ -36,7 +36,7 @@ impl Shard<'_> {
         let page = format!(
             "SELECT json_object('grant', g.grant_id, 'subject', g.subject, 'client', g.client,
                 'scope', g.terms -> 'scope', 'advanced_at', g.advanced_at,
-                'expires_at', MIN(g.expires_at, g.advanced_at + ?2)) AS columns
+                'expires_at', CAST(MIN(g.expires_at, g.advanced_at + ?2) AS INTEGER)) AS columns
              {ASKED} ORDER BY g.grant_id LIMIT ?7"
         );
         let (now, idle, subject, client, prefix, refreshable) = values;

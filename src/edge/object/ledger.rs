@@ -550,7 +550,7 @@ impl Shard<'_> {
         self.list(
             "SELECT json_object('grant', g.grant_id, 'client_id', g.client,
                 'scope', g.terms -> 'scope', 'created_at', NULLIF(g.created_at, 0),
-                'expires_at', MIN(g.expires_at, g.advanced_at + ?3),
+                'expires_at', CAST(MIN(g.expires_at, g.advanced_at + ?3) AS INTEGER),
                 'session', CASE g.offline WHEN 0 THEN g.session END) AS columns
              FROM grants AS g JOIN subjects AS u ON u.subject = g.subject
                 AND u.active = 1 AND u.generation = g.subject_generation
