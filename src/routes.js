@@ -70,5 +70,5 @@ export function route(path, base) {
     return routes[`${API}users/{username}/*`];
   }
   const below = [API, APPLICATIONS].find((prefix) => path.startsWith(prefix));
-  return below && routes[`${below}*`];
+  return below === undefined ? undefined : routes[`${below}*`];
 }

@@ -286,7 +286,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(lengths(LEDGER), [2192, 213, 281]);
-        assert_eq!(lengths(DIRECTORY), [895, 778]);
+        assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
     }
 }
