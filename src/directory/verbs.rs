@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::records::{self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows};
 use super::schema::{Collection, Given};
 use super::view::view;
-use super::{clients, list, people};
+use super::{clients, copy, list, people};
 use crate::model::{Client, ClientId, SubjectFacts};
 use crate::oauth::claims;
 use crate::ports::At;
@@ -70,6 +70,18 @@ pub fn apply<R: Rows>(
         }
         DirectoryVerb::ListRecords(verb) => {
             DirectoryAnswer::ListRecords(list::list(rows, verb.collection, &verb.query)?)
+        }
+        DirectoryVerb::ExportRecords(verb) => {
+            DirectoryAnswer::ExportRecords(copy::export(rows, verb.after, verb.limit)?)
+        }
+        DirectoryVerb::ImportRecords(verb) => {
+            let imported = copy::import(rows, verb.records, &verb.actor, at)?;
+            stays = matches!(imported, copy::Imported::Done(..));
+            DirectoryAnswer::ImportRecords(imported)
+        }
+        DirectoryVerb::NoteEpoch(verb) => {
+            rows.audit_epoch(verb.epoch, verb.actor, at)?;
+            DirectoryAnswer::NoteEpoch(())
         }
         DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) | DirectoryVerb::ChangeKey(_) => {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use serde_json::{Value, json};
 
 use crate::error::Reason;
 use crate::model::{Digest, Seconds, Secret, Shard, Username};
@@ -9,6 +10,7 @@ use crate::ports::directory::{Account, FindAccount};
 use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports, Unavailable};
 use crate::server::Server;
+use crate::token::passphrase::LineKey;
 
 /// Longer input is never hashed: it would be a lever, not a password.
 pub const LONGEST: usize = 128;
@@ -42,6 +44,24 @@ pub fn hash<P: Ports>(server: &Server<P>, password: &Secret) -> Result<String, U
     let salt = SaltString::encode_b64(&salt).map_err(|_| failed.clone())?;
     let hash = argon2id().hash_password(password.expose().as_bytes(), &salt);
     hash.map(|hash| hash.to_string()).map_err(|_| failed)
+}
+
+/// The names and numbers by which a passphrase is stretched, for whoever has to do it again.
+#[must_use]
+pub fn setting() -> Value {
+    json!({"name": "argon2id", "m": MEMORY_KIB, "t": PASSES, "p": LANES})
+}
+
+/// Stretches a passphrase to a key, as [`setting`] says.
+///
+/// # Errors
+/// [`Unavailable`] without memory.
+pub fn stretch(passphrase: &Secret, salt: &[u8; 16]) -> Result<LineKey, Unavailable> {
+    let mut stretched = [0; 32];
+    argon2id()
+        .hash_password_into(passphrase.expose().as_bytes(), salt, &mut stretched)
+        .map_err(|_| Unavailable("Argon2id failed"))?;
+    Ok(LineKey::new(&stretched))
 }
 
 /// Checks a name and a password.

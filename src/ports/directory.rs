@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::verbs;
+use crate::directory::copy::{Copied, Exported, Imported};
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Change, Changed, Fields};
@@ -35,6 +36,9 @@ verbs! {
     ChangeRecord => Changed,
     ReadRecord => Option<Fields>,
     ListRecords => Page,
+    ExportRecords => Exported,
+    ImportRecords => Imported,
+    NoteEpoch => (),
 }
 
 /// Whether a verb may put something into the feed.
@@ -45,7 +49,8 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::ReplaceClient(_)
         | DirectoryVerb::AddKeys(_)
         | DirectoryVerb::ChangeKey(_)
-        | DirectoryVerb::ChangeRecord(_) => true,
+        | DirectoryVerb::ChangeRecord(_)
+        | DirectoryVerb::ImportRecords(_) => true,
         DirectoryVerb::CreateAccount(_)
         | DirectoryVerb::FindAccount(_)
         | DirectoryVerb::HasAccounts(_)
@@ -53,7 +58,9 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::FindClient(_)
         | DirectoryVerb::ReadKeys(_)
         | DirectoryVerb::ReadRecord(_)
-        | DirectoryVerb::ListRecords(_) => false,
+        | DirectoryVerb::ListRecords(_)
+        | DirectoryVerb::ExportRecords(_)
+        | DirectoryVerb::NoteEpoch(_) => false,
     }
 }
 
@@ -214,6 +221,33 @@ pub struct ListRecords {
     pub collection: Collection,
     /// Which, in which order.
     pub query: ListQuery,
+}
+
+/// Records as they are kept, private members included, in the order in which they are imported.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportRecords {
+    /// Those that follow this one; nothing for the first.
+    pub after: Option<(Collection, u64)>,
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// Writes records that were exported, as the rules of [`crate::directory::copy`] say: all or none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportRecords {
+    /// The records, in order.
+    pub records: Vec<Copied>,
+    /// Who wants it.
+    pub actor: Actor,
+}
+
+/// Notes in the history that the epoch was raised; once for a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NoteEpoch {
+    /// The epoch that has begun.
+    pub epoch: u32,
+    /// Who wanted it.
+    pub actor: Actor,
 }
 
 /// The signing keys.

@@ -113,14 +113,17 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_)
         | DirectoryAnswer::ChangeKey(_)
-        | DirectoryAnswer::ChangeRecord(_) => true,
+        | DirectoryAnswer::ChangeRecord(_)
+        | DirectoryAnswer::ImportRecords(_) => true,
         DirectoryAnswer::FindAccount(_)
         | DirectoryAnswer::HasAccounts(_)
         | DirectoryAnswer::CreateClient(_)
         | DirectoryAnswer::FindClient(_)
         | DirectoryAnswer::ReadKeys(_)
         | DirectoryAnswer::ReadRecord(_)
-        | DirectoryAnswer::ListRecords(_) => false,
+        | DirectoryAnswer::ListRecords(_)
+        | DirectoryAnswer::ExportRecords(_)
+        | DirectoryAnswer::NoteEpoch(()) => false,
     }
 }
 
@@ -211,7 +214,8 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_)
         | DirectoryAnswer::ChangeKey(_)
-        | DirectoryAnswer::ChangeRecord(_) => {
+        | DirectoryAnswer::ChangeRecord(_)
+        | DirectoryAnswer::ImportRecords(_) => {
             let waiting: Option<IgnoredAny> = sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
             Ok(waiting.is_some())
         }
@@ -222,7 +226,9 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::FindClient(_)
         | DirectoryAnswer::ReadKeys(_)
         | DirectoryAnswer::ReadRecord(_)
-        | DirectoryAnswer::ListRecords(_) => Ok(false),
+        | DirectoryAnswer::ListRecords(_)
+        | DirectoryAnswer::ExportRecords(_)
+        | DirectoryAnswer::NoteEpoch(()) => Ok(false),
     }
 }
 
