@@ -2,15 +2,15 @@
 //! under a passphrase, and no line can be changed without it; [`super::import`] takes them.
 //!
 //! ```text
-//! {"edgemint_export":1,"exported_at":…,"issuer":…,"kdf":{"name":…,"m":…,"t":…,"p":…,"salt":…},"version":…,"sealed":…}
+//! {"edgemint_export":1,"exported_at":…,"issuer":…,"kdf":"$argon2id$…$SALT","version":…,"sealed":…}
 //! {"collection":"users","fields":{…},"id":…,"version":…,"sealed":…}      as many as there are
 //! {"next":"users:4000000000001","sealed":…}    or    {"complete":true,"counts":{…},"sealed":…}
 //! ```
 
 use serde_json::{Map, Value, json};
 
-use super::{actor, problem};
-use crate::directory::Collection;
+use super::{actor, problem, records};
+use crate::directory::{Collection, copy};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::{base64url, parse_strict_object};
@@ -21,11 +21,13 @@ use crate::ports::directory::{ExportRecords, ReadKeys, StoredKey};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::passphrase::LineKey;
+use crate::token::seal::ID;
 
-/// The number of this format. What an older release wrote is understood.
-pub(super) const FORMAT: u64 = 1;
-/// The member that says so.
+/// The member of the first line that has the number of the format. What an older release wrote is
+/// understood.
 pub(super) const NAMED: &str = "edgemint_export";
+/// The number.
+pub(super) const FORMAT: u64 = 1;
 /// The header with the passphrase.
 const PASSPHRASE: &str = "X-Export-Passphrase";
 /// Characters of a passphrase. The file may be tried at leisure by whoever has it.
@@ -39,9 +41,8 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
     match page(server, request, at).await {
         Ok(lines) => {
             let mut response = Response::json(200, lines);
-            let mut headers = response.headers.iter_mut();
-            if let Some((_, value)) = headers.find(|(name, _)| *name == "content-type") {
-                *value = "application/x-ndjson".to_owned();
+            if let Some((_, content_type)) = response.headers.first_mut() {
+                "application/x-ndjson".clone_into(content_type);
             }
             response
         }
@@ -53,109 +54,96 @@ async fn page<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
     actor::token_administrator(server, request, at).await?;
     let passphrase = passphrase(request)?;
     let (after, limit) = asked(&request.query)?;
-    let keys = match after {
-        None => server.ports.directory(at, ReadKeys {}).await?,
-        Some(_) => crate::ports::directory::KeySet::default(),
-    };
-    let records = ExportRecords { after, limit };
-    let exported = server.ports.directory(at, records).await?;
+    let mut lines = Vec::new();
+    if after == copy::first() {
+        let keys = server.ports.directory(at, ReadKeys {}).await?;
+        for key in keys.published(at.now.unix()) {
+            lines.push(of_key(key, server.ports.danger_reveal(key).ok()));
+        }
+    }
+    let verb = ExportRecords { after, limit };
+    let page = server.ports.directory(at, verb).await?;
+    let more = page.count > 0;
+    let ends = usize::from(!more);
+    let records = page.results.len().saturating_sub(ends);
+    let mut end = Map::new();
+    for (number, record) in page.results.into_iter().enumerate() {
+        if number < records {
+            let word = record.get("collection").and_then(Value::as_str);
+            let id = record.get("id").and_then(Value::as_u64);
+            let next = format!("{}:{}", word.unwrap_or_default(), id.unwrap_or_default());
+            end.insert("next".to_owned(), Value::from(next));
+            lines.push(of_record(record));
+        } else {
+            end = Map::new();
+            end.insert("complete".to_owned(), Value::from(true));
+            end.insert("counts".to_owned(), Value::Object(record));
+        }
+    }
+    lines.push((end, Map::new()));
     let mut salt = [0; 16];
     server.ports.fill(&mut salt)?;
-    let mut kdf = password::setting();
-    if let Value::Object(kdf) = &mut kdf {
-        kdf.insert("salt".to_owned(), json!(base64url::encode(salt)));
+    let key = password::stretch(passphrase, &salt)?;
+    let first = Map::from_iter([
+        (NAMED.to_owned(), Value::from(FORMAT)),
+        ("version".to_owned(), Value::from(env!("CARGO_PKG_VERSION"))),
+        (
+            "issuer".to_owned(),
+            Value::from(server.config.issuer.as_str()),
+        ),
+        (
+            "exported_at".to_owned(),
+            Value::from(at.now.unix().rfc3339()),
+        ),
+        (
+            "kdf".to_owned(),
+            Value::from([password::SETTING, &base64url::encode(salt)].concat()),
+        ),
+    ]);
+    lines.insert(0, (first, Map::new()));
+    let mut ids = vec![0; lines.len() * ID];
+    server.ports.fill(&mut ids)?;
+    seal(&key, lines, &ids).ok_or(Reason::Internal("a line does not seal"))
+}
+
+/// The clear members of a line, and the sealed ones.
+type Line = (Map<String, Value>, Map<String, Value>);
+
+fn seal(key: &LineKey, lines: Vec<Line>, ids: &[u8]) -> Option<String> {
+    let mut text = String::new();
+    for ((clear, secret), id) in lines.into_iter().zip(ids.chunks_exact(ID)) {
+        let id = id.first_chunk::<ID>()?;
+        text.push_str(&key.seal(clear, Value::Object(secret), *id)?);
+        text.push('\n');
     }
-    let mut lines = Lines {
-        server,
-        key: password::stretch(passphrase, &salt)?,
-        text: String::new(),
-    };
-    let now = at.now.unix();
-    lines.add(
-        json!({
-            NAMED: FORMAT,
-            "version": env!("CARGO_PKG_VERSION"),
-            "issuer": server.config.issuer,
-            "exported_at": now.rfc3339(),
-            "kdf": kdf,
-        }),
-        json!({}),
-    )?;
-    for key in keys.published(now) {
-        let (clear, secret) = of_key(server, key);
-        lines.add(clear, secret)?;
-    }
-    let last = exported.records.last();
-    let next = last.map(|(collection, record)| cursor(*collection, record.id));
-    for (collection, record) in exported.records {
-        let (secret, fields): (Map<String, Value>, Map<String, Value>) = record
-            .fields
-            .into_iter()
-            .partition(|(name, _)| name.starts_with('_'));
-        lines.add(
-            json!({
-                "collection": collection,
-                "id": record.id,
-                "version": record.version,
-                "fields": fields,
-            }),
-            Value::Object(secret),
-        )?;
-    }
-    let end = match next.filter(|_| exported.more) {
-        Some(next) => json!({ "next": next }),
-        None => {
-            let word = |collection| json!(collection).as_str().unwrap_or_default().to_owned();
-            let counts = exported.counts.into_iter();
-            let counts: Map<String, Value> = counts
-                .map(|(collection, count)| (word(collection), json!(count)))
-                .collect();
-            json!({"complete": true, "counts": counts})
+    Some(text)
+}
+
+/// A record, whose private members are sealed.
+fn of_record(mut clear: Map<String, Value>) -> Line {
+    let (mut shown, mut secret) = (Map::new(), Map::new());
+    if let Some(Value::Object(fields)) = clear.remove("fields") {
+        for (name, value) in fields {
+            let private = name.starts_with('_');
+            let members = if private { &mut secret } else { &mut shown };
+            members.insert(name, value);
         }
-    };
-    lines.add(end, json!({}))?;
-    Ok(lines.text)
-}
-
-/// Lines under one key.
-struct Lines<'a, P> {
-    server: &'a Server<P>,
-    key: LineKey,
-    text: String,
-}
-
-impl<P: Ports> Lines<'_, P> {
-    fn add(&mut self, clear: Value, secret: Value) -> Result<(), Reason> {
-        let id = self.server.fresh_id()?;
-        let line = match clear {
-            Value::Object(clear) => self.key.seal(clear, secret, id),
-            _ => None,
-        };
-        self.text
-            .push_str(&line.ok_or(Reason::Internal("a line does not seal"))?);
-        self.text.push('\n');
-        Ok(())
     }
+    clear.insert("fields".to_owned(), Value::Object(shown));
+    (clear, secret)
 }
 
 /// A signing key. One whose root is gone has no private part any more, and can only be published.
-fn of_key<P: Ports>(server: &Server<P>, key: &StoredKey) -> (Value, Value) {
-    let public = parse_strict_object(key.public.as_bytes()).unwrap_or_default();
-    let clear = json!({
-        "collection": "keys",
-        "id": key.kid,
-        "fields": {
-            "alg": key.algorithm.name(),
-            "public_jwk": public,
-            "signs_from": key.signs_from,
-            "published_until": key.published_until,
-        },
-    });
-    let secret = match server.ports.danger_reveal(key) {
-        Ok(private) => json!({ "private": private }),
-        Err(_) => json!({}),
-    };
-    (clear, secret)
+fn of_key(key: &StoredKey, private: Option<String>) -> Line {
+    let fields = serde_json::to_string(&key.told()).unwrap_or_default();
+    let fields = parse_strict_object(fields.as_bytes()).unwrap_or_default();
+    let clear = Map::from_iter([
+        ("collection".to_owned(), Value::from("keys")),
+        ("fields".to_owned(), Value::Object(fields)),
+        ("id".to_owned(), Value::from(key.kid.as_str())),
+    ]);
+    let private = private.map(|private| ("private".to_owned(), Value::from(private)));
+    (clear, private.into_iter().collect())
 }
 
 /// The passphrase of a request.
@@ -176,32 +164,28 @@ pub(super) fn unfit(rule: &str) -> Reason {
     Reason::unfit(PASSPHRASE, rule)
 }
 
-/// Where a page ends, for the next question.
-fn cursor(collection: Collection, id: u64) -> String {
-    format!("{}:{id}", json!(collection).as_str().unwrap_or_default())
-}
-
 /// Which page is asked for: after which record, and how many.
-fn asked(query: &str) -> Result<(Option<(Collection, u64)>, u64), Reason> {
-    let (mut after, mut limit) = (None, None);
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match name.as_ref() {
-            "after" if after.is_none() => {
-                let read = value.split_once(':').and_then(|(collection, id)| {
-                    let collection = message::read_value(&json!(collection)).ok()?;
-                    Some((collection, id.parse().ok()?))
-                });
-                let rule = "has to be the next of another page";
-                after = Some(read.ok_or(Reason::unfit("after", rule))?);
-            }
-            "limit" if limit.is_none() => {
-                let read = value.parse().ok().filter(|limit| *limit > 0);
-                let rule = "has to be a number from 1";
-                limit = Some(read.ok_or(Reason::unfit("limit", rule))?);
-            }
-            "after" | "limit" => return Err(Reason::unfit(&name, "is there more than once")),
-            _ => return Err(Reason::unfit(&name, "is not known here")),
+fn asked(query: &str) -> Result<((Collection, u64), u64), Reason> {
+    let known = |name: &str| ["after", "limit"].into_iter().find(|known| *known == name);
+    let value = |name: &str, value: &str| {
+        let fits = match name {
+            "limit" => value.parse().is_ok_and(|limit: u64| limit > 0),
+            _ => cursor(value).is_some(),
+        };
+        fits.then(|| value.to_owned())
+    };
+    let (mut after, mut limit) = (copy::first(), LARGEST_PAGE);
+    for (name, value) in records::parse_query(query, &known, &value)?.filters {
+        match cursor(&value) {
+            Some(cursor) if name == "after" => after = cursor,
+            _ => limit = value.parse().unwrap_or(limit).min(LARGEST_PAGE),
         }
     }
-    Ok((after, limit.unwrap_or(LARGEST_PAGE).min(LARGEST_PAGE)))
+    Ok((after, limit))
+}
+
+fn cursor(next: &str) -> Option<(Collection, u64)> {
+    let (collection, id) = next.split_once(':')?;
+    let collection = message::read_value(&json!(collection)).ok()?;
+    Some((collection, id.parse().ok()?))
 }

@@ -1,18 +1,18 @@
 //! `POST /api/v1/import`: lines that [`super::export`] wrote, its first line before them. All of a batch
-//! is written or none of it, and what is here already is passed over; so a batch may come again.
+//! is written or none of it, and what is here already is passed over; so a batch may come again. Signing
+//! keys come after the records of their batch.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::export::{FORMAT, NAMED, passphrase, unfit};
 use super::{actor, problem};
-use crate::directory::copy::{Conflict, Copied, Imported};
 use crate::directory::keys::{KeyChange, KeyChanged};
-use crate::directory::records::{Actor, Record};
+use crate::directory::records::{Actor, Changed, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::{PublicKey, base64url};
 use crate::message;
-use crate::model::UnixTime;
+use crate::model::Secret;
 use crate::oauth::password;
 use crate::ports::directory::{ChangeKey, ImportRecords, StoredKey};
 use crate::ports::{At, Ports};
@@ -22,32 +22,90 @@ use crate::token::passphrase::read_clear;
 /// Lines of one batch: subjects and roles are told to shards before they are acknowledged.
 const MOST_LINES: usize = 200;
 
-/// What came of a batch: `{"imported": …, "skipped": …, "conflicts": […]}`.
+/// What came of a batch: `{"imported": …, "skipped": …, "conflicts": […]}`; 409 with the same members
+/// where something stands in the way, by its line in the body.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
     match import(server, request, at).await {
-        Ok((imported, skipped, conflicts)) if conflicts.is_empty() => {
-            let told = json!({"imported": imported, "skipped": skipped, "conflicts": []});
-            Response::json(200, told.to_string())
+        Ok(told) => {
+            let clear = matches!(told.get("conflicts"), Some(Value::Array(all)) if all.is_empty());
+            let told = Value::Object(told).to_string();
+            if clear {
+                return Response::json(200, told);
+            }
+            let refusal = problem::refusal(Reason::ValueTaken("field".to_owned()));
+            let (problem, told) = (refusal.body.strip_suffix('}'), told.strip_prefix('{'));
+            let body = [problem.unwrap_or_default(), ",", told.unwrap_or_default()].concat();
+            refusal.with_body(body)
         }
-        Ok((.., conflicts)) => conflicting(&conflicts),
         Err(reason) => problem::refusal(reason),
     }
 }
 
-type Told = (u64, u64, Vec<Conflict>);
-
-async fn import<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<Told, Reason> {
+async fn import<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Fields, Reason> {
     let who = actor::token_administrator(server, request, at).await?;
     let actor = Actor {
         name: who.name,
         address: request.address.clone(),
     };
-    let passphrase = passphrase(request)?;
-    let lines = request.lines()?.lines().zip(1..);
-    let mut lines = lines.filter(|(line, _)| !line.is_empty());
-    let no_export = Reason::MalformedBody("the first line of an export and some of its lines");
-    let (first, _) = lines.next().ok_or(no_export.clone())?;
-    let salt = salt(first).ok_or(no_export)?;
+    let batch = read(passphrase(request)?, request.lines()?)?;
+    let verb = ImportRecords {
+        copies: batch.copies,
+        actor: actor.clone(),
+    };
+    let mut told = match server.ports.directory(at, verb).await? {
+        Changed::Done(told) => told,
+        Changed::LastAdministrator => return Err(Reason::LastAdministrator),
+        _ => return Err(Reason::CollectionFull),
+    };
+    let conflicts = told.get("conflicts") != Some(&Value::Array(Vec::new()));
+    if conflicts || batch.keys.is_empty() {
+        return Ok(told);
+    }
+    let mut keys = Vec::new();
+    for (key, public, private) in batch.keys {
+        keys.push(match private {
+            // Under our own root.
+            Some(private) => StoredKey {
+                wrapped: server.ports.restore(&public, &private).await?.wrapped,
+                ..key
+            },
+            None => key,
+        });
+    }
+    let all = keys.len();
+    let change = KeyChange::Restore(keys);
+    let change = ChangeKey { change, actor };
+    let KeyChanged::Restored(restored) = server.ports.directory(at, change).await? else {
+        return Err(Reason::TooManyKeys);
+    };
+    for (name, more) in [
+        ("imported", restored),
+        ("skipped", all.saturating_sub(restored)),
+    ] {
+        let more = u64::try_from(more).unwrap_or_default();
+        let before = told.get(name).and_then(Value::as_u64).unwrap_or_default();
+        told.insert(name.to_owned(), Value::from(before + more));
+    }
+    Ok(told)
+}
+
+/// What the lines of a body hold.
+#[derive(Default)]
+struct Batch {
+    copies: Vec<Fields>,
+    keys: Vec<(StoredKey, PublicKey, Option<String>)>,
+}
+
+fn read(passphrase: &Secret, body: &str) -> Result<Batch, Reason> {
+    let mut lines = body.lines();
+    let first = lines.next().unwrap_or_default();
+    let salt = salt(first).ok_or(Reason::MalformedBody(
+        "the first line of an export and some of its lines",
+    ))?;
     let key = password::stretch(passphrase, &salt)?;
     if key.open(first).is_none() {
         return Err(unfit(
@@ -55,142 +113,56 @@ async fn import<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Res
         ));
     }
     let mut batch = Batch::default();
-    for (line, number) in lines {
-        if batch.lines >= MOST_LINES {
+    for (at, line) in lines.enumerate() {
+        if at >= MOST_LINES {
             return Err(Reason::TooLarge);
         }
-        let bad = |rule| Reason::unfit(&format!("line_{number}"), rule);
-        let (clear, secret) = key
+        let number = at + 2;
+        let added = key
             .open(line)
-            .ok_or(bad("is not a line of this export, or was changed"))?;
-        batch
-            .add(server, number, &clear, secret)
-            .await
-            .ok_or(bad("has not the shape of a line of an export"))?;
+            .and_then(|(clear, secret)| batch.add(number, clear, secret));
+        added.ok_or(Reason::unfit(
+            &format!("line_{number}"),
+            "is not a line of this export, or was changed",
+        ))?;
     }
-    let Batch { records, keys, .. } = batch;
-    let (mut imported, mut skipped) = (0, 0);
-    if !records.is_empty() {
-        let actor = actor.clone();
-        let verb = ImportRecords { records, actor };
-        match server.ports.directory(at, verb).await? {
-            Imported::Done(written, passed) => (imported, skipped) = (written, passed),
-            Imported::Conflicts(conflicts) => return Ok((0, 0, conflicts)),
-            Imported::Full => return Err(Reason::CollectionFull),
-            Imported::LastAdministrator => return Err(Reason::LastAdministrator),
-        }
-    }
-    if !keys.is_empty() {
-        let all = count(keys.len());
-        let change = KeyChange::Restore(keys);
-        match server
-            .ports
-            .directory(at, ChangeKey { change, actor })
-            .await?
-        {
-            KeyChanged::Restored(restored) => {
-                imported += count(restored);
-                skipped += all.saturating_sub(count(restored));
-            }
-            _ => return Err(Reason::TooManyKeys),
-        }
-    }
-    Ok((imported, skipped, Vec::new()))
+    Ok(batch)
 }
 
-fn count(number: usize) -> u64 {
-    u64::try_from(number).unwrap_or(u64::MAX)
-}
-
-/// The salt in the first line of an export of this format.
+/// The salt in the first line of an export of this format. Another setting than ours would let a file
+/// say how much memory we take.
 fn salt(first: &str) -> Option<[u8; 16]> {
     let first = read_clear(first)?;
-    let Some(Value::Object(kdf)) = first.get("kdf") else {
-        return None;
-    };
-    let mut setting = password::setting();
-    let salt = kdf.get("salt")?;
-    setting
-        .as_object_mut()?
-        .insert("salt".to_owned(), salt.clone());
-    // Another setting than ours would let a file say how much memory we take.
-    let known = first.get(NAMED) == Some(&json!(FORMAT)) && setting == Value::Object(kdf.clone());
-    let salt = base64url::decode(salt.as_str()?).ok()?;
+    let kdf = first.get("kdf")?.as_str()?;
+    let salt = base64url::decode(kdf.strip_prefix(password::SETTING)?).ok()?;
+    let known = first.get(NAMED)?.as_u64() == Some(FORMAT);
     salt.try_into().ok().filter(|_| known)
 }
 
-#[derive(Default)]
-struct Batch {
-    lines: usize,
-    records: Vec<Copied>,
-    keys: Vec<StoredKey>,
-}
-
 impl Batch {
-    async fn add<P: Ports>(
+    fn add(
         &mut self,
-        server: &Server<P>,
-        line: u64,
-        clear: &Map<String, Value>,
+        line: usize,
+        mut clear: Map<String, Value>,
         secret: Map<String, Value>,
     ) -> Option<()> {
-        self.lines += 1;
         let Some(collection) = clear.get("collection") else {
             // Where the export goes on, or that it is complete.
             return Some(());
         };
-        let Some(Value::Object(fields)) = clear.get("fields") else {
-            return None;
-        };
         if collection == "keys" {
-            let key = restored(server, fields, &secret).await?;
-            self.keys.push(key);
-            return Some(());
+            let key: StoredKey = message::read_value(clear.get("fields")?).ok()?;
+            let public = PublicKey::parse(key.public.as_bytes()).ok()?;
+            let private = secret.get("private").and_then(Value::as_str);
+            let private = private.map(str::to_owned);
+            let known = public.thumbprint() == key.kid;
+            self.keys.push((known.then_some(key)?, public, private));
+        } else {
+            let line = u64::try_from(line).ok()?;
+            clear.get_mut("fields")?.as_object_mut()?.extend(secret);
+            clear.insert("line".to_owned(), Value::from(line));
+            self.copies.push(clear);
         }
-        let mut fields = fields.clone();
-        fields.retain(|name, _| !name.starts_with('_'));
-        fields.extend(secret);
-        self.records.push(Copied {
-            line,
-            collection: message::read_value(collection).ok()?,
-            record: Record {
-                id: clear.get("id")?.as_u64()?,
-                version: clear.get("version")?.as_u64()?,
-                generation: 0,
-                fields,
-            },
-        });
         Some(())
     }
-}
-
-/// A signing key, its private part under our own root.
-async fn restored<P: Ports>(
-    server: &Server<P>,
-    fields: &Map<String, Value>,
-    secret: &Map<String, Value>,
-) -> Option<StoredKey> {
-    let public = fields.get("public_jwk")?.to_string();
-    let public = PublicKey::parse(public.as_bytes()).ok()?;
-    let kid = public.thumbprint();
-    let public = public.with_kid(kid);
-    let mut key = match secret.get("private").and_then(Value::as_str) {
-        Some(private) => server.ports.restore(&public, private).await.ok()?,
-        None => StoredKey::new(&public, String::new()),
-    };
-    key.signs_from = UnixTime(fields.get("signs_from")?.as_u64()?);
-    let until = fields.get("published_until").and_then(Value::as_u64);
-    key.published_until = until.map(UnixTime);
-    Some(key)
-}
-
-/// 409 with what stands in the way, by its line in the body.
-fn conflicting(conflicts: &[Conflict]) -> Response {
-    let field = conflicts.first().map(|conflict| conflict.field.clone());
-    let response = problem::refusal(Reason::ValueTaken(field.unwrap_or_default()));
-    let mut body = crate::jose::parse_strict_object(response.body.as_bytes()).unwrap_or_default();
-    body.insert("imported".to_owned(), json!(0));
-    body.insert("skipped".to_owned(), json!(0));
-    body.insert("conflicts".to_owned(), json!(conflicts));
-    response.with_body(Value::Object(body).to_string())
 }

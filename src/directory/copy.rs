@@ -1,16 +1,19 @@
 //! Records on their way out of a deployment and into one: which come first, and what an import may
 //! write. Ids stay as they are, because records refer to each other by them; versions and generations
 //! are given anew, because shards and the feed may know a later one of something that was deleted here.
+//!
+//! A copy is `{collection, id, version, fields}`, private fields included.
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::list::Page;
 use super::people;
 use super::records::{
-    Actor, Answer, Audited, Fields, Record, Rows, administered, is_protected, write,
+    Actor, Answer, Audited, Changed, Fields, Record, Rows, administered, is_protected, write,
 };
 use super::schema::{Collection, Given};
 use super::view::view;
+use crate::message;
 use crate::model::Moment;
 use crate::ports::At;
 
@@ -37,154 +40,134 @@ const IMPORTED: &str = "_imported";
 /// The member with the shard of a subject.
 const SHARD: &str = "_shard";
 
-/// A part of the records.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Exported {
-    /// They, private members included.
-    pub records: Vec<(Collection, Record)>,
-    /// Whether there are more.
-    pub more: bool,
-    /// How many there are of each kind now; only where there are no more.
-    pub counts: Vec<(Collection, u64)>,
+/// The first to be copied: nothing comes before what follows it and 0.
+#[must_use]
+pub fn first() -> (Collection, u64) {
+    (Collection::Scopes, 0)
 }
 
-/// A record that is to be imported.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Copied {
-    /// The line it came in, for what is said of it.
-    pub line: u64,
-    /// Of which kind.
-    pub collection: Collection,
-    /// As it was where it was exported.
-    pub record: Record,
-}
-
-/// What came of an import. Whatever it is but done, nothing was written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Imported {
-    /// So many were written, and so many were there already. Also the answer to the same request
-    /// repeated.
-    Done(u64, u64),
-    /// Records that cannot be here beside others.
-    Conflicts(Vec<Conflict>),
-    /// There would be more than there may be.
-    Full,
-    /// Nobody would administer any more.
-    LastAdministrator,
-}
-
-/// Why a record cannot be written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Conflict {
-    /// The line it came in.
-    pub line: u64,
-    /// Of which kind.
-    pub collection: Collection,
-    /// Which.
-    pub id: u64,
-    /// Another record has the same value of it, or this one has another one here; `id`, where the
-    /// number cannot be one of ours.
-    pub field: String,
-}
-
-/// The records that follow one, in the order in which they are imported.
+/// Copies of the records that follow one, in the order in which they are imported, at most so many. The
+/// page's count is how many there are on it; where no more follow, it is 0 and the last member of the
+/// results says how many there are of each kind.
 ///
 /// # Errors
 /// Those of the rows.
-pub fn export<R: Rows>(
-    rows: &R,
-    after: Option<(Collection, u64)>,
-    limit: u64,
-) -> Answer<Exported, R> {
-    let mut exported = Exported {
-        records: Vec::new(),
-        more: true,
-        counts: Vec::new(),
+pub fn export<R: Rows>(rows: &R, (last, id): (Collection, u64), limit: u64) -> Answer<Page, R> {
+    let mut page = Page {
+        count: 0,
+        results: Vec::new(),
     };
-    let (mut left, mut bytes) = (limit, 0);
-    let rest = ORDER
-        .iter()
-        .skip_while(|collection| after.is_some_and(|(last, _)| last != **collection));
-    for collection in rest {
-        let from = after.filter(|(last, _)| last == collection);
-        let from = from.map_or(0, |(_, id)| id);
-        for mut record in rows.after(*collection, from, left)? {
+    let mut bytes = 0;
+    let mut counts = Fields::new();
+    let mut reached = false;
+    for collection in ORDER {
+        let word = json!(collection);
+        let name = word.as_str().unwrap_or_default().to_owned();
+        counts.insert(name, Value::from(rows.count(collection)?));
+        reached |= collection == last;
+        if !reached {
+            continue;
+        }
+        let from = if collection == last { id } else { 0 };
+        for mut record in rows.after(collection, from, limit - page.count)? {
             record.fields.remove(IMPORTED);
-            bytes += Value::Object(record.fields.clone()).to_string().len();
-            exported.records.push((*collection, record));
-            left = left.saturating_sub(1);
-            if left == 0 || bytes > LARGEST_PAGE {
-                return Ok(exported);
+            let fields = Value::Object(record.fields);
+            bytes += fields.to_string().len();
+            page.count += 1;
+            page.results.push(Fields::from_iter([
+                ("collection".to_owned(), word.clone()),
+                ("fields".to_owned(), fields),
+                ("id".to_owned(), Value::from(record.id)),
+                ("version".to_owned(), Value::from(record.version)),
+            ]));
+            if page.count == limit || bytes > LARGEST_PAGE {
+                return Ok(page);
             }
         }
     }
-    exported.more = false;
-    for collection in ORDER {
-        exported.counts.push((collection, rows.count(collection)?));
-    }
-    Ok(exported)
+    page.count = 0;
+    page.results.push(counts);
+    Ok(page)
 }
 
-/// Writes records that were exported. One that is here already with the same version or a newer one
-/// is passed over. What a record refers to and is not here counts as nothing, as it does where it was
-/// deleted.
+/// Writes copies, each with the `line` it came in: all, or none. One that is here already with the same
+/// version or a newer one is passed over. What a record refers to and is not here counts as nothing, as
+/// it does where it was deleted. What was done is `{imported, skipped, conflicts}`: how many were
+/// written, and how many were here; or, if nothing was, which cannot be here, `{line, collection, id,
+/// field}`: another record has that value of the field, or this one has another here; `id`, where the
+/// number cannot be one of ours.
 ///
 /// # Errors
 /// Those of the rows; then nothing may stay of what was written.
 pub fn import<R: Rows>(
     rows: &mut R,
-    records: Vec<Copied>,
+    copies: Vec<Fields>,
     actor: &Actor,
     at: &At,
-) -> Answer<Imported, R> {
+) -> Answer<(Changed, bool), R> {
     let somebody = administered(rows)?;
-    let mut before_us = Vec::new();
+    let mut done = Vec::new();
     for collection in ORDER {
-        let here = |copied: &Copied| copied.collection == collection;
-        if records.iter().any(here) {
-            let lines = rows.audited(collection, &at.request)?;
-            before_us.extend(lines.into_iter().map(|line| (collection, line.id)));
-        }
+        let lines = rows.audited(collection, &at.request)?;
+        done.extend(lines.into_iter().map(|line| (collection, line.id)));
     }
     let (mut imported, mut skipped) = (0, 0);
     let mut conflicts = Vec::new();
-    for copied in records {
-        let (collection, id) = (copied.collection.kept(), copied.record.id);
-        let before = rows.find(collection, id)?;
+    for mut copy in copies {
+        let (collection, record) = read(&mut copy);
+        let before = rows.find(collection, record.id)?;
         let known = before.as_ref().is_some_and(|before| {
             let version = before.number(IMPORTED).unwrap_or(before.version);
-            version >= copied.record.version
+            version >= record.version
         });
-        let field = conflict(rows, collection, before.as_ref(), &copied.record, at)?;
-        if is_protected(collection, &copied.record) {
+        if is_protected(collection, &record) {
             // Every deployment has it, and it is never another one.
             skipped += 1;
-        } else if let Some(field) = field {
-            conflicts.push(Conflict {
-                line: copied.line,
-                collection,
-                id,
-                field: field.to_owned(),
-            });
-        } else if before_us.contains(&(collection, id)) {
+        } else if let Some(field) = conflict(rows, collection, before.as_ref(), &record, at)? {
+            copy.insert("field".to_owned(), Value::from(field));
+            conflicts.push(Value::Object(copy));
+        } else if done.contains(&(collection, record.id)) {
             imported += 1;
         } else if known {
             skipped += 1;
         } else if before.is_none() && rows.count(collection)? >= collection.most() {
-            return Ok(Imported::Full);
+            return Ok((Changed::Full, false));
         } else {
-            put(rows, collection, before, copied.record, actor, at)?;
+            put(rows, collection, before, record, actor, at)?;
             imported += 1;
         }
     }
-    Ok(if !conflicts.is_empty() {
-        Imported::Conflicts(conflicts)
+    let stays = conflicts.is_empty();
+    if !stays {
+        (imported, skipped) = (0, 0);
     } else if somebody && !administered(rows)? {
-        Imported::LastAdministrator
-    } else {
-        Imported::Done(imported, skipped)
-    })
+        return Ok((Changed::LastAdministrator, false));
+    }
+    let told = Fields::from_iter([
+        ("imported".to_owned(), Value::from(imported)),
+        ("skipped".to_owned(), Value::from(skipped)),
+        ("conflicts".to_owned(), Value::Array(conflicts)),
+    ]);
+    Ok((Changed::Done(told), stays))
+}
+
+/// Takes the record out of a copy, but for what names it. One that is none has no id.
+fn read(copy: &mut Fields) -> (Collection, Record) {
+    let number = |name| copy.get(name).and_then(Value::as_u64).unwrap_or_default();
+    let mut record = Record {
+        id: number("id"),
+        version: number("version"),
+        ..Record::default()
+    };
+    let collection = copy.get("collection");
+    let collection = collection.and_then(|word| message::read_value::<Collection>(word).ok());
+    match copy.remove("fields") {
+        Some(Value::Object(fields)) if collection.is_some() => record.fields = fields,
+        _ => record.id = 0,
+    }
+    copy.remove("version");
+    let collection = collection.map_or(Collection::Scopes, Collection::kept);
+    (collection, record)
 }
 
 /// The field for which a record cannot be here.
@@ -199,67 +182,75 @@ fn conflict<R: Rows>(
     if record.id == 0 || record.id > latest || record.version > latest {
         return Ok(Some("id"));
     }
-    let subject = (collection == Collection::Users).then_some(("subject", "_subject", Given::Made));
-    let fields = collection.fields().iter();
-    let fields = fields.filter(|field| field.unique || field.given == Given::Once);
-    let fields = fields.map(|field| (field.name, field.name, field.given));
-    for (name, member, given) in fields.chain(subject) {
+    let taken = |name: &str, member: &str, fixed: bool| {
         let value = record.text(member);
-        let other = |before: &Record| before.text(member) != value;
-        if matches!(given, Given::Once | Given::Made) && before.is_some_and(other) {
-            return Ok(Some(name));
-        }
+        let other = before.is_some_and(|before| before.text(member) != value);
         let holder = rows.holder(collection, name, value)?;
-        if holder.is_some_and(|holder| holder != record.id) {
-            return Ok(Some(name));
+        Ok((fixed && other) || holder.is_some_and(|holder| holder != record.id))
+    };
+    for field in collection.fields() {
+        let fixed = matches!(field.given, Given::Once | Given::Made);
+        if (field.unique || fixed) && taken(field.name, field.name, fixed)? {
+            return Ok(Some(field.name));
         }
     }
-    // What nobody could read as a person or as a client.
-    let unread = match collection {
+    // What nobody could read as a person or as a client is none, either.
+    Ok(match collection {
+        Collection::Users if taken("subject", "_subject", true)? => Some("subject"),
         Collection::Users => people::facts(rows, record)?.is_none().then_some("username"),
         Collection::Providers => {
             let client = super::clients::client(rows, record)?;
             client.is_none().then_some("client_id")
         }
         _ => None,
-    };
-    Ok(unread)
+    })
 }
 
 /// Writes one, and tells who must know.
 fn put<R: Rows>(
     rows: &mut R,
     collection: Collection,
-    before: Option<Record>,
+    mut before: Option<Record>,
     mut record: Record,
     actor: &Actor,
     at: &At,
 ) -> Answer<(), R> {
-    let highest = at.now.0.max(record.id).max(record.version);
-    let version = rows.next_number(Moment(highest))?;
-    let kept = before.as_ref();
-    let was = kept.map(|before| view(rows, collection, before));
-    let was = was.transpose()?;
-    record.fields.remove(IMPORTED);
+    let id = record.id;
+    let mut was = None;
+    let mut shard = record.number(SHARD);
+    if let Some(before) = &before {
+        was = Some(view(rows, collection, before)?);
+        shard = before.number(SHARD);
+        let held = before.number("_held").unwrap_or_default();
+        record.fields.insert("_held".to_owned(), Value::from(held));
+    }
+    if collection == Collection::Users {
+        // Where it was, if there is such a shard; else wherever the next one goes.
+        let shards = u64::from(rows.shards()?);
+        record.fields.remove(SHARD);
+        if let Some(shard) = shard.filter(|shard| was.is_some() || *shard < shards) {
+            record.fields.insert(SHARD.to_owned(), Value::from(shard));
+        }
+    } else {
+        record.fields.remove("_held");
+    }
     record
         .fields
         .insert(IMPORTED.to_owned(), Value::from(record.version));
-    if collection == Collection::Users {
-        place(rows, kept, &mut record.fields)?;
-    }
-    record.version = version;
+    let highest = at.now.0.max(id).max(record.version);
+    record.version = rows.next_number(Moment(highest))?;
     // Whatever somebody may have of one that was deleted here ended with it.
-    record.generation = kept.map_or(version, |before| before.generation);
-    let id = record.id;
-    let state = match collection {
+    record.generation = before
+        .as_ref()
+        .map_or(record.version, |before| before.generation);
+    if before.is_none() && collection == Collection::Groups {
         // Members may be here before their group is.
-        Collection::Groups if before.is_none() => Some(Record {
+        before = Some(Record {
             id,
             ..Record::default()
-        }),
-        _ => before,
-    };
-    write(rows, collection, state, Some(record), at)?;
+        });
+    }
+    write(rows, collection, before, Some(record), at)?;
     let now = rows.find(collection, id)?;
     let now = now.map(|record| view(rows, collection, &record));
     let after = now.transpose()?;
@@ -271,22 +262,4 @@ fn put<R: Rows>(
         before: was,
         after,
     })
-}
-
-/// Where a subject lives is for this deployment to say: here, where it was, if there is such a shard;
-/// else wherever the next one goes.
-fn place<R: Rows>(rows: &R, before: Option<&Record>, fields: &mut Fields) -> Answer<(), R> {
-    for member in [SHARD, "_held"] {
-        if let Some(before) = before {
-            fields.remove(member);
-            let kept = before.fields.get(member).cloned();
-            fields.extend(kept.map(|kept| (member.to_owned(), kept)));
-        }
-    }
-    let shards = u64::from(rows.shards()?);
-    let shard = fields.get(SHARD).and_then(Value::as_u64);
-    if before.is_none() && shard.is_none_or(|shard| shard >= shards) {
-        fields.remove(SHARD);
-    }
-    Ok(())
 }

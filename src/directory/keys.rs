@@ -356,6 +356,42 @@ mod tests {
     }
 
     #[test]
+    fn where_there_is_none_keys_are_restored_as_they_were() {
+        let source = set(&["a", "b"]);
+        let mut here = KeySet::default();
+        let restore = KeyChange::Restore(source.keys.clone());
+        let now = UnixTime(1_000);
+        assert_eq!(here.change(&restore, now), KeyChanged::Restored(2));
+        assert_eq!((&here.keys, here.version), (&source.keys, 1));
+        assert_eq!(here.change(&restore, now), KeyChanged::Restored(0));
+        assert_eq!(here.version, 1, "nothing was published anew");
+    }
+
+    #[test]
+    fn beside_others_a_restored_key_waits_and_one_that_had_a_successor_never_signs() {
+        let source = set(&["a", "b"]);
+        let later = UnixTime(1_000) + JWKS_CACHE;
+        let mut here = KeySet::default();
+        here.change(&KeyChange::Add(key("own")), UnixTime(10));
+        here.change(&KeyChange::Restore(source.keys.clone()), later);
+        let state = |now, kid| {
+            let mut keys = here.keys.iter();
+            here.state(keys.find(|key| key.kid == kid).unwrap(), now)
+        };
+        assert_eq!(state(later, "own"), KeyState::Signing);
+        assert_eq!(state(later, "a"), KeyState::Published);
+        assert_eq!(state(later, "b"), KeyState::Waiting);
+        assert_eq!(state(later + JWKS_CACHE, "b"), KeyState::Signing);
+        // Its time is over, or its private part is lost with a root.
+        let mut empty = KeySet::default();
+        let mut lost = source.keys.clone();
+        lost.iter_mut().for_each(|key| key.wrapped.clear());
+        let much_later = later + LONGEST_SIGNED;
+        let restored = empty.change(&KeyChange::Restore(lost), much_later);
+        assert_eq!(restored, KeyChanged::Restored(0));
+    }
+
+    #[test]
     fn there_is_a_limit_and_it_counts_what_is_published() {
         let kids: Vec<String> = (0..=MOST).map(|number| number.to_string()).collect();
         let mut set = set(&[]);

@@ -75,8 +75,8 @@ pub fn apply<R: Rows>(
             DirectoryAnswer::ExportRecords(copy::export(rows, verb.after, verb.limit)?)
         }
         DirectoryVerb::ImportRecords(verb) => {
-            let imported = copy::import(rows, verb.records, &verb.actor, at)?;
-            stays = matches!(imported, copy::Imported::Done(..));
+            let imported;
+            (imported, stays) = copy::import(rows, verb.copies, &verb.actor, at)?;
             DirectoryAnswer::ImportRecords(imported)
         }
         DirectoryVerb::NoteEpoch(verb) => {

@@ -2,7 +2,6 @@
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
-use serde_json::{Value, json};
 
 use crate::error::Reason;
 use crate::model::{Digest, Seconds, Secret, Shard, Username};
@@ -46,13 +45,10 @@ pub fn hash<P: Ports>(server: &Server<P>, password: &Secret) -> Result<String, U
     hash.map(|hash| hash.to_string()).map_err(|_| failed)
 }
 
-/// The names and numbers by which a passphrase is stretched, for whoever has to do it again.
-#[must_use]
-pub fn setting() -> Value {
-    json!({"name": "argon2id", "m": MEMORY_KIB, "t": PASSES, "p": LANES})
-}
+/// How [`stretch`] does it, as the first parts of a PHC string; the salt follows.
+pub const SETTING: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
 
-/// Stretches a passphrase to a key, as [`setting`] says.
+/// Stretches a passphrase to a key.
 ///
 /// # Errors
 /// [`Unavailable`] without memory.
@@ -162,6 +158,7 @@ mod tests {
             (params.m_cost(), params.t_cost(), params.p_cost()),
             (MEMORY_KIB, PASSES, LANES)
         );
+        assert!(DECOY.starts_with(SETTING));
         assert!(!verifies(DECOY, &Secret::new("anything")));
     }
 }

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::verbs;
-use crate::directory::copy::{Copied, Exported, Imported};
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Change, Changed, Fields};
@@ -36,8 +35,8 @@ verbs! {
     ChangeRecord => Changed,
     ReadRecord => Option<Fields>,
     ListRecords => Page,
-    ExportRecords => Exported,
-    ImportRecords => Imported,
+    ExportRecords => Page,
+    ImportRecords => Changed,
     NoteEpoch => (),
 }
 
@@ -223,20 +222,20 @@ pub struct ListRecords {
     pub query: ListQuery,
 }
 
-/// Records as they are kept, private members included, in the order in which they are imported.
+/// Copies of records, as [`crate::directory::copy`] says.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ExportRecords {
-    /// Those that follow this one; nothing for the first.
-    pub after: Option<(Collection, u64)>,
+    /// Those that follow this one.
+    pub after: (Collection, u64),
     /// At most so many.
     pub limit: u64,
 }
 
-/// Writes records that were exported, as the rules of [`crate::directory::copy`] say: all or none.
+/// Writes copies of records, as the rules of [`crate::directory::copy`] say: all or none.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImportRecords {
-    /// The records, in order.
-    pub records: Vec<Copied>,
+    /// The copies, in order.
+    pub copies: Vec<Fields>,
     /// Who wants it.
     pub actor: Actor,
 }

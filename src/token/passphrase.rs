@@ -16,8 +16,8 @@ use crate::jose::{base64url, parse_strict_object};
 
 /// What every line's key is derived with, besides its id.
 const LABEL: &[u8] = b"edgemint/1 line";
-/// What stands between the clear members and the sealed ones.
-const SEALED: &str = ",\"sealed\":\"";
+/// What stands between the clear members and the sealed ones, and behind them.
+const SEALED: &str = ",\"sealed\":";
 const END: &str = "\"}";
 
 /// A key that seals lines.
@@ -40,6 +40,7 @@ impl LineKey {
             .seal_in_place_append_tag(nonce(), aead::Aad::from(line.as_bytes()), &mut body)
             .ok()?;
         line.push_str(SEALED);
+        line.push('"');
         line.push_str(&base64url::encode([&id[..], &body].concat()));
         line.push_str(END);
         Some(line)
@@ -48,7 +49,7 @@ impl LineKey {
     /// The clear members of a line and the sealed ones, if both are as they were sealed.
     #[must_use]
     pub fn open(&self, line: &str) -> Option<(Map<String, Value>, Map<String, Value>)> {
-        let (clear, sealed) = line.strip_suffix(END)?.rsplit_once(SEALED)?;
+        let (clear, sealed) = parts(line)?;
         let mut bytes = base64url::decode(sealed).ok()?;
         let (id, body) = bytes.split_first_chunk_mut::<ID>()?;
         let aad = aead::Aad::from(clear.as_bytes());
@@ -67,8 +68,14 @@ impl LineKey {
 /// The clear members of a line, by whomever they were written.
 #[must_use]
 pub fn read_clear(line: &str) -> Option<Map<String, Value>> {
-    let (clear, _) = line.rsplit_once(SEALED)?;
+    let (clear, _) = parts(line)?;
     parse_strict_object([clear, "}"].concat().as_bytes()).ok()
+}
+
+/// What is in clear, without the last brace, and what is sealed.
+fn parts(line: &str) -> Option<(&str, &str)> {
+    let (clear, sealed) = line.strip_suffix(END)?.rsplit_once('"')?;
+    Some((clear.strip_suffix(SEALED)?, sealed))
 }
 
 fn nonce() -> aead::Nonce {

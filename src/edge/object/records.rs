@@ -236,11 +236,17 @@ impl Rows for Records<'_> {
 
     fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Fault> {
         // No record has changed: the line has the number of the epoch.
-        let line = json!({"actor": actor, "before": null, "after": {"epoch": epoch}});
+        let line = json!({"actor": actor, "before": null, "after": {"epoch": epoch}}).to_string();
+        let values = [
+            json!(self.clock),
+            json!(at.request),
+            json!(epoch),
+            json!(line),
+        ];
         self.sql.write(
             "INSERT INTO audit (time, request, collection, id, line) SELECT ?1, ?2, 'epoch', ?3, ?4
              WHERE NOT EXISTS (SELECT 1 FROM audit WHERE request = ?2 AND collection = 'epoch')",
-            (self.clock, &at.request, epoch, Json(&line)),
+            values.to_vec(),
         )?;
         Ok(())
     }
