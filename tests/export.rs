@@ -508,6 +508,6 @@ fn an_epoch_ends_what_was_sealed_before_and_is_raised_once_by_a_request() {
     assert!(!fixture.is_active(&before.access));
     assert_eq!(fixture.refresh(before.refresh()).status, 400);
     let stored = fixture.memory().everything_stored();
-    assert_eq!(stored.matches("<bootstrap>").count() > 1, true);
+    assert!(stored.matches("<bootstrap>").count() > 1);
     assert!(fixture.is_active(&fixture.tokens().access), "life goes on");
 }
