@@ -116,8 +116,8 @@ impl Keys for Noting<'_> {
         self.memory.danger_reveal(key)
     }
 
-    async fn restore(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
-        self.memory.restore(public, private).await
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
+        self.memory.rewrap(public, private).await
     }
 
     async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {

@@ -70,7 +70,7 @@ async fn import<P: Ports>(
         keys.push(match private {
             // Under our own root.
             Some(private) => StoredKey {
-                wrapped: server.ports.restore(&public, &private).await?.wrapped,
+                wrapped: server.ports.rewrap(&public, &private).await?.wrapped,
                 ..key
             },
             None => key,

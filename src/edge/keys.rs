@@ -105,7 +105,7 @@ impl Keys for Bindings {
         Ok(private.into_value().pkcs8)
     }
 
-    async fn restore(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
         let pkcs8 = base64url::decode(private)?;
         prove(public, &pkcs8).await?;
         self.wrap(pkcs8, public)

@@ -427,7 +427,7 @@ impl Keys for Memory {
         Ok(base64url::encode(pkcs8))
     }
 
-    async fn restore(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
         let key = self.hold(public.algorithm(), &base64url::decode(private)?)?;
         let same = Some(key.kid.as_str()) == public.kid();
         same.then_some(key).ok_or(JoseError::KeyInvalid)

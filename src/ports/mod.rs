@@ -310,7 +310,7 @@ pub trait Keys: Verifier {
     /// [`JoseError::KeyInvalid`] when they do not, or the platform does not take it.
     async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError>;
 
-    /// The private part of a key in a form that only [`Keys::restore`] reads. It is the secret itself.
+    /// The private part of a key in a form that only [`Keys::rewrap`] reads. It is the secret itself.
     ///
     /// # Errors
     /// [`JoseError`] when it cannot be unwrapped: its root may be gone.
@@ -320,7 +320,7 @@ pub trait Keys: Verifier {
     ///
     /// # Errors
     /// As [`Keys::import`].
-    async fn restore(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError>;
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError>;
 
     /// Signs with the private part of `key`.
     ///
