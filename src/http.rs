@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::Reason;
+use crate::model::Secret;
 
 /// What a request says, as far as anything here looks at it.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +30,8 @@ pub struct Request {
     pub fetch_site: Option<String>,
     /// `X-CSRF-Token`.
     pub csrf_token: Option<String>,
+    /// `X-Export-Passphrase`, where a deployment is copied.
+    pub passphrase: Option<Secret>,
     /// `User-Agent`, where somebody signs in.
     pub user_agent: Option<String>,
     /// The peer's address, from a source that can be trusted.
@@ -85,6 +88,14 @@ impl Request {
                 format!("{}/64", Ipv6Addr::from_bits(network))
             }
         })
+    }
+
+    /// The body of a post of lines.
+    ///
+    /// # Errors
+    /// As [`Request::form`].
+    pub fn lines(&self) -> Result<&str, Reason> {
+        self.body_of("application/x-ndjson")
     }
 
     fn body_of(&self, expected: &str) -> Result<&str, Reason> {

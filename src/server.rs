@@ -42,6 +42,9 @@ pub enum Endpoint {
     Logout,
     FirstRun,
     RotateKeys,
+    Export,
+    Import,
+    Epoch,
     Records,
     Users,
     Health,
@@ -50,7 +53,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 21] = [
+    pub const ALL: [(&'static str, Self); 24] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -68,6 +71,9 @@ impl Endpoint {
         ("logout", Self::Logout),
         ("first_run", Self::FirstRun),
         ("rotate_keys", Self::RotateKeys),
+        ("export", Self::Export),
+        ("import", Self::Import),
+        ("epoch", Self::Epoch),
         ("records", Self::Records),
         ("users", Self::Users),
         ("health", Self::Health),
@@ -115,6 +121,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
             Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
             Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
+            Endpoint::Export => api::export::answer(self, request, at).await,
+            Endpoint::Import => api::import::answer(self, request, at).await,
+            Endpoint::Epoch => api::epoch::answer(self, request, at).await,
             Endpoint::Records if request.path.starts_with(api::keys::BASE) => {
                 api::keys::answer(self, request, at).await
             }

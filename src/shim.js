@@ -14,6 +14,9 @@ export { Directory, Feed, Ledger } from "./objects.js";
 /** Bytes of a body that is read at all: the largest form or JSON that anything here expects. */
 const LARGEST_BODY = 64 * 1024;
 
+/** Endpoints that are told a passphrase; no other is. */
+const COPIES = ["export", "import"];
+
 export default {
   /**
    * @param {Request} request
@@ -81,6 +84,7 @@ async function answer(request, env, ctx, id) {
     `${id}\n${endpoint}\n${asked}\n${path.slice(below.length)}\n${query}\n${given("authorization")}\n${given("content-type")}\n` +
     `${own ? given("cookie") : ""}\n${own ? given("origin") : ""}\n${own ? given("sec-fetch-site") : ""}\n` +
     `${own ? given("x-csrf-token") : ""}\n${endpoint === "login" ? given("user-agent") : ""}\n` +
+    `${COPIES.includes(endpoint) ? given("x-export-passphrase") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
     `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${line(body)}`;
   const answered = enter((core) => core.answer(env, text, Date.now()));

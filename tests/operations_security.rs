@@ -120,6 +120,14 @@ impl Keys for Noting<'_> {
         self.memory.import(jwk).await
     }
 
+    fn danger_reveal(&self, key: &StoredKey) -> Result<String, JoseError> {
+        self.memory.danger_reveal(key)
+    }
+
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
+        self.memory.rewrap(public, private).await
+    }
+
     async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {
         self.memory.sign_with(key, message).await
     }

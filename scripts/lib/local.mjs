@@ -22,7 +22,7 @@ export async function serveLocally() {
   }
   await build();
   const server = await step("worker", () =>
-    startServer({ port, persist: join(state, "storage"), bindings: { ROOT_SECRETS: rootSecrets(state), ...bindings } }),
+    startServer({ port, persist: join(state, "storage"), bindings: { ...secrets(state), ...bindings } }),
   );
   untilStopped(() => server.stop());
   const administrator = {
@@ -74,16 +74,21 @@ function settings() {
   return found;
 }
 
-/** Made once: what was sealed under them must open after a restart. @param {string} state */
-function rootSecrets(state) {
+/**
+ * Made once: what was sealed under them must open after a restart, and `npm run admin` finds its token here.
+ *
+ * @param {string} state
+ * @returns {{ ROOT_SECRETS: string, BOOTSTRAP_TOKEN: string }}
+ */
+function secrets(state) {
   const path = join(state, "secrets.json");
-  if (!existsSync(path)) {
+  const kept = existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) : { ROOT_SECRETS: randomBytes(32).toString("base64url") };
+  if (!kept.ROOT_SECRETS) throw new Refusal(`${path} holds no ROOT_SECRETS: restore it, or remove the folder to start anew`);
+  if (!kept.BOOTSTRAP_TOKEN) {
+    kept.BOOTSTRAP_TOKEN = randomBytes(32).toString("base64url");
     mkdirSync(state, { recursive: true, mode: 0o700 });
-    const secrets = { ROOT_SECRETS: randomBytes(32).toString("base64url") };
-    writeFileSync(path, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+    writeFileSync(path, `${JSON.stringify(kept, null, 2)}\n`, { mode: 0o600 });
   }
   chmodSync(path, 0o600);
-  const { ROOT_SECRETS } = JSON.parse(readFileSync(path, "utf8"));
-  if (!ROOT_SECRETS) throw new Refusal(`${path} holds no ROOT_SECRETS: restore it, or remove the folder to start anew`);
-  return ROOT_SECRETS;
+  return { ROOT_SECRETS: kept.ROOT_SECRETS, BOOTSTRAP_TOKEN: kept.BOOTSTRAP_TOKEN };
 }

@@ -100,6 +100,21 @@ pub async fn administrator<P: Ports>(
     Ok(Administrator { name })
 }
 
+/// Proves the same, and by a token alone: what is for no page does not look at its cookie.
+///
+/// # Errors
+/// As [`prove`].
+pub async fn token_administrator<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Administrator, Reason> {
+    if request.authorization.is_none() {
+        return Err(Reason::NoToken);
+    }
+    administrator(server, request, at).await
+}
+
 async fn by_token<P: Ports>(
     server: &Server<P>,
     presented: &Secret,

@@ -76,7 +76,7 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
             KeyChanged::Known => return Err(Reason::ValueTaken("kid".to_owned())),
             KeyChanged::Full => return Err(Reason::TooManyKeys),
             KeyChanged::Signs => return Err(Reason::KeySigns),
-            KeyChanged::Unknown => return Err(Reason::NoSuchRecord),
+            KeyChanged::Unknown | KeyChanged::Restored(_) => return Err(Reason::NoSuchRecord),
         };
         let state = if key.signs_from > now {
             KeyState::Waiting

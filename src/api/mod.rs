@@ -1,10 +1,13 @@
 //! The management API under `/api/v1`: records of every kind, what users have of their own, the first run,
-//! signing keys, and who may act.
+//! signing keys, the whole of it on its way out and in, the epoch, and who may act.
 
 pub mod actor;
 mod audit;
 pub mod body;
+pub mod epoch;
+pub mod export;
 pub mod first_run;
+pub mod import;
 mod issued;
 pub mod keys;
 pub mod problem;

@@ -23,6 +23,9 @@ pub enum KeyChange {
     Add(StoredKey),
     /// No more, by its `kid` or its `pk`: it leaves the JWKS, and nothing that it signed is accepted.
     Retire(String),
+    /// Those of another deployment, or of this one before: as they are where there is none of their
+    /// algorithm; else each that has no successor becomes one, and the others are published.
+    Restore(Vec<StoredKey>),
 }
 
 /// What came of it.
@@ -32,6 +35,8 @@ pub enum KeyChanged {
     /// The key as it is now, or as it was before it went; its public facts. Also the answer to the
     /// same request repeated.
     Done(StoredKey),
+    /// So many were restored; the others are there already, or their time is over.
+    Restored(usize),
     /// It is there already.
     Known,
     /// There are as many as there may be.
@@ -80,7 +85,7 @@ impl KeyChange {
     /// Whether it adds a key; else it takes one away.
     #[must_use]
     pub fn adds(&self) -> bool {
-        matches!(self, Self::Add(_))
+        !matches!(self, Self::Retire(_))
     }
 
     /// The answer to a request that did this before. The keys are those that it added, or took away.
@@ -89,6 +94,11 @@ impl KeyChange {
         let asked = match self {
             Self::Add(key) => &key.kid,
             Self::Retire(name) => name,
+            Self::Restore(asked) => {
+                let asked = |key: &&StoredKey| asked.iter().any(|asked| asked.kid == key.kid);
+                let restored = keys.iter().filter(asked).count();
+                return (restored > 0).then_some(KeyChanged::Restored(restored));
+            }
         };
         let mut keys = keys.into_iter();
         keys.find(|key| key.is_called(asked)).map(KeyChanged::Done)
@@ -161,6 +171,7 @@ impl KeySet {
         match change {
             KeyChange::Add(key) => self.add_one(key, now),
             KeyChange::Retire(name) => self.retire(name, now),
+            KeyChange::Restore(keys) => self.restore(keys, now),
         }
     }
 
@@ -207,6 +218,44 @@ impl KeySet {
         self.add(&add, now);
         let added = self.keys.last().unwrap_or(key);
         KeyChanged::Done(added.told())
+    }
+
+    fn restore(&mut self, keys: &[StoredKey], now: UnixTime) -> KeyChanged {
+        let known = self.keys.clone();
+        let is_new = |key: &&StoredKey| {
+            // Without its private part it cannot sign, and has nothing to wait for.
+            let signs = key.published_until.is_none() && !key.wrapped.is_empty();
+            let lives = signs || key.published_until.is_some_and(|end| now < end);
+            lives && !known.iter().any(|known| known.kid == key.kid)
+        };
+        let new: Vec<StoredKey> = keys.iter().filter(is_new).cloned().collect();
+        if known.len() + new.len() > MOST {
+            return KeyChanged::Full;
+        }
+        let mut successors = Vec::new();
+        for mut key in new.iter().cloned() {
+            let first = !known.iter().any(|known| known.algorithm == key.algorithm);
+            match key.published_until {
+                None if !first => successors.push(key),
+                until => {
+                    if until.is_some() && !first {
+                        // What signs is the newest: this one never is.
+                        key.signs_from = UnixTime(0);
+                    }
+                    self.keys.push(key);
+                }
+            }
+        }
+        let add = AddKeys {
+            keys: successors,
+            rotate: true,
+            at_once: false,
+            actor: None,
+        };
+        let version = self.version;
+        self.add(&add, now);
+        self.version = version + u64::from(!new.is_empty());
+        KeyChanged::Restored(new.len())
     }
 
     fn retire(&mut self, name: &str, now: UnixTime) -> KeyChanged {
@@ -304,6 +353,42 @@ mod tests {
         let before = set.clone();
         set.change(&KeyChange::Retire("a".to_owned()), now);
         assert_eq!(set.keys, before.keys.get(1..).unwrap());
+    }
+
+    #[test]
+    fn where_there_is_none_keys_are_restored_as_they_were() {
+        let source = set(&["a", "b"]);
+        let mut here = KeySet::default();
+        let restore = KeyChange::Restore(source.keys.clone());
+        let now = UnixTime(1_000);
+        assert_eq!(here.change(&restore, now), KeyChanged::Restored(2));
+        assert_eq!((&here.keys, here.version), (&source.keys, 1));
+        assert_eq!(here.change(&restore, now), KeyChanged::Restored(0));
+        assert_eq!(here.version, 1, "nothing was published anew");
+    }
+
+    #[test]
+    fn beside_others_a_restored_key_waits_and_one_that_had_a_successor_never_signs() {
+        let source = set(&["a", "b"]);
+        let later = UnixTime(1_000) + JWKS_CACHE;
+        let mut here = KeySet::default();
+        here.change(&KeyChange::Add(key("own")), UnixTime(10));
+        here.change(&KeyChange::Restore(source.keys.clone()), later);
+        let state = |now, kid| {
+            let mut keys = here.keys.iter();
+            here.state(keys.find(|key| key.kid == kid).unwrap(), now)
+        };
+        assert_eq!(state(later, "own"), KeyState::Signing);
+        assert_eq!(state(later, "a"), KeyState::Published);
+        assert_eq!(state(later, "b"), KeyState::Waiting);
+        assert_eq!(state(later + JWKS_CACHE, "b"), KeyState::Signing);
+        // Its time is over, or its private part is lost with a root.
+        let mut empty = KeySet::default();
+        let mut lost = source.keys.clone();
+        lost.iter_mut().for_each(|key| key.wrapped.clear());
+        let much_later = later + LONGEST_SIGNED;
+        let restored = empty.change(&KeyChange::Restore(lost), much_later);
+        assert_eq!(restored, KeyChanged::Restored(0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`records::Rows`].
 
 pub mod clients;
+pub mod copy;
 mod fields;
 pub mod form;
 pub mod keys;

@@ -15,6 +15,8 @@ use crate::token::Revocation;
 
 /// How deep groups may lie in each other.
 pub(super) const DEEPEST: usize = 16;
+/// As many as there are: SQLite counts in 64 bits with a sign.
+const ALL: u64 = 1 << 53;
 /// What a user who may administer is linked to.
 pub(super) const ADMINISTRATORS: (&str, u64) = ("administrators", 0);
 
@@ -160,8 +162,13 @@ pub trait Rows {
         field: &str,
         value: &str,
     ) -> Result<Option<u64>, Self::Fault>;
+    /// Those of a collection whose ids are above this one, by id; at most so many.
+    fn after(&self, collection: Collection, id: u64, most: u64)
+    -> Result<Vec<Record>, Self::Fault>;
     /// All of a collection, by id. Never of one that has no limit.
-    fn all(&self, collection: Collection) -> Result<Vec<Record>, Self::Fault>;
+    fn all(&self, collection: Collection) -> Result<Vec<Record>, Self::Fault> {
+        self.after(collection, 0, ALL)
+    }
     /// How many there are.
     fn count(&self, collection: Collection) -> Result<u64, Self::Fault>;
     /// How many a question finds, and the ids of the page that it asks for.
@@ -189,6 +196,8 @@ pub trait Rows {
     fn next_number(&mut self, now: Moment) -> Result<u64, Self::Fault>;
     /// Where the next subject lives: every shard in turn.
     fn next_shard(&mut self) -> Result<Shard, Self::Fault>;
+    /// Over how many shards subjects are spread.
+    fn shards(&self) -> Result<u16, Self::Fault>;
     /// Writes one.
     fn put(
         &mut self,
@@ -200,6 +209,8 @@ pub trait Rows {
     fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Self::Fault>;
     /// Notes a change.
     fn audit(&mut self, line: Audited) -> Result<(), Self::Fault>;
+    /// Notes that the epoch was raised, unless this request did so already.
+    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Self::Fault>;
     /// What this request did to the collection.
     fn audited(
         &self,
@@ -322,12 +333,12 @@ fn repeated<R: Rows>(
     }))
 }
 
-fn administered<R: Rows>(rows: &R) -> Answer<bool, R> {
+pub(super) fn administered<R: Rows>(rows: &R) -> Answer<bool, R> {
     Ok(!rows.links_to(ADMINISTRATORS, 1)?.is_empty())
 }
 
 /// Whether a record may neither be changed nor deleted.
-fn is_protected(collection: Collection, record: &Record) -> bool {
+pub(super) fn is_protected(collection: Collection, record: &Record) -> bool {
     match collection {
         Collection::Scopes => scopes::is_protected(record.text("value")),
         Collection::Flows => scopes::is_first_flow(record.text("slug")),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::records::{self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows};
 use super::schema::{Collection, Given};
 use super::view::view;
-use super::{clients, list, people, scopes};
+use super::{clients, copy, list, people, scopes};
 use crate::model::{Client, ClientId, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{
@@ -80,6 +80,18 @@ pub fn apply<R: Rows>(
             DirectoryAnswer::FindRecords(records)
         }
         DirectoryVerb::ListAudit(verb) => DirectoryAnswer::ListAudit(rows.history(&verb.query)?),
+        DirectoryVerb::ExportRecords(verb) => {
+            DirectoryAnswer::ExportRecords(copy::export(rows, verb.after, verb.limit)?)
+        }
+        DirectoryVerb::ImportRecords(verb) => {
+            let imported;
+            (imported, stays) = copy::import(rows, verb.copies, &verb.actor, at)?;
+            DirectoryAnswer::ImportRecords(imported)
+        }
+        DirectoryVerb::NoteEpoch(verb) => {
+            rows.audit_epoch(verb.epoch, verb.actor, at)?;
+            DirectoryAnswer::NoteEpoch(())
+        }
         DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) | DirectoryVerb::ChangeKey(_) => {
             return Ok(None);
         }

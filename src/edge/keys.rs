@@ -13,7 +13,7 @@ use crate::ports::directory::{AddKeys, KeySet, ReadKeys, StoredKey};
 use crate::ports::{At, Directory as _, Feed as _, Keys, Unavailable};
 use crate::token::seal::sealed_as_json;
 use crate::token::{Kind, Sealable, Snapshot};
-use crate::web::{WebSigner, WebVerifier, generate, import};
+use crate::web::{WebSigner, WebVerifier, generate, import, prove};
 
 /// The private part of a signing key.
 #[derive(Serialize, Deserialize)]
@@ -99,17 +99,26 @@ impl Keys for Bindings {
         self.wrap(import(jwk).await?, &jwk.public())
     }
 
+    fn danger_reveal(&self, key: &StoredKey) -> Result<String, JoseError> {
+        let private = self.keyring.unseal::<PrivateKey>(&key.wrapped);
+        let private = private.map_err(|_| JoseError::KeyUnknown)?;
+        Ok(private.into_value().pkcs8)
+    }
+
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
+        let pkcs8 = base64url::decode(private)?;
+        prove(public, &pkcs8).await?;
+        self.wrap(pkcs8, public)
+    }
+
     async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError> {
         let name = SigningKeyRef {
             kid: key.kid.clone(),
             algorithm: key.algorithm,
         };
         if !WebSigner.holds(&name) {
-            let private = self.keyring.unseal::<PrivateKey>(&key.wrapped);
-            let private = private.map_err(|_| JoseError::KeyUnknown)?.into_value();
-            WebSigner
-                .import(name.clone(), &base64url::decode(private.pkcs8)?)
-                .await?;
+            let private = base64url::decode(self.danger_reveal(key)?)?;
+            WebSigner.import(name.clone(), &private).await?;
         }
         WebSigner.sign(&name, message).await
     }

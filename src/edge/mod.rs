@@ -27,7 +27,7 @@ use worker::Env;
 
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::{ClientId, Moment, RequestId};
+use crate::model::{ClientId, Moment, RequestId, Secret};
 use crate::oauth::rpc::{self, Question};
 use crate::ports::At;
 use crate::server::{Endpoint, Server};
@@ -40,7 +40,7 @@ use settings::Settings;
 /// with `=`; a body that was larger than the limit is not there. One text is copied into the core's
 /// memory in a fraction of the time of ten.
 fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
-    let mut lines = text.splitn(14, '\n');
+    let mut lines = text.splitn(15, '\n');
     let id = lines.next()?;
     let endpoint = Endpoint::parse(lines.next()?)?;
     let method = lines.next()?.to_owned();
@@ -58,6 +58,7 @@ fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
         fetch_site: given()?,
         csrf_token: given()?,
         user_agent: given()?,
+        passphrase: given()?.map(Secret::new),
         address: given()?,
         ..Request::default()
     };

@@ -37,6 +37,7 @@ pub struct DirectoryState {
     links: BTreeSet<(String, u64, Collection, u64)>,
     audit: Vec<Audited>,
     key_audit: Vec<KeyLine>,
+    epochs: Vec<(RequestId, u32, Actor)>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -157,11 +158,10 @@ impl Rows for DirectoryState {
         Ok(self.unique.get(&key).copied())
     }
 
-    fn all(&self, collection: Collection) -> Result<Vec<Record>, Infallible> {
-        Ok(self
-            .of(collection)
-            .map(|(record, _)| record.clone())
-            .collect())
+    fn after(&self, collection: Collection, id: u64, most: u64) -> Result<Vec<Record>, Infallible> {
+        let later = self.of(collection).filter(|(record, _)| record.id > id);
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Ok(later.take(most).map(|(record, _)| record.clone()).collect())
     }
 
     fn count(&self, collection: Collection) -> Result<u64, Infallible> {
@@ -237,6 +237,10 @@ impl Rows for DirectoryState {
         Ok(Shard(shard))
     }
 
+    fn shards(&self) -> Result<u16, Infallible> {
+        Ok(self.shards)
+    }
+
     fn put(
         &mut self,
         collection: Collection,
@@ -265,6 +269,14 @@ impl Rows for DirectoryState {
 
     fn audit(&mut self, line: Audited) -> Result<(), Infallible> {
         self.audit.push(line);
+        Ok(())
+    }
+
+    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Infallible> {
+        let noted = (at.request.clone(), epoch, actor);
+        if !self.epochs.iter().any(|(by, ..)| *by == at.request) {
+            self.epochs.push(noted);
+        }
         Ok(())
     }
 

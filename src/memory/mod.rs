@@ -17,7 +17,7 @@ pub use ledger::LedgerState;
 
 use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
-    Verifier, generate_pkcs8,
+    Verifier, base64url, generate_pkcs8,
 };
 use crate::model::{Client, ClientId, Shard};
 use crate::ports::directory::{
@@ -83,6 +83,7 @@ pub struct Memory {
     signing: RefCell<Option<Rc<KeySet>>>,
     signer: RefCell<RingSigner>,
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
+    private: RefCell<BTreeMap<String, Vec<u8>>>,
     outages: RefCell<Vec<Outage>>,
     operations: Cell<Operations>,
     fault: Cell<Option<(u32, Fault)>>,
@@ -102,6 +103,7 @@ impl Default for Memory {
             signing: RefCell::default(),
             signer: RefCell::default(),
             prepared: RefCell::default(),
+            private: RefCell::default(),
             outages: RefCell::default(),
             operations: Cell::default(),
             fault: Cell::default(),
@@ -114,6 +116,14 @@ impl Memory {
     /// Gives the next key of this algorithm instead of making one: ring makes no RSA keys.
     pub fn prepare_key(&self, algorithm: Algorithm, pkcs8: &[u8]) {
         self.prepared.borrow_mut().push((algorithm, pkcs8.to_vec()));
+    }
+
+    fn hold(&self, algorithm: Algorithm, pkcs8: &[u8]) -> Result<StoredKey, JoseError> {
+        let mut signer = self.signer.borrow_mut();
+        let kid = signer.insert("new", algorithm, pkcs8)?.thumbprint();
+        let public = signer.insert(&kid, algorithm, pkcs8)?;
+        self.private.borrow_mut().insert(kid, pkcs8.to_vec());
+        Ok(StoredKey::new(&public, "in memory".to_owned()))
     }
 
     /// How often each port was called so far.
@@ -424,15 +434,25 @@ impl Keys for Memory {
             Some(position) => self.prepared.borrow_mut().remove(position).1,
             None => generate_pkcs8(algorithm)?,
         };
-        let mut signer = self.signer.borrow_mut();
-        let kid = signer.insert("new", algorithm, &pkcs8)?.thumbprint();
-        let public = signer.insert(&kid, algorithm, &pkcs8)?;
-        Ok(StoredKey::new(&public, "in memory".to_owned()))
+        self.hold(algorithm, &pkcs8)
     }
 
     async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError> {
         self.signer.borrow_mut().import(jwk)?;
         Ok(StoredKey::new(&jwk.public(), "in memory".to_owned()))
+    }
+
+    /// Of an imported JWK nothing is kept that could be told: ring gives no private key back.
+    fn danger_reveal(&self, key: &StoredKey) -> Result<String, JoseError> {
+        let private = self.private.borrow();
+        let pkcs8 = private.get(&key.kid).ok_or(JoseError::KeyUnknown)?;
+        Ok(base64url::encode(pkcs8))
+    }
+
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError> {
+        let key = self.hold(public.algorithm(), &base64url::decode(private)?)?;
+        let same = Some(key.kid.as_str()) == public.kid();
+        same.then_some(key).ok_or(JoseError::KeyInvalid)
     }
 
     #[expect(

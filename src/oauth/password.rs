@@ -9,6 +9,7 @@ use crate::ports::directory::{Account, FindAccount};
 use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports, Unavailable};
 use crate::server::Server;
+use crate::token::passphrase::LineKey;
 
 /// Longer input is never hashed: it would be a lever, not a password.
 pub const LONGEST: usize = 128;
@@ -42,6 +43,21 @@ pub fn hash<P: Ports>(server: &Server<P>, password: &Secret) -> Result<String, U
     let salt = SaltString::encode_b64(&salt).map_err(|_| failed.clone())?;
     let hash = argon2id().hash_password(password.expose().as_bytes(), &salt);
     hash.map(|hash| hash.to_string()).map_err(|_| failed)
+}
+
+/// How [`stretch`] does it, as the first parts of a PHC string; the salt follows.
+pub const SETTING: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
+/// Stretches a passphrase to a key.
+///
+/// # Errors
+/// [`Unavailable`] without memory.
+pub fn stretch(passphrase: &Secret, salt: &[u8; 16]) -> Result<LineKey, Unavailable> {
+    let mut stretched = [0; 32];
+    argon2id()
+        .hash_password_into(passphrase.expose().as_bytes(), salt, &mut stretched)
+        .map_err(|_| Unavailable("Argon2id failed"))?;
+    Ok(LineKey::new(&stretched))
 }
 
 /// Checks a name and a password.
@@ -142,6 +158,7 @@ mod tests {
             (params.m_cost(), params.t_cost(), params.p_cost()),
             (MEMORY_KIB, PASSES, LANES)
         );
+        assert!(DECOY.starts_with(SETTING));
         assert!(!verifies(DECOY, &Secret::new("anything")));
     }
 }

@@ -5,6 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
+mod copies;
 mod forms;
 mod issued;
 mod keys;
@@ -64,6 +65,7 @@ fn operations() -> Vec<Operation> {
         issued::operations(),
         own::operations(),
         service::operations(),
+        copies::operations(),
     ];
     parts.into_iter().flatten().collect()
 }

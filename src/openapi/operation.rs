@@ -80,6 +80,14 @@ impl Operation {
         self.refuses(&[400, 413])
     }
 
+    /// Its body is lines of JSON.
+    pub(super) fn lines(mut self) -> Self {
+        let content = json!({ "application/x-ndjson": { "schema": { "type": "string" } } });
+        let body = json!({ "required": true, "content": content });
+        self.object.insert("requestBody".to_owned(), body);
+        self.refuses(&[400, 413])
+    }
+
     /// It answers JSON of this schema.
     pub(super) fn answers(self, status: u16, what: &str, schema: Value) -> Self {
         self.leads(status, what, schema, json!({}))

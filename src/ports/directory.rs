@@ -37,6 +37,9 @@ verbs! {
     ListRecords => Page,
     FindRecords => Vec<Fields>,
     ListAudit => Page,
+    ExportRecords => Page,
+    ImportRecords => Changed,
+    NoteEpoch => (),
 }
 
 /// Whether a verb may put something into the feed.
@@ -47,7 +50,8 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::ReplaceClient(_)
         | DirectoryVerb::AddKeys(_)
         | DirectoryVerb::ChangeKey(_)
-        | DirectoryVerb::ChangeRecord(_) => true,
+        | DirectoryVerb::ChangeRecord(_)
+        | DirectoryVerb::ImportRecords(_) => true,
         DirectoryVerb::CreateAccount(_)
         | DirectoryVerb::FindAccount(_)
         | DirectoryVerb::HasAccounts(_)
@@ -57,7 +61,9 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::ReadRecord(_)
         | DirectoryVerb::ListRecords(_)
         | DirectoryVerb::FindRecords(_)
-        | DirectoryVerb::ListAudit(_) => false,
+        | DirectoryVerb::ListAudit(_)
+        | DirectoryVerb::ExportRecords(_)
+        | DirectoryVerb::NoteEpoch(_) => false,
     }
 }
 
@@ -234,6 +240,33 @@ pub struct FindRecords {
 pub struct ListAudit {
     /// Which.
     pub query: ListQuery,
+}
+
+/// Copies of records, as [`crate::directory::copy`] says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExportRecords {
+    /// Those that follow this one.
+    pub after: (Collection, u64),
+    /// At most so many.
+    pub limit: u64,
+}
+
+/// Writes copies of records, as the rules of [`crate::directory::copy`] say: all or none.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportRecords {
+    /// The copies, in order.
+    pub copies: Vec<Fields>,
+    /// Who wants it.
+    pub actor: Actor,
+}
+
+/// Notes in the history that the epoch was raised; once for a request.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NoteEpoch {
+    /// The epoch that has begun.
+    pub epoch: u32,
+    /// Who wanted it.
+    pub actor: Actor,
 }
 
 /// The signing keys.

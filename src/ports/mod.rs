@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::jose::{Algorithm, JoseError, PrivateJwk, Verifier};
+use crate::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use crate::model::{
     Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
     Username,
@@ -321,6 +321,18 @@ pub trait Keys: Verifier {
     /// # Errors
     /// [`JoseError::KeyInvalid`] when they do not, or the platform does not take it.
     async fn import(&self, jwk: &PrivateJwk) -> Result<StoredKey, JoseError>;
+
+    /// The private part of a key in a form that only [`Keys::rewrap`] reads. It is the secret itself.
+    ///
+    /// # Errors
+    /// [`JoseError`] when it cannot be unwrapped: its root may be gone.
+    fn danger_reveal(&self, key: &StoredKey) -> Result<String, JoseError>;
+
+    /// Wraps what [`Keys::danger_reveal`] told, after it was proven to belong to the public half.
+    ///
+    /// # Errors
+    /// As [`Keys::import`].
+    async fn rewrap(&self, public: &PublicKey, private: &str) -> Result<StoredKey, JoseError>;
 
     /// Signs with the private part of `key`.
     ///

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod code;
 pub mod opened;
+pub mod passphrase;
 pub mod pending;
 pub mod refresh;
 pub mod revocations;

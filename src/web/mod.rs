@@ -8,6 +8,8 @@ mod signer;
 mod subtle;
 mod verifier;
 
+#[cfg(feature = "edge")]
+pub use signer::prove;
 pub use signer::{WebSigner, generate, import};
 pub use verifier::WebVerifier;
 

@@ -69,13 +69,18 @@ pub async fn import(jwk: &PrivateJwk) -> Result<Vec<u8>, JoseError> {
     let key = key.map_err(|_| JoseError::KeyInvalid)?;
     let pkcs8 = subtle::export_key("pkcs8", &key).await;
     let pkcs8 = subtle::bytes(pkcs8.map_err(subtle::failure)?);
-    let kept = ready(public.algorithm(), &pkcs8).await?;
+    prove(&public, &pkcs8).await?;
+    Ok(pkcs8)
+}
+
+/// Proves that the halves of a key belong together: what the private one signs is verified.
+pub async fn prove(public: &PublicKey, pkcs8: &[u8]) -> Result<(), JoseError> {
+    let kept = ready(public.algorithm(), pkcs8).await?;
     let message = b"edgemint import";
     let signature = subtle::sign(&kept.parameters, &kept.key, message).await;
     let signature = subtle::bytes(signature.map_err(|_| JoseError::KeyInvalid)?);
-    let verified = WebVerifier.verify(&public, message, &signature).await;
-    verified.map_err(|_| JoseError::KeyInvalid)?;
-    Ok(pkcs8)
+    let verified = WebVerifier.verify(public, message, &signature).await;
+    verified.map_err(|_| JoseError::KeyInvalid)
 }
 
 /// Makes a key pair: the private half in PKCS#8, to be wrapped and stored, and the public half

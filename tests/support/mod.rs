@@ -87,24 +87,7 @@ impl Fixture {
 
     /// With other settings.
     pub(crate) fn with(set: impl FnOnce(&mut Config)) -> Self {
-        let memory = Memory::default();
-        prepare_rsa_keys(&memory);
-        let mut config = Config::new(ISSUER)
-            .unwrap()
-            .with_bootstrap(&Secret::new(BOOTSTRAP))
-            .unwrap();
-        set(&mut config);
-        let roots = [Secret::new("root secret of the tests, 32 bytes")];
-        let keyring = Keyring::new(&config.issuer, &roots).unwrap().into();
-        let fixture = Self {
-            server: Server {
-                config,
-                keyring,
-                ports: memory,
-            },
-            now: Cell::new(Moment(NOW * 1000)),
-            requests: Cell::new(0),
-        };
+        let fixture = Self::empty("root secret of the tests, 32 bytes", set);
         for scope in ["read", "write"] {
             fixture.create_record(Collection::Scopes, json!({"name": scope, "value": scope}));
         }
@@ -116,6 +99,29 @@ impl Fixture {
             fixture.create_client(client(id));
         }
         fixture
+    }
+
+    /// Nobody and nothing, under this root.
+    pub(crate) fn empty(root: &str, set: impl FnOnce(&mut Config)) -> Self {
+        let memory = Memory::default();
+        prepare_rsa_keys(&memory);
+        let mut config = Config::new(ISSUER)
+            .unwrap()
+            .with_bootstrap(&Secret::new(BOOTSTRAP))
+            .unwrap();
+        set(&mut config);
+        let keyring = Keyring::new(&config.issuer, &[Secret::new(root)])
+            .unwrap()
+            .into();
+        Self {
+            server: Server {
+                config,
+                keyring,
+                ports: memory,
+            },
+            now: Cell::new(Moment(NOW * 1000)),
+            requests: Cell::new(0),
+        }
     }
 
     pub(crate) fn memory(&self) -> &Memory {

@@ -74,6 +74,10 @@ const post = (path, body, headers = () => ({ authorization: `Bearer ${BOOTSTRAP_
 const tokens = async ({ server, visitor, client }) => (await exchange(server, client, await code(server, visitor, client))).body;
 
 const KEYS = "/api/v1/keys/";
+const COPIES = { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, "x-export-passphrase": "passphrase of an outage" };
+
+/** @param {{ url: string }} server @param {string} [after] */
+const exported = (server, after = "users:1") => fetch(`${server.url}/api/v1/export?limit=1&after=${after}`, { headers: COPIES }).then(read);
 
 /** @param {World} world @param {string} method @param {string} path */
 const administer = ({ server }, method, path) => fetch(server.url + path, { method, headers: { authorization: `Bearer ${BOOTSTRAP_TOKEN}` } }).then(read);
@@ -402,6 +406,27 @@ export const rows = [
     cells: { ledger: "503", directory: "503" },
     afterwards: "done",
     repeated: "409",
+  },
+  {
+    title: "export",
+    prepare: async ({ server }) => () => exported(server),
+    healthy: "200",
+    cells: { directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "import of a user",
+    prepare: async (world) => {
+      const { body } = await (await post("/api/v1/users/", () => ({ username: `moved-${world.next()}` }))(world))();
+      const lines = (await exported(world.server, `users:${body.pk - 1}`)).text.split("\n");
+      await administer(world, "DELETE", `/api/v1/users/${body.pk}/`);
+      const headers = { ...COPIES, "content-type": "application/x-ndjson" };
+      const copy = `${lines[0]}\n${lines[1]}`;
+      return () => fetch(`${world.server.url}/api/v1/import`, { method: "POST", headers, body: copy }).then(read);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", fresh: "503", directory: "503" },
+    afterwards: "again",
   },
   { title: "list of keys", prepare: async (world) => () => administer(world, "GET", KEYS), healthy: "200", cells: { directory: "503" }, afterwards: "again" },
   {

@@ -69,7 +69,7 @@ export async function serveReady(options) {
  */
 export async function read(response) {
   const text = await response.text();
-  const json = response.headers.get("content-type")?.includes("json");
+  const json = /[/+]json/.test(response.headers.get("content-type") ?? "");
   return { status: response.status, headers: response.headers, text, body: json && text !== "" ? JSON.parse(text) : undefined };
 }
 

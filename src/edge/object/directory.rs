@@ -110,7 +110,8 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_)
         | DirectoryAnswer::ChangeKey(_)
-        | DirectoryAnswer::ChangeRecord(_) => true,
+        | DirectoryAnswer::ChangeRecord(_)
+        | DirectoryAnswer::ImportRecords(_) => true,
         DirectoryAnswer::FindAccount(_)
         | DirectoryAnswer::HasAccounts(_)
         | DirectoryAnswer::CreateClient(_)
@@ -119,7 +120,9 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::ReadRecord(_)
         | DirectoryAnswer::ListRecords(_)
         | DirectoryAnswer::FindRecords(_)
-        | DirectoryAnswer::ListAudit(_) => false,
+        | DirectoryAnswer::ListAudit(_)
+        | DirectoryAnswer::ExportRecords(_)
+        | DirectoryAnswer::NoteEpoch(()) => false,
     }
 }
 
@@ -210,7 +213,8 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::ReplaceClient(_)
         | DirectoryAnswer::AddKeys(_)
         | DirectoryAnswer::ChangeKey(_)
-        | DirectoryAnswer::ChangeRecord(_) => {
+        | DirectoryAnswer::ChangeRecord(_)
+        | DirectoryAnswer::ImportRecords(_) => {
             let waiting: Option<IgnoredAny> = sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
             Ok(waiting.is_some())
         }
@@ -223,7 +227,9 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::ReadRecord(_)
         | DirectoryAnswer::ListRecords(_)
         | DirectoryAnswer::FindRecords(_)
-        | DirectoryAnswer::ListAudit(_) => Ok(false),
+        | DirectoryAnswer::ListAudit(_)
+        | DirectoryAnswer::ExportRecords(_)
+        | DirectoryAnswer::NoteEpoch(()) => Ok(false),
     }
 }
 

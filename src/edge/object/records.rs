@@ -8,8 +8,9 @@ use super::outbox;
 use super::sql::{Fault, Json, Sql};
 use crate::directory::Collection;
 use crate::directory::list::{ListQuery, Page};
-use crate::directory::records::{Audited, Fields, Index, Record, Rows};
+use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
+use crate::ports::At;
 use crate::token::{Revocation, Snapshot};
 
 /// The rows, inside the transaction that the caller has opened.
@@ -71,10 +72,10 @@ impl Rows for Records<'_> {
         )
     }
 
-    fn all(&self, collection: Collection) -> Result<Vec<Record>, Fault> {
+    fn after(&self, collection: Collection, id: u64, most: u64) -> Result<Vec<Record>, Fault> {
         let rows: Vec<Row> = self.sql.rows(
-            "SELECT record FROM records WHERE collection = ? ORDER BY id",
-            (collection,),
+            "SELECT record FROM records WHERE collection = ? AND id > ? ORDER BY id LIMIT ?",
+            (collection, id, most),
         )?;
         Ok(rows.into_iter().map(|row| row.record.0).collect())
     }
@@ -194,6 +195,15 @@ impl Rows for Records<'_> {
             .ok_or(Fault::Refused("the directory has no settings"))
     }
 
+    fn shards(&self) -> Result<u16, Fault> {
+        let shards = self.sql.number(
+            "SELECT value AS number FROM settings WHERE name = 'shards'",
+            (),
+        )?;
+        let shards = shards.and_then(|shards| u16::try_from(shards).ok());
+        Ok(shards.unwrap_or_default())
+    }
+
     fn put(&mut self, collection: Collection, record: &Record, index: &Index) -> Result<(), Fault> {
         self.sql.write(
             "INSERT INTO records (collection, id, record, words) VALUES (?, ?, ?, ?)
@@ -236,6 +246,23 @@ impl Rows for Records<'_> {
                 line.id,
                 Json(&line),
             ),
+        )?;
+        Ok(())
+    }
+
+    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Fault> {
+        // No record has changed: the line has the number of the epoch.
+        let line = json!({"actor": actor, "before": null, "after": {"epoch": epoch}}).to_string();
+        let values = [
+            json!(self.clock),
+            json!(at.request),
+            json!(epoch),
+            json!(line),
+        ];
+        self.sql.write(
+            "INSERT INTO audit (time, request, collection, id, line) SELECT ?1, ?2, 'epoch', ?3, ?4
+             WHERE NOT EXISTS (SELECT 1 FROM audit WHERE request = ?2 AND collection = 'epoch')",
+            values.to_vec(),
         )?;
         Ok(())
     }
@@ -290,12 +317,7 @@ impl Rows for Records<'_> {
     }
 
     fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Fault> {
-        let shards = self.sql.number(
-            "SELECT value AS number FROM settings WHERE name = 'shards'",
-            (),
-        )?;
-        let shards = shards.and_then(|shards| u16::try_from(shards).ok());
-        outbox::tell_roles(self.sql, self.clock, &roles, shards.unwrap_or_default())
+        outbox::tell_roles(self.sql, self.clock, &roles, self.shards()?)
     }
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Fault> {

@@ -1,0 +1,35 @@
+//! `POST /api/v1/epoch`: begins an epoch. Whatever was sealed before ends, but for signing keys.
+
+use serde_json::json;
+
+use super::{actor, problem};
+use crate::directory::records::Actor;
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::ports::directory::NoteEpoch;
+use crate::ports::feed::RaiseEpoch;
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+/// Raises the epoch; answers `{"epoch": …}`, alike where the same request comes again. Where the
+/// history cannot be written the answer is 503 and the epoch has begun all the same.
+pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
+    match raise(server, request, at).await {
+        Ok(epoch) => Response::json(200, json!({ "epoch": epoch }).to_string()),
+        Err(reason) => problem::refusal(reason),
+    }
+}
+
+async fn raise<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<u32, Reason> {
+    let who = actor::token_administrator(server, request, at).await?;
+    let epoch = server.ports.feed(at, RaiseEpoch {}).await?;
+    let actor = Actor {
+        name: who.name,
+        address: request.address.clone(),
+    };
+    server
+        .ports
+        .directory(at, NoteEpoch { epoch, actor })
+        .await?;
+    Ok(epoch)
+}
