@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::outbox;
 use super::sql::{Fault, Json, Sql};
 use crate::directory::Collection;
+use crate::directory::keys::KeyAudited;
 use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
@@ -251,18 +252,16 @@ impl Rows for Records<'_> {
     }
 
     fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Fault> {
-        // No record has changed: the line has the number of the epoch.
-        let line = json!({"actor": actor, "before": null, "after": {"epoch": epoch}}).to_string();
-        let values = [
-            json!(self.clock),
-            json!(at.request),
-            json!(epoch),
-            json!(line),
-        ];
+        // No record has changed: the line says who, and has the number of the epoch.
+        let line = KeyAudited {
+            actor: Some(&actor),
+            before: None,
+            after: None,
+        };
         self.sql.write(
             "INSERT INTO audit (time, request, collection, id, line) SELECT ?1, ?2, 'epoch', ?3, ?4
              WHERE NOT EXISTS (SELECT 1 FROM audit WHERE request = ?2 AND collection = 'epoch')",
-            values.to_vec(),
+            (self.clock, &at.request, u64::from(epoch), Json(&line)),
         )?;
         Ok(())
     }
