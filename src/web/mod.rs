@@ -8,9 +8,7 @@ mod signer;
 mod subtle;
 mod verifier;
 
-#[cfg(feature = "edge")]
-pub use signer::prove;
-pub use signer::{WebSigner, generate, import};
+pub use signer::{WebSigner, generate, import, prove};
 pub use verifier::WebVerifier;
 
 use crate::jose::{HalfHash, JoseError};
