@@ -33,7 +33,7 @@ export const routes = {
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
   "/api/v1/login": { methods: { GET: "users" } },
-  "/api/v1/users/{username}/*": { methods: { GET: "users", DELETE: "users" } },
+  "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/health": { methods: { GET: "health" } },
   "/ready": { methods: { GET: "ready" } },
@@ -47,7 +47,7 @@ const API = "/api/v1/";
 /** Issuers of applications. */
 const APPLICATIONS = "/application/o/";
 /** What is a person's own there; everything else below `users/` is of the records. */
-const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents)(\/|$)/;
+const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
 
 /**
  * The route of a path under an issuer whose own path is `base` (empty for most).

@@ -7,10 +7,10 @@ use edgemint::http::{Request, Response};
 use edgemint::model::{ClientId, Scope};
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
-use support::tokens::{FORMS, assert_unavailable, online, online_tokens};
+use support::tokens::{FORMS, api_token, assert_unavailable, online, online_tokens};
 use support::{
-    ADDRESS, BOOTSTRAP, Browser, Fault, Fixture, ISSUER, Seen, Tokens, authorization, client,
-    secret,
+    ADDRESS, BOOTSTRAP, Browser, Fault, Fixture, ISSUER, PASSWORD, Seen, Tokens, authorization,
+    client, secret,
 };
 
 const SESSIONS: &str = "/api/v1/users/me/sessions";
@@ -157,7 +157,7 @@ fn own_sessions_are_listed_newest_first_as_people_know_them() {
     let fixture = deployment();
     let phone = fixture.browser();
     let page = phone.open("/login");
-    let fields = [("username", "eve"), ("password", support::PASSWORD)];
+    let fields = [("username", "eve"), ("password", PASSWORD)];
     let long = format!("Phone\u{7}/1 {}", "x".repeat(300));
     let sign_in = Request {
         user_agent: Some(long),
@@ -719,4 +719,81 @@ fn an_end_whose_answer_was_lost_is_done_when_it_is_asked_for_again() {
         }
         assert_eq!(browser.send(Endpoint::Users, end).status, 204, "{path}");
     }
+}
+
+#[test]
+fn s0_8_who_knows_the_old_password_chooses_a_new_one_and_everything_of_before_ends() {
+    let fixture = Fixture::new();
+    let browser = fixture.browser_of("bob");
+    let tokens = fixture.tokens_in(&browser, "web");
+    let told = browser.send(Endpoint::Users, request("GET", LOGIN)).json();
+    let ask = |body: Value| {
+        let change = Request {
+            csrf_token: told["csrf"].as_str().map(str::to_owned),
+            body: body.to_string(),
+            content_type: Some("application/json".to_owned()),
+            ..request("PUT", "/api/v1/users/me/password")
+        };
+        browser.send(Endpoint::Users, change)
+    };
+    let new = "a password that is new";
+    for (body, field) in [
+        (
+            json!({"old_password": "not the password", "new_password": new}),
+            "old_password",
+        ),
+        (
+            json!({"old_password": PASSWORD, "new_password": "short"}),
+            "new_password",
+        ),
+        (json!({"new_password": new}), "old_password"),
+        (
+            json!({"old_password": PASSWORD, "new_password": new, "x": 1}),
+            "x",
+        ),
+        (
+            json!({"old_password": PASSWORD, "oldPassword": PASSWORD, "new_password": new}),
+            "old_password",
+        ),
+    ] {
+        let refused = ask(body);
+        assert_eq!(refused.status, 400, "{}", refused.body);
+        assert!(refused.json()[field].is_array(), "{}", refused.body);
+    }
+    assert!(fixture.is_active(&tokens.access), "nothing was changed");
+    let done = ask(json!({"oldPassword": PASSWORD, "newPassword": new}));
+    assert_eq!(done.status, 204, "{}", done.body);
+    assert!(!fixture.is_active(&tokens.access));
+    assert_eq!(
+        browser.send(Endpoint::Users, request("GET", LOGIN)).status,
+        401
+    );
+    let again = fixture.browser();
+    let page = again.open("/login");
+    let fields = [("username", "bob"), ("password", new)];
+    assert_eq!(again.submit_only(&page, &fields).status, 303);
+}
+
+#[test]
+fn s0_8_nobody_changes_the_password_of_another_there() {
+    let fixture = Fixture::new();
+    let body = json!({"old_password": PASSWORD, "new_password": "a password that is new"});
+    let change = |authorization: String, path: &str| {
+        let change = Request {
+            body: body.to_string(),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(authorization),
+            ..request("PUT", path)
+        };
+        fixture.send(Endpoint::Users, &change).status
+    };
+    let ada = format!("Bearer {}", api_token(&fixture, "admin:token user:token"));
+    assert_eq!(change(ada.clone(), "/api/v1/users/bob/password"), 404);
+    let own = format!("Bearer {}", api_token(&fixture, "user:token"));
+    assert_eq!(change(own, "/api/v1/users/bob/password"), 404);
+    assert_eq!(
+        change(format!("Bearer {BOOTSTRAP}"), "/api/v1/users/ada/password"),
+        401
+    );
+    assert_eq!(change(ada, "/api/v1/users/me/password"), 204);
 }

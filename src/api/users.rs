@@ -1,18 +1,19 @@
 //! What users have of their own, under `/api/v1/users/{username}/`: sessions, grants and consents, to
-//! list and to end; and `GET /api/v1/login`, which tells a page of ours who is signed in (seed 001).
+//! list and to end, and the password; and `GET /api/v1/login`, which tells a page of ours who is signed in (seed 001).
 
 use serde_json::{Value, json};
 
 use super::actor::{self, Actor, Holder};
-use super::problem;
-use crate::directory::Collection;
+use super::{body, problem};
 use crate::directory::list::ListQuery;
+use crate::directory::records::{self, Change, Changed, Fields};
+use crate::directory::{Collection, Reading, fields, schema};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::scope::OWN;
-use crate::model::{ClientId, SessionId, Shard, Subject, Username, public_id};
-use crate::oauth::{consent, session};
-use crate::ports::directory::{FindAccount, ListRecords};
+use crate::model::{ClientId, Secret, SessionId, Shard, Subject, Username, public_id};
+use crate::oauth::{consent, password, session};
+use crate::ports::directory::{ChangeRecord, FindAccount, ListRecords};
 use crate::ports::ledger::{
     EndOwned, ListConsents, ListGrants, ListSessions, Owned, Revoked, Row, WithdrawConsent,
 };
@@ -24,6 +25,8 @@ const LOGIN: &str = "/api/v1/login";
 const BASE: &str = "/api/v1/users/";
 /// Whoever asks.
 const ME: &str = "me";
+/// Their password.
+const PASSWORD: &str = "password";
 /// Scopes that are told: as many as there may be.
 const MOST_SCOPES: u64 = 1000;
 
@@ -49,6 +52,12 @@ async fn respond<P: Ports>(
     }
     let (username, collection, id) = target(&request.path).ok_or(Reason::NoSuchRecord)?;
     let is_own = username == ME || username == holder.username;
+    if collection == PASSWORD && is_own && id.is_none() && holder.person.is_some() {
+        return match request.method.as_str() {
+            "PUT" => change_password(server, request, &holder, at).await,
+            _ => Err(Reason::MethodNotAllowed("PUT")),
+        };
+    }
     let owner = match &holder.person {
         Some(own) if is_own => own.clone(),
         // Nobody is looked for, so that nothing tells who is there.
@@ -88,6 +97,44 @@ async fn respond<P: Ports>(
         (_, "sessions", None) => Err(Reason::MethodNotAllowed("GET, HEAD, DELETE")),
         (_, "grants" | "consents", None) => Err(Reason::MethodNotAllowed("GET, HEAD")),
         (_, "sessions" | "grants" | "consents", _) => Err(Reason::MethodNotAllowed("DELETE")),
+        _ => Err(Reason::NoSuchRecord),
+    }
+}
+
+/// Seed 000's own account: who knows the old password chooses a new one, and every session and token of
+/// before ends, this one's, too. Wrong guesses are counted as at `/login`.
+async fn change_password<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    holder: &Holder,
+    at: &At,
+) -> Result<Response, Reason> {
+    let members = body::object(request)?;
+    let fields = schema::read(fields::PASSWORDS, &members, Reading::Create);
+    let fields = fields.map_err(Reason::UnfitField)?;
+    let text =
+        |name: &str| Secret::new(fields.get(name).and_then(Value::as_str).unwrap_or_default());
+    let network = request.network();
+    let old = text("old_password");
+    let checked = password::check(server, &holder.username, &old, network.as_deref(), at).await;
+    let account = checked.map_err(|reason| match reason {
+        Reason::WrongCredentials => Reason::unfit("old_password", "is not the password"),
+        other => other,
+    })?;
+    let hash = password::hash(server, &text("new_password"))?;
+    let change = ChangeRecord {
+        collection: Collection::Users,
+        change: Change::Set(
+            account.facts.number,
+            Fields::from_iter([("_password".to_owned(), json!(hash))]),
+        ),
+        actor: records::Actor {
+            name: holder.username.clone(),
+            address: request.address.clone(),
+        },
+    };
+    match server.ports.directory(at, change).await? {
+        Changed::Done(_) => Ok(Response::empty(204).with("set-cookie", session::forget(server))),
         _ => Err(Reason::NoSuchRecord),
     }
 }

@@ -370,3 +370,13 @@ pub(super) static SOURCE: &[Field] = &[
     Field::new("jwks", Form::Jwks, "its keys"),
     flag("enabled", "whether its tokens are taken").or("true"),
 ];
+
+/// What a new password of one's own takes.
+pub static PASSWORDS: &[Field] = &[
+    Field::new("old_password", Form::Password, "the password of now")
+        .alias("oldPassword")
+        .given(Given::Required),
+    Field::new("new_password", Form::Password, "the password from now on")
+        .alias("newPassword")
+        .given(Given::Required),
+];

@@ -4,7 +4,7 @@
 
 pub mod clients;
 pub mod copy;
-mod fields;
+pub mod fields;
 pub mod form;
 pub mod keys;
 pub mod list;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::forms;
 use super::operation::Operation;
-use super::shared::{in_path, in_query, list, object, schema, with};
+use super::shared::{closed, in_path, in_query, list, object, schema, with};
 use crate::directory::form::Form;
 
 /// What the tag is about.
@@ -45,6 +45,11 @@ pub(super) fn operations() -> Vec<Operation> {
         "client_id",
         "only those of this application",
         forms::request(Form::ClientId, false),
+    );
+    let password = || forms::request(Form::Password, false);
+    let passwords = closed(
+        &["old_password", "new_password"],
+        json!({ "old_password": password(), "new_password": password() }),
     );
     let login = Operation::new("get", "v1/login", TAG.0, "login", "Who is signed in")
         .about("For pages of the issuer's own origin; a token is nobody here.")
@@ -116,6 +121,22 @@ pub(super) fn operations() -> Vec<Operation> {
         .about("It is taken back whether there was one or not.")
         .parameters(vec![username(), client()])
         .done("The application has to ask again, and what it held is over."),
+        of(
+            "put",
+            "password",
+            "password_update",
+            "Choose a new password",
+        )
+        .about(
+            "One's own alone; every session and token of before ends. Wrong guesses are counted.",
+        )
+        .parameters(vec![username()])
+        .body(
+            passwords,
+            json!({ "old_password": "a long password", "new_password": "another long one" }),
+            true,
+        )
+        .done("It is changed, and whoever was signed in is no more."),
     ]
 }
 
