@@ -78,9 +78,12 @@ pub async fn check<P: Ports>(
         Ok(username) => server.ports.directory(at, FindAccount { username }).await?,
         Err(_) => None,
     };
+    // Who has no password costs what somebody with one does.
     let hash = account
         .as_ref()
-        .map_or(DECOY, |account| account.password_hash.as_str());
+        .map(|account| account.password_hash.as_str())
+        .filter(|hash| !hash.is_empty())
+        .unwrap_or(DECOY);
     let right = password.expose().len() <= LONGEST && verifies(hash, password);
     match account.filter(|account| right && account.facts.active) {
         Some(account) => {

@@ -153,4 +153,32 @@ describe("own data", () => {
     assert.equal((await by(tokens.access_token)).status, 401, "it died with its session");
     assert.equal((await ask(server, "/oauth/introspect", console_, { token: tokens.access_token })).body.active, false);
   });
+
+  test("S0.8: who knows the old password chooses a new one, and whoever was signed in is no more", async () => {
+    const person = { username: "kim", password: "correct horse battery" };
+    const account = { ...person, first_name: "K", last_name: "M", scopes: "user:token" };
+    assert.equal((await api(server, "/api/v1/accounts/", account)).status, 201);
+    const { visitor, tokens } = await signedIn(person);
+    const other = await signedIn(person);
+    const { csrf } = (await visitor.go("/api/v1/login")).body;
+    const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
+    const change = async (/** @type {string} */ old_password, value = csrf) =>
+      read(
+        await fetch(`${server.url}/api/v1/users/me/password`, {
+          method: "PUT",
+          headers: { cookie, "x-csrf-token": value, "content-type": "application/json" },
+          body: JSON.stringify({ old_password, new_password: "another long password" }),
+        }),
+      );
+    assert.equal((await change(person.password, "x")).status, 403);
+    assert.equal((await change("not the password")).status, 400);
+    assert.equal((await change(person.password)).status, 204);
+    for (const { access_token, refresh_token } of [tokens, other.tokens]) {
+      assert.equal((await introspect(server, client, access_token)).body.active, false);
+      assert.equal((await refresh(server, client, refresh_token)).status, 400);
+    }
+    assert.equal((await other.visitor.go("/api/v1/login")).status, 401);
+    const again = await signedIn({ ...person, password: "another long password" });
+    assert.equal((await introspect(server, client, again.tokens.access_token)).body.active, true);
+  });
 });
