@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{actor, problem};
+use super::{actor, body, problem};
 use crate::directory::records::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
@@ -22,6 +22,10 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
 
 async fn raise<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<u32, Reason> {
     let who = actor::token_administrator(server, request, at).await?;
+    // There is nothing to say; who says something else meant something else.
+    if request.oversized || !request.body.is_empty() {
+        body::object_of(request, &[])?;
+    }
     let epoch = server.ports.feed(at, RaiseEpoch {}).await?;
     let actor = Actor {
         name: who.name,

@@ -51,7 +51,8 @@ async fn import<P: Ports>(
         name: who.name,
         address: request.address.clone(),
     };
-    let batch = read(passphrase(request)?, request.lines()?)?;
+    let lines = request.lines()?;
+    let batch = read(passphrase(request)?, lines)?;
     let verb = ImportRecords {
         copies: batch.copies,
         actor: actor.clone(),

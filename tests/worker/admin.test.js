@@ -96,7 +96,7 @@ describe("admin", () => {
   });
 
   test("clients are made, and get another secret", async () => {
-    const out = done(await admin(server, ["clients", "create", "Nightly", "--id", "nightly", "--scope", "a"]));
+    const out = done(await admin(server, ["clients", "create", "Nightly", "--id", "nightly", "--scope", "email"]));
     const [, secret] = /** @type {RegExpExecArray} */ (/^client_secret: (.*)$/m.exec(out));
     const added = done(await admin(server, ["clients", "secret", "nightly"]));
     const [, another] = /** @type {RegExpExecArray} */ (/^client_secret: (.*)$/m.exec(added));

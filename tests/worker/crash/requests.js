@@ -228,7 +228,7 @@ export async function createAccount(world) {
   const send = () => api(world.server, "/api/v1/accounts/", { first_name: "A", last_name: "User", username, password: account.password });
   /** @param {Answer} answer */
   const created = (answer) => {
-    account.subject = expect(answer, 201).body.id;
+    account.subject = expect(answer, 201).body.subject;
     world.accounts.push(account);
   };
   const answer = await world.ask("create account", send, async (again) => {
