@@ -70,7 +70,8 @@ async function buildModule(module) {
     // The lowest addresses are the far end of the stack: nothing is kept there. What has one caller stays where it is:
     // in one huge function with a thousand locals everything is spelt differently, and gzip finds a tenth less.
     const inlining = ["--one-caller-inline-max-function-size=0"];
-    const options = ["-Os", "--converge", "--low-memory-unused", ...inlining, ...features];
+    const stripping = ["--strip-producers", "--strip-target-features"];
+    const options = ["-Os", "--converge", "--low-memory-unused", ...inlining, ...stripping, ...features];
     await run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...options, wasm, "-o", wasm]);
   });
 }
