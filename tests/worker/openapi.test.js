@@ -14,6 +14,9 @@ import { BOOTSTRAP_TOKEN, api, authorizeUrl, browser, exchange, ofOwn, read, reg
 /** Twice what a run takes here. */
 const PATIENCE_MS = 400_000;
 
+/** Export, import and the epoch move or end the whole deployment: `admin.test.js` asks them. */
+const ELSEWHERE = 3;
+
 describe("the API's description", () => {
   const folder = mkdtempSync(join(tmpdir(), "edgemint-openapi-"));
   /** @type {import("./support.js").Server} */
@@ -102,7 +105,7 @@ describe("the API's description", () => {
     assert.equal(code, 0, shortened(output));
     const [, tested] = /Tested: (\d+)/.exec(output) ?? [];
     const operations = Object.values(description.paths).flatMap((methods) => Object.keys(/** @type {object} */ (methods)));
-    assert.equal(Number(tested), operations.length, "an operation was passed over");
+    assert.equal(Number(tested), operations.length - ELSEWHERE, "an operation was passed over");
     assert.deepEqual(server.lines.filter((line) => /"level":"error"|Uncaught/.test(line)), []);
   });
 
