@@ -240,14 +240,10 @@ impl<P: Ports> Asked<'_, P> {
 
     /// Ends a code, or the grant that a token is of: nothing that came from it is accepted any more.
     async fn end(&self, pk: u64) -> Result<(), Reason> {
-        let held = self.find(pk).await?.ok_or(Reason::NoSuchRecord)?;
         if self.kind == Kind::Code {
-            let code = self
-                .server
-                .ports
-                .recall(pk)
-                .await?
-                .ok_or(Reason::NoSuchRecord)?;
+            let code = self.server.ports.recall(pk).await?;
+            let code = code.ok_or(Reason::NoSuchRecord)?;
+            let shard = code.shard;
             let end = EndCode {
                 grant: code.grant,
                 subject: code.subject,
@@ -255,11 +251,13 @@ impl<P: Ports> Asked<'_, P> {
                 session: code.session,
                 expires_at: code.expires_at,
             };
-            return match self.server.ports.ledger(held.shard, self.at, end).await? {
+            // One that was spent or ended is not there, and the verb says so itself.
+            return match self.server.ports.ledger(shard, self.at, end).await? {
                 true => Ok(()),
                 false => Err(Reason::NoSuchRecord),
             };
         }
+        let held = self.find(pk).await?.ok_or(Reason::NoSuchRecord)?;
         let revoke = RevokeGrant {
             grant: held.grant,
             client: held.client,

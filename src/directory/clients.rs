@@ -202,17 +202,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
     });
-    let mut fields = Fields::new();
-    // What is not described is as it is for anybody.
-    for field in Collection::Providers.fields() {
-        if field.given == super::schema::Given::Optional {
-            fields.insert(field.name.to_owned(), field.absent());
-        }
-    }
-    if let Value::Object(described) = described {
-        fields.extend(described);
-    }
-    Ok(fields)
+    Ok(Collection::Providers.described(described))
 }
 
 /// What a provider's fields have to be together.
@@ -351,7 +341,7 @@ pub(super) fn put<R: Rows>(
     if gone("enabled") || gone("danger_allow_management_scopes") || less || fewer || dropped {
         after.generation = after.version;
     }
-    put_quietly(rows, after.clone())?;
+    put_quietly(rows, &after)?;
     if before.generation < after.generation
         && let Ok(id) = ClientId::parse(after.text("client_id"))
     {
@@ -361,9 +351,9 @@ pub(super) fn put<R: Rows>(
 }
 
 /// Writes a provider, and ends nothing.
-pub(super) fn put_quietly<R: Rows>(rows: &mut R, after: Record) -> Answer<(), R> {
-    put_record(rows, Collection::Providers, &after)?;
-    publish(rows, &after)?;
+pub(super) fn put_quietly<R: Rows>(rows: &mut R, after: &Record) -> Answer<(), R> {
+    put_record(rows, Collection::Providers, after)?;
+    publish(rows, after)?;
     match ClientId::parse(after.text("client_id")) {
         Ok(id) => rows.revoke(Revocation::ClientVersion(id, after.version)),
         Err(_) => Ok(()),
@@ -401,7 +391,7 @@ pub(super) fn touch_of<R: Rows>(
     for id in providers {
         if let Some(mut provider) = rows.find(Collection::Providers, id)? {
             provider.version = rows.next_number(at.now)?;
-            put_quietly(rows, provider)?;
+            put_quietly(rows, &provider)?;
         }
     }
     Ok(())

@@ -320,7 +320,7 @@ pub fn apply<R: Rows>(
 }
 
 /// What this request did already, if it did this: made something, or changed that one.
-fn repeated<R: Rows>(
+pub(super) fn repeated<R: Rows>(
     rows: &R,
     collection: Collection,
     asked: Option<u64>,

@@ -124,6 +124,21 @@ impl Collection {
         }
     }
 
+    /// The fields of a record that something of ours describes; what it does not speak of is as it is
+    /// for anybody.
+    #[must_use]
+    pub fn described(self, described: Value) -> Map<String, Value> {
+        let optional = self.fields().iter();
+        let optional = optional.filter(|field| field.given == Given::Optional);
+        let mut fields: Map<String, Value> = optional
+            .map(|field| (field.name.to_owned(), field.absent()))
+            .collect();
+        if let Value::Object(described) = described {
+            fields.extend(described);
+        }
+        fields
+    }
+
     /// The field of a name.
     #[must_use]
     pub fn field(self, name: &str) -> Option<&'static Field> {

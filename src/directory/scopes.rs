@@ -198,7 +198,7 @@ pub(super) fn delete_scope<R: Rows>(rows: &mut R, scope: &Record, at: &At) -> An
             Collection::Roles => roles.push((Some(before), after)),
             // The line about the scope ends what carries it, and no more.
             Collection::Users => people::put(rows, Some(&before), after, None)?,
-            _ => clients::put_quietly(rows, after)?,
+            _ => clients::put_quietly(rows, &after)?,
         }
     }
     put_roles(rows, roles)?;

@@ -3,8 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::records::{self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows};
-use super::schema::{Collection, Given};
+use super::records::{
+    self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows, repeated,
+};
+use super::schema::Collection;
 use super::view::view;
 use super::{clients, copy, list, people, scopes};
 use crate::model::{Client, ClientId, SubjectFacts};
@@ -169,32 +171,22 @@ fn system(name: &str) -> Actor {
 }
 
 /// The fields of an account that was described as such.
-fn account_fields(facts: &SubjectFacts, password_hash: &str, roles: Vec<Value>) -> Fields {
-    let profile = &facts.profile;
+fn account_fields(verb: &CreateAccount) -> Fields {
+    let profile = &verb.profile;
     let text = |text: &Option<String>| json!(text.as_deref().unwrap_or_default());
-    let described = json!({
-        "username": facts.username,
-        "is_active": facts.active,
+    Collection::Users.described(json!({
+        "username": verb.username,
+        "is_active": true,
         "name": text(&profile.name),
         "first_name": text(&profile.given_name),
         "last_name": text(&profile.family_name),
         "email": text(&profile.email),
-        "scopes": facts.scope,
-        "roles": roles,
-        "_subject": facts.subject,
-        "_password": password_hash,
+        "scopes": verb.scope,
+        "roles": verb.roles,
+        "_subject": verb.subject,
+        "_password": verb.password_hash,
         "_updated_at": profile.updated_at,
-    });
-    let mut fields = Fields::new();
-    for field in Collection::Users.fields() {
-        if field.given == Given::Optional {
-            fields.insert(field.name.to_owned(), field.absent());
-        }
-    }
-    if let Value::Object(described) = described {
-        fields.extend(described);
-    }
-    fields
+    }))
 }
 
 fn create_account<R: Rows>(
@@ -203,11 +195,9 @@ fn create_account<R: Rows>(
     at: &At,
 ) -> Answer<AccountCreated, R> {
     let holder = found(rows, Collection::Users, "username", verb.username.as_str())?;
-    let lines = rows.audited(Collection::Users, &at.request)?;
+    let made = repeated(rows, Collection::Users, None, at)?;
     if let Some(user) = &holder
-        && lines
-            .iter()
-            .any(|line| line.id == user.id && line.before.is_none())
+        && made.is_some_and(|line| line.id == user.id)
         && let Some(facts) = people::facts(rows, user)?
     {
         return Ok(AccountCreated::Created(Box::new(facts)));
@@ -216,49 +206,32 @@ fn create_account<R: Rows>(
         return Ok(AccountCreated::NotFirst);
     }
     // Whoever has it may be called otherwise by now.
+    let subject = verb.subject.as_str();
     if rows
-        .holder(Collection::Users, "subject", verb.subject.as_str())?
+        .holder(Collection::Users, "subject", subject)?
         .is_some()
     {
         return Ok(AccountCreated::NameTaken);
     }
-    let facts = SubjectFacts {
-        subject: verb.subject,
-        username: verb.username,
-        shard: crate::model::Shard(0),
-        active: true,
-        generation: 0,
-        version: 0,
-        scope: verb.scope,
-        roles: std::collections::BTreeMap::new(),
-        profile: verb.profile,
-        number: 0,
-        attributes: Fields::new(),
-    };
-    let roles = verb.roles.into_iter().map(Value::from).collect();
-    let change = Change::Create(account_fields(&facts, &verb.password_hash, roles));
+    let change = Change::Create(account_fields(&verb));
     let by = system(if verb.first_only {
         "<first-run>"
     } else {
         "<system>"
     });
-    Ok(
-        match records::apply(rows, Collection::Users, change, by, at)? {
-            Changed::Done(_) => {
-                match found(rows, Collection::Users, "subject", facts.subject.as_str())? {
-                    Some(user) => match people::facts(rows, &user)? {
-                        Some(facts) => AccountCreated::Created(Box::new(facts)),
-                        None => AccountCreated::NameTaken,
-                    },
-                    None => AccountCreated::NameTaken,
-                }
-            }
-            Changed::Unfit(mut unfit) if !unfit.is_empty() => {
-                AccountCreated::Unfit(unfit.remove(0))
-            }
-            _ => AccountCreated::NameTaken,
-        },
-    )
+    match records::apply(rows, Collection::Users, change, by, at)? {
+        Changed::Done(_) => {
+            let user = found(rows, Collection::Users, "subject", subject)?;
+            let facts = user.map(|user| people::facts(rows, &user)).transpose()?;
+            Ok(facts.flatten().map_or(AccountCreated::NameTaken, |facts| {
+                AccountCreated::Created(Box::new(facts))
+            }))
+        }
+        Changed::Unfit(mut unfit) if !unfit.is_empty() => {
+            Ok(AccountCreated::Unfit(unfit.remove(0)))
+        }
+        _ => Ok(AccountCreated::NameTaken),
+    }
 }
 
 fn change_account<R: Rows>(
@@ -287,11 +260,8 @@ fn change_account<R: Rows>(
 
 fn create_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<ClientCreated, R> {
     if let Some(holder) = rows.holder(Collection::Providers, "client_id", client.id.as_str())? {
-        let lines = rows.audited(Collection::Providers, &at.request)?;
-        let by_us = lines
-            .iter()
-            .any(|line| line.id == holder && line.before.is_none());
-        return Ok(if by_us {
+        let made = repeated(rows, Collection::Providers, None, at)?;
+        return Ok(if made.is_some_and(|line| line.id == holder) {
             ClientCreated::Created
         } else {
             ClientCreated::IdTaken
@@ -315,11 +285,8 @@ fn replace_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<Cli
     else {
         return Ok(ClientReplaced::Unknown);
     };
-    let lines = rows.audited(Collection::Providers, &at.request)?;
-    let done = lines
-        .iter()
-        .any(|line| line.id == provider.id && line.before.is_some());
-    if done && provider.version == client.version {
+    let done = repeated(rows, Collection::Providers, Some(provider.id), at)?;
+    if done.is_some() && provider.version == client.version {
         return Ok(ClientReplaced::Replaced);
     }
     if provider.version + 1 != client.version {
@@ -331,7 +298,7 @@ fn replace_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<Cli
     after.version = client.version;
     let ends = provider.generation < client.generation;
     after.generation = client.generation.max(provider.generation);
-    clients::put_quietly(rows, after.clone())?;
+    clients::put_quietly(rows, &after)?;
     if ends {
         rows.revoke(Revocation::Client(client.id.clone(), after.generation))?;
     }
