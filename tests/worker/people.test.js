@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ADMINISTRATOR, api, atOnce, authorizeUrl, browser, exchange, introspect, refresh, register, serveReady } from "./support.js";
+import { ADMINISTRATOR, api, atOnce, authorizeUrl, browser, exchange, introspect, made, refresh, register, serveReady } from "./support.js";
 
 const PASSWORD = "correct horse battery";
 
@@ -26,13 +26,6 @@ describe("people", () => {
    */
   const call = (method, path, body) => api(server, `/api/v1/${path}`, body, method);
 
-  /** @param {string} path @param {unknown} body */
-  async function made(path, body) {
-    const answer = await call("POST", path, body);
-    assert.equal(answer.status, 201, answer.text);
-    return answer.body;
-  }
-
   /** @param {string} username */
   const user = async (username) => (await call("GET", `users/?username=${username}`)).body.results[0];
 
@@ -50,7 +43,7 @@ describe("people", () => {
 
   test("S0.7: of the last two administrators who go at once, one stays", async () => {
     const admin = await user(ADMINISTRATOR.username);
-    const boss = await made("groups/", { name: "Bosses", is_superuser: true });
+    const boss = await made(server, "groups/", { name: "Bosses", is_superuser: true });
     const ways = [
       /** @param {any} other */ (other) => call("DELETE", `users/${other.pk}/`),
       /** @param {any} other */ (other) => call("PATCH", `users/${other.pk}/`, { is_active: false }),
@@ -60,7 +53,7 @@ describe("people", () => {
     ];
     for (const [index, way] of ways.entries()) {
       const group = index === 4 ? boss : (await call("PATCH", `groups/${boss.pk}/`, { is_superuser: true })).body;
-      const other = await made("users/", { username: `boss${index}`, groups: [group.pk] });
+      const other = await made(server, "users/", { username: `boss${index}`, groups: [group.pk] });
       const [first, second] = await Promise.all([way(other), call("PATCH", `users/${admin.pk}/`, { scopes: "" })]);
       const statuses = [first.status, second.status].sort();
       assert.ok(statuses[0] < 300 && statuses[1] === 409, `${index}: ${statuses}`);
@@ -79,7 +72,7 @@ describe("people", () => {
       ["DELETE", undefined],
     ])) {
       const username = `eve-${method.toLowerCase()}${Object.keys(body ?? {}).join("")}`.replace("is_active", "off");
-      const eve = await made("users/", { username, password: PASSWORD });
+      const eve = await made(server, "users/", { username, password: PASSWORD });
       const held = await tokens(client, username);
       assert.equal((await introspect(server, client, held.access_token)).body.active, true);
       assert.ok((await call(method, `users/${eve.pk}/`, body)).status < 300);
@@ -90,9 +83,9 @@ describe("people", () => {
 
   test("S4.3: what a group gives reaches a shard, and ends when the group above gives it no more", async () => {
     const client = await register(server, { scope: "openid offline_access admin:token", danger_allow_management_scopes: true });
-    const outer = await made("groups/", { name: "Outer", is_superuser: true });
-    const inner = await made("groups/", { name: "Inner", parent: outer.pk });
-    await made("users/", { username: "member", password: PASSWORD, groups: [inner.pk] });
+    const outer = await made(server, "groups/", { name: "Outer", is_superuser: true });
+    const inner = await made(server, "groups/", { name: "Inner", parent: outer.pk });
+    await made(server, "users/", { username: "member", password: PASSWORD, groups: [inner.pk] });
     const url = authorizeUrl(server, client, { scope: "openid offline_access admin:token" });
     const { location } = await browser(server).walk(url, { username: "member", password: PASSWORD });
     const held = (await exchange(server, client, location?.searchParams.get("code") ?? "")).body;
@@ -130,7 +123,7 @@ describe("people", () => {
 
   test("S0.6: what was made is there after a restart, in the words of either seed", async () => {
     const text = { first_name: "Zoë", last_name: "%_\\\"'", username: "zoe", password: PASSWORD, scopes: ["openid"] };
-    const account = await made("accounts/", text);
+    const account = await made(server, "accounts/", text);
     await call("PATCH", `users/${account.id}/`, { attributes: { "é\u0000": [1.5, null, true, 9007199254740991] } });
     const earlier = await everything();
     await server.reload();

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { ADMINISTRATOR, CALLBACK, api, ask, atOnce, authorizeUrl, browser, exchange, introspect, refresh, serveReady } from "./support.js";
+import { ADMINISTRATOR, CALLBACK, api, ask, atOnce, authorizeUrl, browser, exchange, introspect, made, refresh, serveReady } from "./support.js";
 
 describe("providers", () => {
   const persist = mkdtempSync(join(tmpdir(), "edgemint-providers-"));
@@ -30,17 +30,10 @@ describe("providers", () => {
    */
   const call = (method, path, body) => api(server, `/api/v1/${path}`, body, method);
 
-  /** @param {string} path @param {unknown} body */
-  async function made(path, body) {
-    const answer = await call("POST", path, body);
-    assert.equal(answer.status, 201, answer.text);
-    return answer.body;
-  }
-
   /** @param {Record<string, unknown>} [more] */
   async function provider(more = {}) {
     const scope = "openid profile email offline_access";
-    const made_ = await made("providers/oauth2/", { name: "App", redirect_uris: CALLBACK, authorization_flow: implicit, scope, ...more });
+    const made_ = await made(server, "providers/oauth2/", { name: "App", redirect_uris: CALLBACK, authorization_flow: implicit, scope, ...more });
     return { ...made_, path: `providers/oauth2/${made_.pk}/`, redirect_uris: [CALLBACK] };
   }
 
@@ -61,7 +54,7 @@ describe("providers", () => {
     const app = await provider({ client_id: "app" });
     assert.ok(app.client_secret);
     const admin = (await call("GET", `users/?username=${ADMINISTRATOR.username}`)).body.results[0];
-    const mapping = await made("property_mappings/", { name: "Staff", scope_name: "email", claims: { login: "{username}", sub_hint: "{uuid}" } });
+    const mapping = await made(server, "property_mappings/", { name: "Staff", scope_name: "email", claims: { login: "{username}", sub_hint: "{uuid}" } });
     assert.equal((await call("PATCH", app.path, { property_mappings: [mapping.pk] })).status, 200);
     const issuer = (await call("GET", `${app.path}setup_urls/`)).body.issuer;
     const hash = createHash("sha256").update(`${admin.pk}-${issuer}`).digest("hex");
@@ -127,7 +120,7 @@ describe("providers", () => {
   test("S3.1: a client that acts for itself gets no scope that nobody made", async () => {
     const refused = await call("POST", "providers/oauth2/", { name: "Bot", grant_types: ["client_credentials"], scope: "ghost" });
     assert.deepEqual([refused.status, refused.body.scope?.length], [400, 1], refused.text);
-    await made("scopes/", { name: "Ghost", value: "ghost" });
+    await made(server, "scopes/", { name: "Ghost", value: "ghost" });
     const bot = await provider({ name: "Bot", grant_types: ["client_credentials"], redirect_uris: "", scope: "ghost" });
     const { body } = await ask(server, "/oauth/token", bot, { grant_type: "client_credentials" });
     assert.equal(body.scope, "ghost");

@@ -3,6 +3,7 @@
  * What the tests of the running worker share: a server with an administrator, clients, a browser
  * without JavaScript, and the requests that a client makes.
  */
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { startServer } from "../../scripts/server.mjs";
 import { routes } from "../../src/routes.js";
@@ -84,6 +85,19 @@ export async function read(response) {
 export async function api(server, path, body, method = body === undefined ? "GET" : "POST") {
   const headers = { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, ...(body === undefined ? {} : { "content-type": "application/json" }) };
   return read(await fetch(server.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
+}
+
+/**
+ * A new record of the management API, as it is answered.
+ *
+ * @param {{ url: string }} server
+ * @param {string} path below `/api/v1/`
+ * @param {unknown} body
+ */
+export async function made(server, path, body) {
+  const answer = await api(server, `/api/v1/${path}`, body);
+  assert.equal(answer.status, 201, answer.text);
+  return answer.body;
 }
 
 /**
