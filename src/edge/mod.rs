@@ -27,7 +27,7 @@ use worker::Env;
 
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::{ClientId, Moment, RequestId, Secret};
+use crate::model::{ClientId, Moment, RequestId, Seconds, Secret};
 use crate::oauth::rpc::{self, Question};
 use crate::ports::At;
 use crate::server::{Endpoint, Server};
@@ -122,6 +122,12 @@ fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
 fn keyring(env: &Env) -> Result<Rc<Keyring>, object::Fault> {
     let edge = edge(env).map_err(|_| object::Fault::Refused("a setting cannot be served"))?;
     Ok(Rc::clone(&edge.server.keyring))
+}
+
+/// How long lines of the history are kept.
+fn history_kept(env: &Env) -> Result<Seconds, object::Fault> {
+    let edge = edge(env).map_err(|_| object::Fault::Refused("a setting cannot be served"))?;
+    Ok(edge.server.config.history_kept)
 }
 
 /// Seals what is kept at rest, under a fresh id. In epoch 0: a restore does not end it.

@@ -78,6 +78,12 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             .filter(|seconds| (1..=86_400).contains(seconds));
         config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
+    if let Some(days) = text("EDGEMINT_HISTORY_DAYS") {
+        let refusal = unfit("EDGEMINT_HISTORY_DAYS", "set it to 1 to 36500 days");
+        let read = days.parse().ok().filter(|days| (1..=36_500).contains(days));
+        let days: u64 = read.ok_or(refusal)?;
+        config.history_kept = Seconds(days * 24 * 3600);
+    }
     // The objects refuse a number that cannot be.
     if let Some(shards) = text("LEDGER_SHARDS").and_then(|shards| shards.parse().ok()) {
         config.ledger_shards = shards;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{authorize, grantable, session};
+use crate::directory::records::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
@@ -158,6 +159,10 @@ async fn withdraw<P: Ports>(
         let withdraw = WithdrawConsent {
             subject: owner,
             client,
+            actor: Some(Actor {
+                name: session.subject.username.to_string(),
+                address: request.address.clone(),
+            }),
         };
         server
             .ports

@@ -3,6 +3,7 @@
 
 pub mod directory;
 pub mod feed;
+pub mod history;
 pub mod ledger;
 
 use std::rc::Rc;

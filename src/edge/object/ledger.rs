@@ -3,6 +3,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::sql::{Fault, Flag, Json, Sql};
 use super::{migrations, outbox};
@@ -10,6 +11,7 @@ use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
     UnixTime, public_id,
 };
+use crate::ports::history::Noted;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
     LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, RateLimit, ReadConsent,
@@ -50,7 +52,9 @@ pub(super) fn apply(
         LedgerVerb::AdvanceFamily(verb) => shard
             .advance_family(&verb, &at)
             .map(LedgerAnswer::AdvanceFamily),
-        LedgerVerb::RevokeGrant(verb) => shard.revoke_grant(&verb).map(LedgerAnswer::RevokeGrant),
+        LedgerVerb::RevokeGrant(verb) => shard
+            .revoke_grant(*verb, &at)
+            .map(LedgerAnswer::RevokeGrant),
         LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
         LedgerVerb::RevokeToken(verb) => shard
             .revoke_token(*verb, &at)
@@ -68,10 +72,11 @@ pub(super) fn apply(
             .sessions(&verb.subject, now)
             .map(LedgerAnswer::ListSessions),
         LedgerVerb::ListGrants(verb) => shard.grants(&verb, now).map(LedgerAnswer::ListGrants),
-        LedgerVerb::EndOwned(verb) => shard.end_owned(&verb, &at).map(LedgerAnswer::EndOwned),
+        LedgerVerb::EndOwned(verb) => shard.end_owned(*verb, &at).map(LedgerAnswer::EndOwned),
         LedgerVerb::ListIssued(verb) => shard.issued(&verb, now).map(LedgerAnswer::ListIssued),
         LedgerVerb::ReadCode(verb) => shard.code(&verb).map(LedgerAnswer::ReadCode),
-        LedgerVerb::EndCode(verb) => shard.end_code(&verb, &at).map(LedgerAnswer::EndCode),
+        LedgerVerb::EndCode(verb) => shard.end_code(*verb, &at).map(LedgerAnswer::EndCode),
+        LedgerVerb::ListEnds(verb) => shard.ends(&verb).map(LedgerAnswer::ListEnds),
         LedgerVerb::ReadSubject(verb) => {
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
         }
@@ -83,7 +88,7 @@ pub(super) fn apply(
             .remember_consent(*verb)
             .map(LedgerAnswer::RememberConsent),
         LedgerVerb::WithdrawConsent(verb) => shard
-            .withdraw_consent(&verb, &at)
+            .withdraw_consent(*verb, &at)
             .map(LedgerAnswer::WithdrawConsent),
         LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, &at).map(LedgerAnswer::SpendOnce),
         LedgerVerb::ReadFailures(verb) => shard
@@ -313,17 +318,16 @@ impl Shard<'_> {
         Ok(row.is_some())
     }
 
-    /// Ends a grant, and says so unless it had ended before.
-    fn kill(&self, grant: &GrantId, by: Option<&RequestId>) -> Result<(), Fault> {
+    /// Ends a grant, and says so unless it had ended before; answers whether it had not.
+    fn kill(&self, grant: &GrantId, by: Option<&RequestId>) -> Result<bool, Fault> {
         let lived = self.sql.write(
             "UPDATE grants SET dead = 1, killed_by = ? WHERE grant_id = ? AND dead = 0",
             (by, grant),
         )?;
         if lived {
-            self.revoke(&[Revocation::Grant(grant.clone())])
-        } else {
-            Ok(())
+            self.revoke(&[Revocation::Grant(grant.clone())])?;
         }
+        Ok(lived)
     }
 
     fn grant(&self, grant: &GrantId) -> Result<Option<GrantRow>, Fault> {
@@ -402,15 +406,22 @@ impl Shard<'_> {
         })))
     }
 
-    fn revoke_grant(&self, verb: &RevokeGrant) -> Result<Revoked, Fault> {
-        let known: Option<IgnoredAny> = self.sql.row(
-            "SELECT 1 FROM grants WHERE grant_id = ? AND client = ?",
+    fn revoke_grant(&self, verb: RevokeGrant, at: &At) -> Result<Revoked, Fault> {
+        #[derive(Deserialize)]
+        struct Of {
+            subject: String,
+        }
+        let known: Option<Of> = self.sql.row(
+            "SELECT subject FROM grants WHERE grant_id = ? AND client = ?",
             (&verb.grant, &verb.client),
         )?;
-        if known.is_none() {
+        let Some(Of { subject }) = known else {
             return Ok(Revoked::Unknown);
+        };
+        if self.kill(&verb.grant, None)? {
+            let before = json!({"subject": subject, "client_id": verb.client});
+            self.note(verb.noted, &before, at)?;
         }
-        self.kill(&verb.grant, None)?;
         Ok(Revoked::Done)
     }
 
@@ -574,11 +585,12 @@ impl Shard<'_> {
         Ok(rows.into_iter().map(|row| row.columns.0).collect())
     }
 
-    fn end_owned(&self, verb: &EndOwned, at: &At) -> Result<Revoked, Fault> {
+    fn end_owned(&self, verb: EndOwned, at: &At) -> Result<Revoked, Fault> {
         #[derive(Deserialize)]
         struct Own {
             id: String,
             expires_at: UnixTime,
+            client: ClientId,
         }
         let now = at.now.unix();
         let rows = |statement: &str| -> Result<Vec<Own>, Fault> {
@@ -588,22 +600,37 @@ impl Shard<'_> {
             let mut rows = rows.into_iter();
             rows.find(|row| public_id(&row.id) == public)
         };
-        let sessions = "SELECT session AS id, expires_at FROM sessions
+        let sessions = "SELECT session AS id, expires_at, 'none' AS client FROM sessions
              WHERE subject = ? AND expires_at > ? ORDER BY session";
+        let noted = |collection: &str, public: &str| {
+            let actor = verb.actor.as_ref();
+            actor.map(|actor| Noted::new(actor, collection, public))
+        };
+        let end = |id: String| {
+            let public = public_id(&id);
+            self.end_session(&known(id)?)?;
+            let before = json!({ "subject": verb.subject });
+            self.note(noted("sessions", &public), &before, at)
+        };
         match &verb.what {
             Owned::Grant(public) => {
-                let grants = "SELECT grant_id AS id, expires_at FROM grants
+                let grants = "SELECT grant_id AS id, expires_at, client FROM grants
                      WHERE subject = ? AND expires_at > ?";
                 let Some(row) = named(rows(grants)?, public) else {
                     return Ok(Revoked::Unknown);
                 };
-                self.kill(&known(row.id)?, None)?;
+                let revoke = RevokeGrant {
+                    grant: known(row.id)?,
+                    client: row.client,
+                    noted: noted("grants", public),
+                };
+                return self.revoke_grant(revoke, at);
             }
             Owned::Sessions(except) => {
                 let except = except.as_ref().map(SessionId::as_str);
                 for row in rows(sessions)? {
                     if except != Some(row.id.as_str()) {
-                        self.end_session(&known(row.id)?)?;
+                        end(row.id)?;
                     }
                 }
             }
@@ -620,7 +647,7 @@ impl Shard<'_> {
                     "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
                     (key, &at.request, row.expires_at),
                 )?;
-                self.end_session(&known(row.id)?)?;
+                end(row.id)?;
             }
         }
         Ok(Revoked::Done)
@@ -662,7 +689,7 @@ impl Shard<'_> {
         Ok(())
     }
 
-    fn withdraw_consent(&self, verb: &WithdrawConsent, at: &At) -> Result<(), Fault> {
+    fn withdraw_consent(&self, verb: WithdrawConsent, at: &At) -> Result<(), Fault> {
         #[derive(Deserialize)]
         struct Row {
             grant_id: GrantId,
@@ -686,11 +713,15 @@ impl Shard<'_> {
             .map(|row| Revocation::Grant(row.grant_id))
             .collect();
         self.revoke(&entries)?;
-        self.sql.write(
+        let remembered = self.sql.write(
             "DELETE FROM consents WHERE subject = ? AND client = ?",
             (&verb.subject, &verb.client),
         )?;
-        Ok(())
+        let there = remembered || !entries.is_empty();
+        let noted = verb.actor.filter(|_| there);
+        let noted = noted.map(|actor| Noted::new(&actor, "consents", &verb.client));
+        let before = json!({"subject": verb.subject, "client_id": verb.client});
+        self.note(noted, &before, at)
     }
 
     fn spend_once(&self, verb: &SpendOnce, at: &At) -> Result<Once, Fault> {

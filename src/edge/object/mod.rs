@@ -8,6 +8,7 @@
 
 mod directory;
 mod feed;
+mod history;
 mod issued;
 mod ledger;
 mod migrations;
@@ -73,13 +74,14 @@ pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> 
     Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
 }
 
-/// Forgets what has expired; answers whether there is more.
+/// Forgets what has expired, and what the history no longer tells; answers whether there is more.
 ///
 /// # Errors
-/// Throws what the database throws.
+/// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
-    Ok(ledger::sweep(sql, swept_until(now))?)
+pub fn ledger_sweep(sql: &Sql, env: Env, now: u64) -> Result<bool, JsValue> {
+    let more = ledger::sweep(sql, swept_until(now))?;
+    Ok(sweep_history(sql, &env, now)? | more)
 }
 
 /// Makes the tables of the directory, which spreads subjects over so many shards.
@@ -112,6 +114,15 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
             ..outcome
         }
     })
+}
+
+/// Forgets what the history no longer tells; answers whether there is more.
+///
+/// # Errors
+/// As [`directory_open`].
+#[wasm_bindgen]
+pub fn directory_sweep(sql: &Sql, env: Env, now: u64) -> Result<bool, JsValue> {
+    Ok(sweep_history(sql, &env, now)?)
 }
 
 /// What KV has not been told yet: `[{key, version, value}]`, sealed.
@@ -221,6 +232,11 @@ fn outcome(
         publishes,
         undone: false,
     })
+}
+
+fn sweep_history(sql: &Sql, env: &Env, now: u64) -> Result<bool, Fault> {
+    let Seconds(kept) = super::history_kept(env)?;
+    history::sweep(sql, Moment(now.saturating_sub(kept.saturating_mul(1000))))
 }
 
 fn swept_until(now: u64) -> UnixTime {
