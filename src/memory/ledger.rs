@@ -16,7 +16,7 @@ use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
     LedgerAnswer, LedgerVerb, ListGrants, ListIssued, MOST_LISTED, Once, OpenSession, Opened,
     Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, withdrawn,
+    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -122,7 +122,10 @@ impl LedgerState {
                 LedgerAnswer::ReadSession(self.session(&verb.session, at.now.unix()))
             }
             LedgerVerb::EndSession(verb) => {
-                self.end_session(&verb.session);
+                match verb.client {
+                    Some(client) => self.leave_session(&verb.session, &client, &at),
+                    None => self.end_session(&verb.session),
+                }
                 LedgerAnswer::EndSession(())
             }
             LedgerVerb::ListSessions(verb) => {
@@ -228,10 +231,14 @@ impl LedgerState {
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
         let facts = self.standing(&verb.subject, verb.generation).cloned();
-        let withdrawn = self.spent.get(&withdrawn(&verb.subject, &verb.client));
-        let agreed = withdrawn.is_none_or(|row| {
-            row.expires_at <= now || row.expires_at < verb.issued_at + code::LONGEST
-        });
+        let over = [
+            withdrawn(&verb.subject, &verb.client),
+            left(&verb.session, &verb.client),
+        ];
+        let agreed = over
+            .iter()
+            .filter_map(|key| self.spent.get(key))
+            .all(|row| row.expires_at <= now || row.expires_at < verb.issued_at + code::LONGEST);
         let (Some(facts), Some(_), true) = (facts, session, agreed) else {
             return Spent::Never;
         };
@@ -460,6 +467,31 @@ impl LedgerState {
         self.publish(Revocation::Session(id.clone()));
     }
 
+    fn leave_session(&mut self, session: &SessionId, client: &ClientId, at: &At) {
+        let spending = Spending {
+            by: at.request.clone(),
+            expires_at: at.now.unix() + code::LONGEST,
+        };
+        self.spent.insert(left(session, client), spending);
+        self.end_grants(|row| row.session == *session && row.client == *client && !row.offline);
+    }
+
+    /// Ends the grants that are such and live; answers whether there was one.
+    fn end_grants(&mut self, such: impl Fn(&GrantRow) -> bool) -> bool {
+        let mut ended = Vec::new();
+        for (id, row) in &mut self.grants {
+            if !row.dead && such(row) {
+                row.dead = true;
+                ended.push(id.clone());
+            }
+        }
+        let any = !ended.is_empty();
+        for grant in ended {
+            self.publish(Revocation::Grant(grant));
+        }
+        any
+    }
+
     fn list_sessions(&self, subject: &Subject, now: UnixTime) -> Vec<Row> {
         let own = self
             .sessions
@@ -659,17 +691,7 @@ impl LedgerState {
             expires_at: at.now.unix() + code::LONGEST,
         };
         self.spent.insert(withdrawn(&subject, &client), spending);
-        let mut ended = Vec::new();
-        for (id, row) in &mut self.grants {
-            if row.subject == subject && row.client == client && !row.dead {
-                row.dead = true;
-                ended.push(id.clone());
-            }
-        }
-        let mut there = !ended.is_empty();
-        for grant in ended {
-            self.publish(Revocation::Grant(grant));
-        }
+        let mut there = self.end_grants(|row| row.subject == subject && row.client == client);
         let before = json!({"subject": subject, "client_id": client});
         let noted = actor.map(|actor| Noted::new(&actor, "consents", &client));
         there |= self.consents.remove(&(subject, client)).is_some();

@@ -65,6 +65,7 @@ async fn show<P: Ports>(
         .collect();
     let csrf = page::csrf(server, &browser, sealed)?;
     let consent = Consent {
+        title: client.title("authorization"),
         client_name: &client.name,
         client_uri: client.client_uri.as_deref(),
         redirect_host: display_host(&authorization.redirect_uri),

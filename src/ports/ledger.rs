@@ -350,11 +350,22 @@ pub struct ReadSession {
     pub session: SessionId,
 }
 
-/// Ends a session, and the families bound to it.
+/// Ends a session, and the families bound to it; or of these only a client's, while the session
+/// stands, and codes that the client has from it until now open nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndSession {
     /// Which.
     pub session: SessionId,
+    /// Whose families alone; everything, where nobody is named.
+    #[serde(default)]
+    pub client: Option<ClientId>,
+}
+
+/// What is spent when a session is ended for a client alone, for as long as a code from before may be
+/// redeemed.
+#[must_use]
+pub fn left(session: &SessionId, client: &ClientId) -> String {
+    format!("left:{session}:{client}")
 }
 
 /// The sessions of a subject that stand, the newest first; at most [`MOST_LISTED`]. A row has

@@ -16,7 +16,7 @@ use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
     LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, RateLimit, ReadConsent,
     ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, withdrawn,
+    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -66,7 +66,7 @@ pub(super) fn apply(
             .session(&verb.session, now)
             .map(LedgerAnswer::ReadSession),
         LedgerVerb::EndSession(verb) => shard
-            .end_session(&verb.session)
+            .end_session(&verb.session, verb.client.as_ref(), &at)
             .map(LedgerAnswer::EndSession),
         LedgerVerb::ListSessions(verb) => shard
             .sessions(&verb.subject, now)
@@ -305,12 +305,14 @@ impl Shard<'_> {
         }
     }
 
-    /// Whether the consent that a code rests on was withdrawn after the code was issued.
+    /// Whether the consent that a code rests on was withdrawn after the code was issued, or its client
+    /// was signed out.
     fn was_withdrawn(&self, verb: &SpendCode, now: UnixTime) -> Result<bool, Fault> {
         let row: Option<serde_json::Value> = self.sql.row(
-            "SELECT 1 FROM spent WHERE key = ? AND expires_at > ? AND expires_at >= ?",
+            "SELECT 1 FROM spent WHERE key IN (?, ?) AND expires_at > ? AND expires_at >= ?",
             (
                 withdrawn(&verb.subject, &verb.client),
+                left(&verb.session, &verb.client),
                 now,
                 verb.issued_at + code::LONGEST,
             ),
@@ -528,7 +530,13 @@ impl Shard<'_> {
         }))
     }
 
-    fn end_session(&self, id: &SessionId) -> Result<(), Fault> {
+    fn end_session(&self, id: &SessionId, client: Option<&ClientId>, at: &At) -> Result<(), Fault> {
+        if let Some(client) = client {
+            self.spend_for_codes(&left(id, client), at)?;
+            let ended = "UPDATE grants SET dead = 1
+                 WHERE session = ? AND client = ? AND offline = 0 AND dead = 0";
+            return self.end_grants(ended, (id, client)).map(drop);
+        }
         if !self
             .sql
             .write("DELETE FROM sessions WHERE session = ?", (id,))?
@@ -541,6 +549,31 @@ impl Shard<'_> {
         )?;
         // The session's own entry ends the tokens of the grants bound to it.
         self.revoke(&[Revocation::Session(id.clone())])
+    }
+
+    /// Remembers something for as long as a code from before it may be redeemed.
+    fn spend_for_codes(&self, key: &str, at: &At) -> Result<(), Fault> {
+        self.sql.write(
+            "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
+            (key, &at.request, at.now.unix() + code::LONGEST),
+        )?;
+        Ok(())
+    }
+
+    /// Ends grants, and says so; answers whether there was one.
+    fn end_grants(&self, statement: &str, values: impl Serialize) -> Result<bool, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            grant_id: GrantId,
+        }
+        let ended: Vec<Row> = self
+            .sql
+            .rows(&format!("{statement} RETURNING grant_id"), values)?;
+        let mut grants: Vec<GrantId> = ended.into_iter().map(|row| row.grant_id).collect();
+        grants.sort();
+        let entries: Vec<Revocation> = grants.into_iter().map(Revocation::Grant).collect();
+        self.revoke(&entries)?;
+        Ok(!entries.is_empty())
     }
 
     fn sessions(&self, subject: &Subject, now: UnixTime) -> Result<Vec<Row>, Fault> {
@@ -608,7 +641,7 @@ impl Shard<'_> {
         };
         let end = |id: String| {
             let public = public_id(&id);
-            self.end_session(&known(id)?)?;
+            self.end_session(&known(id)?, None, at)?;
             let before = json!({ "subject": verb.subject });
             self.note(noted("sessions", &public), &before, at)
         };
@@ -690,34 +723,14 @@ impl Shard<'_> {
     }
 
     fn withdraw_consent(&self, verb: WithdrawConsent, at: &At) -> Result<(), Fault> {
-        #[derive(Deserialize)]
-        struct Row {
-            grant_id: GrantId,
-        }
-        self.sql.write(
-            "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
-            (
-                withdrawn(&verb.subject, &verb.client),
-                &at.request,
-                at.now.unix() + code::LONGEST,
-            ),
-        )?;
-        let mut ended: Vec<Row> = self.sql.rows(
-            "UPDATE grants SET dead = 1 WHERE subject = ? AND client = ? AND dead = 0
-             RETURNING grant_id",
-            (&verb.subject, &verb.client),
-        )?;
-        ended.sort_by(|left, right| left.grant_id.cmp(&right.grant_id));
-        let entries: Vec<Revocation> = ended
-            .into_iter()
-            .map(|row| Revocation::Grant(row.grant_id))
-            .collect();
-        self.revoke(&entries)?;
+        self.spend_for_codes(&withdrawn(&verb.subject, &verb.client), at)?;
+        let ended = "UPDATE grants SET dead = 1 WHERE subject = ? AND client = ? AND dead = 0";
+        let ended = self.end_grants(ended, (&verb.subject, &verb.client))?;
         let remembered = self.sql.write(
             "DELETE FROM consents WHERE subject = ? AND client = ?",
             (&verb.subject, &verb.client),
         )?;
-        let there = remembered || !entries.is_empty();
+        let there = remembered || ended;
         let noted = verb.actor.filter(|_| there);
         let noted = noted.map(|actor| Noted::new(&actor, "consents", &verb.client));
         let before = json!({"subject": verb.subject, "client_id": verb.client});
