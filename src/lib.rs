@@ -6,7 +6,7 @@ pub mod api;
 pub mod browser;
 pub mod config;
 pub mod directory;
-#[cfg(feature = "edge")]
+#[cfg(any(feature = "edge", feature = "objects"))]
 mod edge;
 pub mod error;
 pub mod http;

@@ -2,11 +2,16 @@
 
 use worker::Env;
 
-use crate::config::{Config, UnfitSetting};
-use crate::model::{Seconds, Secret};
+#[cfg(feature = "edge")]
+use crate::config::Config;
+use crate::config::UnfitSetting;
+#[cfg(feature = "edge")]
+use crate::model::Seconds;
+use crate::model::Secret;
 use crate::token::Keyring;
 
 /// What is logged of requests.
+#[cfg(feature = "edge")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logged {
     /// Every request.
@@ -18,6 +23,7 @@ pub(super) enum Logged {
 }
 
 /// What concerns this runtime alone.
+#[cfg(feature = "edge")]
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// `EDGEMINT_LOG`: `all` (default), `refusals` or `nothing`.
@@ -25,18 +31,11 @@ pub(super) struct Settings {
 }
 
 /// Reads all settings.
+#[cfg(feature = "edge")]
 pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSetting> {
-    let text = |name: &str| {
-        env.var(name)
-            .ok()
-            .map(|var| var.to_string())
-            .filter(|s| !s.is_empty())
-    };
+    let text = |name: &str| text(env, name);
     let unfit = |name, remedy| UnfitSetting { name, remedy };
-    let issuer = text("ISSUER").ok_or(unfit(
-        "ISSUER",
-        "set it to the https URL that people and clients use",
-    ))?;
+    let issuer = issuer(env)?;
     let mut config = Config::new(&issuer)?;
     if let Some(token) = text("BOOTSTRAP_TOKEN") {
         config = config.with_bootstrap(&Secret::new(token))?;
@@ -90,19 +89,42 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             return Err(unfit("EDGEMINT_LOG", "set it to all, refusals or nothing"));
         }
     };
-    let roots = text("ROOT_SECRETS").ok_or(unfit(
-        "ROOT_SECRETS",
+    let keyring = sealing(env, &config.issuer)?;
+    Ok((Settings { logged }, config, keyring))
+}
+
+/// A setting that is there and not empty.
+fn text(env: &Env, name: &str) -> Option<String> {
+    let var = env.var(name).ok()?.to_string();
+    Some(var).filter(|text| !text.is_empty())
+}
+
+fn issuer(env: &Env) -> Result<String, UnfitSetting> {
+    text(env, "ISSUER").ok_or(UnfitSetting {
+        name: "ISSUER",
+        remedy: "set it to the https URL that people and clients use",
+    })
+}
+
+/// What seals for this issuer.
+fn sealing(env: &Env, issuer: &str) -> Result<Keyring, UnfitSetting> {
+    let unfit = |remedy| UnfitSetting {
+        name: "ROOT_SECRETS",
+        remedy,
+    };
+    let roots = text(env, "ROOT_SECRETS").ok_or(unfit(
         "make one with: openssl rand -base64 32 | wrangler secret put ROOT_SECRETS",
     ))?;
     let roots: Vec<Secret> = roots
         .split(',')
         .map(|root| Secret::new(root.trim()))
         .collect();
-    let keyring = Keyring::new(&config.issuer, &roots).map_err(|_| {
-        unfit(
-            "ROOT_SECRETS",
-            "each secret in the list needs at least 32 characters",
-        )
-    })?;
-    Ok((Settings { logged }, config, keyring))
+    Keyring::new(issuer, &roots)
+        .map_err(|_| unfit("each secret in the list needs at least 32 characters"))
+}
+
+/// What seals, for the objects; all else was looked at by the Worker that asks them.
+#[cfg(feature = "objects")]
+pub(super) fn keyring(env: &Env) -> Result<Keyring, UnfitSetting> {
+    sealing(env, &issuer(env)?)
 }
