@@ -9,6 +9,7 @@ pub mod directory;
 #[cfg(any(feature = "edge", feature = "objects"))]
 mod edge;
 pub mod error;
+pub mod gate;
 pub mod http;
 pub mod jose;
 pub mod memory;
