@@ -1,6 +1,6 @@
 //! Vars and secrets → [`Config`], or a refusal to serve that says what to do.
 
-use worker::Env;
+use wasm_bindgen::JsValue;
 
 #[cfg(feature = "edge")]
 use crate::config::Config;
@@ -32,7 +32,7 @@ pub(super) struct Settings {
 
 /// Reads all settings.
 #[cfg(feature = "edge")]
-pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSetting> {
+pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSetting> {
     let text = |name: &str| text(env, name);
     let unfit = |name, remedy| UnfitSetting { name, remedy };
     let issuer = issuer(env)?;
@@ -93,13 +93,17 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
     Ok((Settings { logged }, config, keyring))
 }
 
-/// A setting that is there and not empty.
-fn text(env: &Env, name: &str) -> Option<String> {
-    let var = env.var(name).ok()?.to_string();
-    Some(var).filter(|text| !text.is_empty())
+/// A setting that is there and not empty. `wrangler.toml` may have it as a number or as a table.
+fn text(env: &JsValue, name: &str) -> Option<String> {
+    let var = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    let text = match var.as_string() {
+        Some(text) => text,
+        None => js_sys::JSON::stringify(&var).ok()?.as_string()?,
+    };
+    Some(text).filter(|text| !text.is_empty())
 }
 
-fn issuer(env: &Env) -> Result<String, UnfitSetting> {
+fn issuer(env: &JsValue) -> Result<String, UnfitSetting> {
     text(env, "ISSUER").ok_or(UnfitSetting {
         name: "ISSUER",
         remedy: "set it to the https URL that people and clients use",
@@ -107,7 +111,7 @@ fn issuer(env: &Env) -> Result<String, UnfitSetting> {
 }
 
 /// What seals for this issuer.
-fn sealing(env: &Env, issuer: &str) -> Result<Keyring, UnfitSetting> {
+fn sealing(env: &JsValue, issuer: &str) -> Result<Keyring, UnfitSetting> {
     let unfit = |remedy| UnfitSetting {
         name: "ROOT_SECRETS",
         remedy,
@@ -125,6 +129,6 @@ fn sealing(env: &Env, issuer: &str) -> Result<Keyring, UnfitSetting> {
 
 /// What seals, for the objects; all else was looked at by the Worker that asks them.
 #[cfg(feature = "objects")]
-pub(super) fn keyring(env: &Env) -> Result<Keyring, UnfitSetting> {
+pub(super) fn keyring(env: &JsValue) -> Result<Keyring, UnfitSetting> {
     sealing(env, &issuer(env)?)
 }

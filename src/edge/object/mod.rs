@@ -22,7 +22,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::Env;
 
 use crate::message;
 use crate::model::{Moment, Seconds, UnixTime};
@@ -81,7 +80,7 @@ pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
 /// # Errors
 /// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn directory_open(sql: &Sql, env: Env, shards: u16) -> Result<(), JsValue> {
+pub fn directory_open(sql: &Sql, env: JsValue, shards: u16) -> Result<(), JsValue> {
     let keyring = keyring(&env)?;
     Ok(directory::open(sql, &keyring, shards)?)
 }
@@ -113,7 +112,7 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
 /// # Errors
 /// As [`directory_open`].
 #[wasm_bindgen]
-pub fn directory_publications(sql: &Sql, env: Env) -> Result<String, JsValue> {
+pub fn directory_publications(sql: &Sql, env: JsValue) -> Result<String, JsValue> {
     let keyring = keyring(&env)?;
     Ok(directory::publications(sql, &keyring)?)
 }
@@ -196,7 +195,7 @@ thread_local! {
 }
 
 /// What seals in this deployment.
-fn keyring(env: &Env) -> Result<Rc<Keyring>, Fault> {
+fn keyring(env: &JsValue) -> Result<Rc<Keyring>, Fault> {
     if let Some(keyring) = KEYRING.with_borrow(Option::clone) {
         return Ok(keyring);
     }
