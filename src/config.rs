@@ -35,12 +35,14 @@ pub struct Config {
     /// How long access tokens live unless the client says otherwise: RFC 9700 asks for short, seed
     /// 000 for an hour.
     pub access_token_lifetime: Seconds,
-    /// How long the history of changes is kept. 400 days: whoever looks through a year's changes after
-    /// it has ended still finds the first of them, and nobody's name and address stay there for good.
-    pub history_kept: Seconds,
     /// Over how many shards subjects may be spread: whom a list of everything asks.
     pub ledger_shards: u16,
 }
+
+/// How long the history of changes is kept, unless `EDGEMINT_HISTORY_DAYS` says otherwise. 400 days:
+/// whoever looks through a year's changes after it has ended still finds the first of them, and
+/// nobody's name and address stay there for good.
+pub const HISTORY_KEPT: Seconds = Seconds(400 * 24 * 3600);
 
 /// Where applications have their issuers, under the deployment's.
 pub const APPLICATIONS: &str = "/application/o/";
@@ -96,7 +98,6 @@ impl Config {
             revocation_max_age: 5_000,
             danger_accept_unchecked_revocation: 0,
             access_token_lifetime: Seconds(3600),
-            history_kept: Seconds(400 * 24 * 3600),
             ledger_shards: 16,
         })
     }

@@ -1,12 +1,15 @@
 //! Vars and secrets → [`Config`], or a refusal to serve that says what to do.
 
-use worker::Env;
+use wasm_bindgen::JsValue;
 
-use crate::config::{Config, UnfitSetting};
+#[cfg(feature = "edge")]
+use crate::config::Config;
+use crate::config::{HISTORY_KEPT, UnfitSetting};
 use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
 
 /// What is logged of requests.
+#[cfg(feature = "edge")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logged {
     /// Every request.
@@ -18,6 +21,7 @@ pub(super) enum Logged {
 }
 
 /// What concerns this runtime alone.
+#[cfg(feature = "edge")]
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// `EDGEMINT_LOG`: `all` (default), `refusals` or `nothing`.
@@ -25,18 +29,11 @@ pub(super) struct Settings {
 }
 
 /// Reads all settings.
-pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSetting> {
-    let text = |name: &str| {
-        env.var(name)
-            .ok()
-            .map(|var| var.to_string())
-            .filter(|s| !s.is_empty())
-    };
+#[cfg(feature = "edge")]
+pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSetting> {
+    let text = |name: &str| text(env, name);
     let unfit = |name, remedy| UnfitSetting { name, remedy };
-    let issuer = text("ISSUER").ok_or(unfit(
-        "ISSUER",
-        "set it to the https URL that people and clients use",
-    ))?;
+    let issuer = issuer(env)?;
     let mut config = Config::new(&issuer)?;
     if let Some(token) = text("BOOTSTRAP_TOKEN") {
         config = config.with_bootstrap(&Secret::new(token))?;
@@ -78,12 +75,8 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             .filter(|seconds| (1..=86_400).contains(seconds));
         config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
-    if let Some(days) = text("EDGEMINT_HISTORY_DAYS") {
-        let refusal = unfit("EDGEMINT_HISTORY_DAYS", "set it to 1 to 36500 days");
-        let read = days.parse().ok().filter(|days| (1..=36_500).contains(days));
-        let days: u64 = read.ok_or(refusal)?;
-        config.history_kept = Seconds(days * 24 * 3600);
-    }
+    // The objects go by it, where nobody hears a refusal.
+    history_kept(env)?;
     // The objects refuse a number that cannot be.
     if let Some(shards) = text("LEDGER_SHARDS").and_then(|shards| shards.parse().ok()) {
         config.ledger_shards = shards;
@@ -96,19 +89,60 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             return Err(unfit("EDGEMINT_LOG", "set it to all, refusals or nothing"));
         }
     };
-    let roots = text("ROOT_SECRETS").ok_or(unfit(
-        "ROOT_SECRETS",
+    let keyring = sealing(env, &config.issuer)?;
+    Ok((Settings { logged }, config, keyring))
+}
+
+/// How long lines of the history are kept.
+pub(super) fn history_kept(env: &JsValue) -> Result<Seconds, UnfitSetting> {
+    let Some(days) = text(env, "EDGEMINT_HISTORY_DAYS") else {
+        return Ok(HISTORY_KEPT);
+    };
+    let days = days.parse().ok();
+    let days = days.filter(|days: &u64| (1..=36_500).contains(days));
+    let days = days.ok_or(UnfitSetting {
+        name: "EDGEMINT_HISTORY_DAYS",
+        remedy: "set it to 1 to 36500 days",
+    })?;
+    Ok(Seconds(days * 24 * 3600))
+}
+
+/// A setting that is there and not empty. `wrangler.toml` may have it as a number or as a table.
+fn text(env: &JsValue, name: &str) -> Option<String> {
+    let var = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    let text = match var.as_string() {
+        Some(text) => text,
+        None => js_sys::JSON::stringify(&var).ok()?.as_string()?,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn issuer(env: &JsValue) -> Result<String, UnfitSetting> {
+    text(env, "ISSUER").ok_or(UnfitSetting {
+        name: "ISSUER",
+        remedy: "set it to the https URL that people and clients use",
+    })
+}
+
+/// What seals for this issuer.
+fn sealing(env: &JsValue, issuer: &str) -> Result<Keyring, UnfitSetting> {
+    let unfit = |remedy| UnfitSetting {
+        name: "ROOT_SECRETS",
+        remedy,
+    };
+    let roots = text(env, "ROOT_SECRETS").ok_or(unfit(
         "make one with: openssl rand -base64 32 | wrangler secret put ROOT_SECRETS",
     ))?;
     let roots: Vec<Secret> = roots
         .split(',')
         .map(|root| Secret::new(root.trim()))
         .collect();
-    let keyring = Keyring::new(&config.issuer, &roots).map_err(|_| {
-        unfit(
-            "ROOT_SECRETS",
-            "each secret in the list needs at least 32 characters",
-        )
-    })?;
-    Ok((Settings { logged }, config, keyring))
+    Keyring::new(issuer, &roots)
+        .map_err(|_| unfit("each secret in the list needs at least 32 characters"))
+}
+
+/// What seals, for the objects; all else was looked at by the Worker that asks them.
+#[cfg(feature = "objects")]
+pub(super) fn keyring(env: &JsValue) -> Result<Keyring, UnfitSetting> {
+    sealing(env, &issuer(env)?)
 }

@@ -16,18 +16,20 @@ mod outbox;
 mod records;
 mod sql;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::Env;
 
 use crate::message;
 use crate::model::{Moment, Seconds, UnixTime};
+use crate::ports::Call;
 use crate::ports::ledger::tells_an_end;
-use crate::ports::{Call, Unavailable};
-pub(super) use sql::Fault;
-use sql::Sql;
+use crate::token::Keyring;
+use sql::{Fault, Sql};
 
 /// How far a Worker's clock may be behind the object's: nothing is swept that a Worker still
 /// takes for alive.
@@ -44,15 +46,6 @@ pub struct Outcome {
     pub publishes: bool,
     /// Whether nothing of what was written may stay: it was a refusal.
     pub undone: bool,
-}
-
-/// The answer of an object to a call, or the reason why there is none: `{"refused": …}` when the
-/// call is not understood, `{"unavailable": …}` when asking again may help.
-///
-/// # Errors
-/// [`Unavailable`] for either, and for what is no answer of its kind.
-pub fn read_answer<A: DeserializeOwned>(text: &str) -> Result<A, Unavailable> {
-    message::read(text.as_bytes()).map_err(|_| Unavailable("the object gave no answer to the call"))
 }
 
 /// Makes the tables of a shard.
@@ -79,7 +72,7 @@ pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> 
 /// # Errors
 /// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn ledger_sweep(sql: &Sql, env: Env, now: u64) -> Result<bool, JsValue> {
+pub fn ledger_sweep(sql: &Sql, env: JsValue, now: u64) -> Result<bool, JsValue> {
     let more = ledger::sweep(sql, swept_until(now))?;
     Ok(sweep_history(sql, &env, now)? | more)
 }
@@ -89,8 +82,8 @@ pub fn ledger_sweep(sql: &Sql, env: Env, now: u64) -> Result<bool, JsValue> {
 /// # Errors
 /// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn directory_open(sql: &Sql, env: Env, shards: u16) -> Result<(), JsValue> {
-    let keyring = super::keyring(&env)?;
+pub fn directory_open(sql: &Sql, env: JsValue, shards: u16) -> Result<(), JsValue> {
+    let keyring = keyring(&env)?;
     Ok(directory::open(sql, &keyring, shards)?)
 }
 
@@ -121,7 +114,7 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
 /// # Errors
 /// As [`directory_open`].
 #[wasm_bindgen]
-pub fn directory_sweep(sql: &Sql, env: Env, now: u64) -> Result<bool, JsValue> {
+pub fn directory_sweep(sql: &Sql, env: JsValue, now: u64) -> Result<bool, JsValue> {
     Ok(sweep_history(sql, &env, now)?)
 }
 
@@ -130,8 +123,8 @@ pub fn directory_sweep(sql: &Sql, env: Env, now: u64) -> Result<bool, JsValue> {
 /// # Errors
 /// As [`directory_open`].
 #[wasm_bindgen]
-pub fn directory_publications(sql: &Sql, env: Env) -> Result<String, JsValue> {
-    let keyring = super::keyring(&env)?;
+pub fn directory_publications(sql: &Sql, env: JsValue) -> Result<String, JsValue> {
+    let keyring = keyring(&env)?;
     Ok(directory::publications(sql, &keyring)?)
 }
 
@@ -208,11 +201,20 @@ pub fn outbox_delivered(sql: &Sql, to: &str, through: u64) -> Result<(), JsValue
     Ok(outbox::delivered(sql, to, through)?)
 }
 
-/// Traps, so that a test can see what a trap leaves behind. Nothing else calls it.
-#[cfg(target_arch = "wasm32")]
-#[wasm_bindgen]
-pub fn trap() {
-    core::arch::wasm32::unreachable()
+thread_local! {
+    static KEYRING: RefCell<Option<Rc<Keyring>>> = const { RefCell::new(None) };
+}
+
+/// What seals in this deployment.
+fn keyring(env: &JsValue) -> Result<Rc<Keyring>, Fault> {
+    if let Some(keyring) = KEYRING.with_borrow(Option::clone) {
+        return Ok(keyring);
+    }
+    let keyring =
+        super::settings::keyring(env).map_err(|_| Fault::Refused("a setting cannot be served"))?;
+    let keyring = Rc::new(keyring);
+    KEYRING.with_borrow_mut(|kept| *kept = Some(Rc::clone(&keyring)));
+    Ok(keyring)
 }
 
 fn read_call<V: DeserializeOwned>(text: &str) -> Result<Call<V>, Fault> {
@@ -234,8 +236,9 @@ fn outcome(
     })
 }
 
-fn sweep_history(sql: &Sql, env: &Env, now: u64) -> Result<bool, Fault> {
-    let Seconds(kept) = super::history_kept(env)?;
+fn sweep_history(sql: &Sql, env: &JsValue, now: u64) -> Result<bool, Fault> {
+    let kept = super::settings::history_kept(env);
+    let Seconds(kept) = kept.map_err(|_| Fault::Refused("a setting cannot be served"))?;
     history::sweep(sql, Moment(now.saturating_sub(kept.saturating_mul(1000))))
 }
 
