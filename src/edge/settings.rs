@@ -44,16 +44,13 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }
-    config.danger_open_registration = match text("EDGEMINT_DANGER_OPEN_REGISTRATION").as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(_) => {
-            return Err(unfit(
-                "EDGEMINT_DANGER_OPEN_REGISTRATION",
-                "set it to 0 or 1",
-            ));
-        }
+    let switch = |name: &'static str| match text(name).as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(unfit(name, "set it to 0 or 1")),
     };
+    config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
+    config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;
     if let Some(age) = text("REVOCATION_MAX_AGE") {
         let refusal = unfit("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
         let seconds: Option<u64> = age.parse().ok().filter(|seconds| *seconds <= 60);

@@ -6,11 +6,13 @@ pub mod id;
 pub mod redirect;
 pub mod scope;
 pub mod secret;
+pub mod target;
 pub mod time;
 
 pub use account::{Profile, RoleFacts, SubjectFacts};
 pub use client::{
-    AccessTokenFormat, AuthenticationMethod, Client, GrantType, PropertyMapping, SubjectMode,
+    AccessTokenFormat, AuthenticationMethod, Client, GrantType, KeySource, PropertyMapping,
+    SubjectMode,
 };
 pub use id::{
     ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username, public_id,

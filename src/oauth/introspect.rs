@@ -16,12 +16,13 @@ use crate::server::Server;
 use crate::token::{RefreshToken, Unsealed, refresh};
 
 /// What introspection and revocation read: both specifications ask for the same.
-pub(super) const PARAMETERS: [&str; 5] = [
+pub(super) const PARAMETERS: [&str; 6] = [
     "token",
     "token_type_hint",
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
 ];
 
 /// Exactly this for every token that is not active or not the caller's (§2.2).
