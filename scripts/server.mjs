@@ -118,7 +118,8 @@ export function workerOptions(bindings, { script: entry, assets = true, outbound
   const config = wranglerConfig();
   const sqlite = config.migrations.flatMap((migration) => migration.new_sqlite_classes ?? []);
   const script = join(root, entry ?? config.main);
-  for (const path of [script, join(root, "build/edge/edgemint_bg.wasm"), join(root, "build/openapi.json")]) {
+  const built = ["build/edge/edgemint_bg.wasm", "build/objects/edgemint_bg.wasm", "build/openapi.json"];
+  for (const path of [script, ...built.map((name) => join(root, name))]) {
     if (!existsSync(path)) throw new Refusal(`${path.slice(root.length)} is missing: run \`npm run build\``);
   }
   return {

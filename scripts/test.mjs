@@ -35,8 +35,8 @@ export async function test(named = []) {
   const counts = [];
   if (named.length === 0) {
     counts.push(await testRust([]));
-    // What only the two modules have, and no platform is needed for.
-    counts.push(await testRust(["--lib", "--features", "edge,browser", "--", "edge::", "browser::"]));
+    // What only the modules have, and no platform is needed for.
+    counts.push(await testRust(["--lib", "--features", "edge,objects,browser", "--", "edge::", "browser::"]));
     counts.push(await fuzz({ seconds: FUZZ_SECONDS, seed: SEED, targets: targets() }));
   }
   await build();

@@ -6,9 +6,10 @@ pub mod api;
 pub mod browser;
 pub mod config;
 pub mod directory;
-#[cfg(feature = "edge")]
+#[cfg(any(feature = "edge", feature = "objects"))]
 mod edge;
 pub mod error;
+pub mod gate;
 pub mod http;
 pub mod jose;
 pub mod memory;

@@ -5,7 +5,7 @@
  * of Rust between two calls.
  */
 import { DurableObject } from "cloudflare:workers";
-import { core, trapped } from "./core.js";
+import { core, trapped } from "./deciding.js";
 import { fetchKeys } from "./edge/fetching.js";
 import { Unfinished } from "./edge/unfinished.js";
 import { within } from "./edge/within.js";

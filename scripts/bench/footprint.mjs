@@ -14,7 +14,7 @@ import { median } from "./statistics.mjs";
 
 const MACHINE = { redirect_uris: [], grant_types: ["client_credentials"], scope: "a" };
 
-/** @param {"edge" | "browser"} module */
+/** @param {"edge" | "objects" | "browser"} module */
 export function gzipSize(module) {
   return gzipSync(readFileSync(join(root, `build/${module}/edgemint_bg.wasm`)), { level: 9 }).length;
 }

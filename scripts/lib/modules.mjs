@@ -1,5 +1,5 @@
-// Compiles the two wasm modules: `build/edge` for workerd, `build/browser` for everybody else. A third one, `build/judge`,
-// is for the tests alone. What is said of the API is compiled natively, and the module has none of it: `build/openapi.json`.
+// Compiles the wasm modules: `build/edge` and `build/objects` for workerd, `build/browser` for everybody else. Another one,
+// `build/judge`, is for the tests alone. What is said of the API is compiled natively, and the module has none of it: `build/openapi.json`.
 // @ts-check
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -25,7 +25,7 @@ const WASM_FEATURES = [
   "multivalue",
 ];
 
-/** @typedef {"edge" | "browser" | "judge" | "openapi"} Module */
+/** @typedef {"edge" | "objects" | "browser" | "judge" | "openapi"} Module */
 
 /**
  * Builds what is out of date.
@@ -34,11 +34,11 @@ const WASM_FEATURES = [
  * @returns {Promise<Module[]>} those that were built
  */
 export async function build(modules = ["edge", "browser"]) {
-  // The Worker serves it.
-  if (modules.includes("edge")) modules = [...modules, "openapi"];
+  // One Worker has all of it.
+  if (modules.includes("edge")) modules = [...modules, "objects", "openapi"];
   const stamps = readStamps();
   const sources = ["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"];
-  const more = { edge: [], browser: [], judge: JUDGE_SOURCES, openapi: NATIVE };
+  const more = { edge: [], objects: [], browser: [], judge: JUDGE_SOURCES, openapi: NATIVE };
   const inputs = (/** @type {Module} */ module) => fingerprint([...sources, ...more[module]]);
   const stale = modules.filter((module) => stamps[module] !== inputs(module) || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
@@ -52,19 +52,22 @@ export async function build(modules = ["edge", "browser"]) {
 
 const outputs = {
   edge: "build/edge/edgemint_bg.wasm",
+  objects: "build/objects/edgemint_bg.wasm",
   browser: "build/browser/edgemint_bg.wasm",
   judge: "build/judge/judge_bg.wasm",
   openapi: "build/openapi.json",
 };
 
-/** @param {"edge" | "browser"} module */
+const NAMES = { edge: "worker module", objects: "module of the objects", browser: "browser module" };
+
+/** @param {"edge" | "objects" | "browser"} module */
 async function buildModule(module) {
   const toolchain = await wasmToolchain();
   const bindgen = await bindgenDriver();
-  await step(module === "edge" ? "worker module" : "browser module", async () => {
+  await step(NAMES[module], async () => {
     const compiled = await compile(toolchain, module, ["--lib"], "edgemint.wasm");
-    // The worker is reset after a trap; a browser reloads.
-    await run(bindgen, [compiled, emptied(module), "edgemint", ...(module === "edge" ? ["--reset-state"] : [])]);
+    // Those of the worker are reset after a trap; a browser reloads.
+    await run(bindgen, [compiled, emptied(module), "edgemint", ...(module === "browser" ? [] : ["--reset-state"])]);
     const wasm = join(root, outputs[module]);
     const features = WASM_FEATURES.map((name) => `--enable-${name}`);
     // The lowest addresses are the far end of the stack: nothing is kept there. What has one caller stays where it is:

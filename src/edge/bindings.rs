@@ -12,7 +12,6 @@ use wasm_bindgen::{JsCast, JsValue};
 use worker::Env;
 
 use super::copies::Copies;
-use super::object::read_answer;
 use crate::config::Config;
 use crate::message;
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
@@ -81,9 +80,18 @@ fn says(error: &JsValue, name: &str) -> bool {
 
 /// The clock itself: only for how long somebody was waited for.
 fn clock() -> Moment {
-    super::whole(js_sys::Date::now())
+    super::entry::whole(js_sys::Date::now())
         .map(Moment)
         .unwrap_or_default()
+}
+
+/// The answer of an object to a call, or the reason why there is none: `{"refused": …}` when the
+/// call is not understood, `{"unavailable": …}` when asking again may help.
+///
+/// # Errors
+/// [`Unavailable`] for either, and for what is no answer of its kind.
+fn read_answer<A: DeserializeOwned>(text: &str) -> Result<A, Unavailable> {
+    message::read(text.as_bytes()).map_err(|_| Unavailable("the object gave no answer to the call"))
 }
 
 /// The world, as this isolate sees it.

@@ -1,12 +1,17 @@
 //! Vars and secrets → [`Config`], or a refusal to serve that says what to do.
 
-use worker::Env;
+use wasm_bindgen::JsValue;
 
-use crate::config::{Config, UnfitSetting};
-use crate::model::{Seconds, Secret};
+#[cfg(feature = "edge")]
+use crate::config::Config;
+use crate::config::UnfitSetting;
+#[cfg(feature = "edge")]
+use crate::model::Seconds;
+use crate::model::Secret;
 use crate::token::Keyring;
 
 /// What is logged of requests.
+#[cfg(feature = "edge")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logged {
     /// Every request.
@@ -18,6 +23,7 @@ pub(super) enum Logged {
 }
 
 /// What concerns this runtime alone.
+#[cfg(feature = "edge")]
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// `EDGEMINT_LOG`: `all` (default), `refusals` or `nothing`.
@@ -25,18 +31,11 @@ pub(super) struct Settings {
 }
 
 /// Reads all settings.
-pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSetting> {
-    let text = |name: &str| {
-        env.var(name)
-            .ok()
-            .map(|var| var.to_string())
-            .filter(|s| !s.is_empty())
-    };
+#[cfg(feature = "edge")]
+pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSetting> {
+    let text = |name: &str| text(env, name);
     let unfit = |name, remedy| UnfitSetting { name, remedy };
-    let issuer = text("ISSUER").ok_or(unfit(
-        "ISSUER",
-        "set it to the https URL that people and clients use",
-    ))?;
+    let issuer = issuer(env)?;
     let mut config = Config::new(&issuer)?;
     if let Some(token) = text("BOOTSTRAP_TOKEN") {
         config = config.with_bootstrap(&Secret::new(token))?;
@@ -87,19 +86,52 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             return Err(unfit("EDGEMINT_LOG", "set it to all, refusals or nothing"));
         }
     };
-    let roots = text("ROOT_SECRETS").ok_or(unfit(
-        "ROOT_SECRETS",
+    let keyring = sealing(env, &config.issuer)?;
+    Ok((Settings { logged }, config, keyring))
+}
+
+/// A setting that is there and not empty. `wrangler.toml` may have it as a number or as a table.
+fn text(env: &JsValue, name: &str) -> Option<String> {
+    let var = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    let text = match var.as_string() {
+        Some(text) => text,
+        None => js_sys::JSON::stringify(&var).ok()?.as_string()?,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn issuer(env: &JsValue) -> Result<String, UnfitSetting> {
+    text(env, "ISSUER").ok_or(UnfitSetting {
+        name: "ISSUER",
+        remedy: "set it to the https URL that people and clients use",
+    })
+}
+
+/// What seals for this issuer.
+fn sealing(env: &JsValue, issuer: &str) -> Result<Keyring, UnfitSetting> {
+    let unfit = |remedy| UnfitSetting {
+        name: "ROOT_SECRETS",
+        remedy,
+    };
+    let roots = text(env, "ROOT_SECRETS").ok_or(unfit(
         "make one with: openssl rand -base64 32 | wrangler secret put ROOT_SECRETS",
     ))?;
     let roots: Vec<Secret> = roots
         .split(',')
         .map(|root| Secret::new(root.trim()))
         .collect();
-    let keyring = Keyring::new(&config.issuer, &roots).map_err(|_| {
-        unfit(
-            "ROOT_SECRETS",
-            "each secret in the list needs at least 32 characters",
-        )
-    })?;
-    Ok((Settings { logged }, config, keyring))
+    Keyring::new(issuer, &roots)
+        .map_err(|_| unfit("each secret in the list needs at least 32 characters"))
+}
+
+/// What seals, for the objects; all else was looked at by the Worker that asks them.
+#[cfg(feature = "objects")]
+pub(super) fn keyring(env: &JsValue) -> Result<Keyring, UnfitSetting> {
+    sealing(env, &issuer(env)?)
+}
+
+/// Whether the courier may fetch from where only we are; what fits no switch was refused by the Worker.
+#[cfg(feature = "objects")]
+pub(super) fn fetches_private(env: &JsValue) -> bool {
+    text(env, "DANGER_ALLOW_PRIVATE_FETCH_TARGETS").as_deref() == Some("1")
 }

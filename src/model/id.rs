@@ -113,6 +113,39 @@ id!(
     |byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.@+".contains(&byte)
 );
 
+id!(
+    /// What a token is called by in lists, paths and histories: 128 bits in 22 characters. Whoever
+    /// knows it has nothing; the token itself is said nowhere.
+    TokenKey,
+    22,
+    base64url::is_digit
+);
+
+impl TokenKey {
+    /// Characters of a key.
+    pub const LENGTH: usize = 22;
+
+    /// The key of something sealed: of an access token its `jti`'s, of a session its id's.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        Self(public_id(id))
+    }
+
+    /// Reads a key that somebody typed: of this length and no other.
+    ///
+    /// # Errors
+    /// [`MalformedId`].
+    pub fn parse_whole(text: &str) -> Result<Self, MalformedId> {
+        Self::parse(text).and_then(|key| {
+            if text.len() == Self::LENGTH {
+                Ok(key)
+            } else {
+                Err(MalformedId)
+            }
+        })
+    }
+}
+
 impl Subject {
     /// What every subject begins with, and no client id.
     pub const PREFIX: &'static str = "u_";

@@ -8,6 +8,7 @@ pub mod scope;
 pub mod secret;
 pub mod target;
 pub mod time;
+pub mod token_type;
 
 pub use account::{Profile, RoleFacts, SubjectFacts};
 pub use client::{
@@ -15,9 +16,10 @@ pub use client::{
     SubjectMode,
 };
 pub use id::{
-    ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, Username, public_id,
+    ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,
 };
 pub use redirect::RedirectUri;
 pub use scope::Scope;
 pub use secret::{Digest, Secret};
 pub use time::{Moment, Seconds, UnixTime, parse_duration, print_duration};
+pub use token_type::TokenType;

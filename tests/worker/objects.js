@@ -18,7 +18,7 @@ const ENTRY = `
  *
  * @param {{ persist?: string, entry?: string, core?: string, bindings?: object }} [options]
  *   `persist`: a directory that outlives the process; `entry` and `core`: text to take the place
- *   of the entry module and of `src/core.js` (the real one is `./real-core.js` then)
+ *   of the entry module and of `src/deciding.js` (the real one is `./real-core.js` then)
  */
 export async function startObjects({ persist, entry = ENTRY, core, bindings = {} } = {}) {
   const text = (/** @type {string} */ path) => readFileSync(`${root}${path}`, "utf8");
@@ -29,13 +29,14 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
     modules: [
       { type: "ESModule", path: `${root}tests/worker/entry.js`, contents: entry },
       { type: "ESModule", path: `${root}src/objects.js` },
-      { type: "ESModule", path: `${root}src/core.js`, contents: core ?? text("src/core.js") },
-      { type: "ESModule", path: `${root}src/real-core.js`, contents: text("src/core.js") },
+      { type: "ESModule", path: `${root}src/deciding.js`, contents: core ?? text("src/deciding.js") },
+      { type: "ESModule", path: `${root}src/real-core.js`, contents: text("src/deciding.js") },
+      { type: "ESModule", path: `${root}src/watched.js` },
       { type: "ESModule", path: `${root}src/edge/fetching.js` },
       { type: "ESModule", path: `${root}src/edge/unfinished.js` },
       { type: "ESModule", path: `${root}src/edge/within.js` },
-      ...scripts(`${root}build/edge`),
-      { type: "CompiledWasm", path: `${root}build/edge/edgemint_bg.wasm` },
+      ...scripts(`${root}build/objects`),
+      { type: "CompiledWasm", path: `${root}build/objects/edgemint_bg.wasm` },
     ],
     durableObjects: {
       LEDGER: sqlite("Ledger"),

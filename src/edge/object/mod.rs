@@ -16,18 +16,20 @@ mod outbox;
 mod records;
 mod sql;
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use worker::Env;
 
 use crate::message;
 use crate::model::{Moment, Seconds, UnixTime};
+use crate::ports::Call;
 use crate::ports::ledger::tells_an_end;
-use crate::ports::{Call, Unavailable};
-pub(super) use sql::Fault;
-use sql::Sql;
+use crate::token::Keyring;
+use sql::{Fault, Sql};
 
 /// How far a Worker's clock may be behind the object's: nothing is swept that a Worker still
 /// takes for alive.
@@ -44,15 +46,6 @@ pub struct Outcome {
     pub publishes: bool,
     /// Whether nothing of what was written may stay: it was a refusal.
     pub undone: bool,
-}
-
-/// The answer of an object to a call, or the reason why there is none: `{"refused": …}` when the
-/// call is not understood, `{"unavailable": …}` when asking again may help.
-///
-/// # Errors
-/// [`Unavailable`] for either, and for what is no answer of its kind.
-pub fn read_answer<A: DeserializeOwned>(text: &str) -> Result<A, Unavailable> {
-    message::read(text.as_bytes()).map_err(|_| Unavailable("the object gave no answer to the call"))
 }
 
 /// Makes the tables of a shard.
@@ -88,8 +81,8 @@ pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
 /// # Errors
 /// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn directory_open(sql: &Sql, env: Env, shards: u16) -> Result<(), JsValue> {
-    let keyring = super::keyring(&env)?;
+pub fn directory_open(sql: &Sql, env: JsValue, shards: u16) -> Result<(), JsValue> {
+    let keyring = keyring(&env)?;
     Ok(directory::open(sql, &keyring, shards)?)
 }
 
@@ -120,8 +113,8 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
 /// # Errors
 /// As [`directory_open`].
 #[wasm_bindgen]
-pub fn directory_publications(sql: &Sql, env: Env) -> Result<String, JsValue> {
-    let keyring = super::keyring(&env)?;
+pub fn directory_publications(sql: &Sql, env: JsValue) -> Result<String, JsValue> {
+    let keyring = keyring(&env)?;
     Ok(directory::publications(sql, &keyring)?)
 }
 
@@ -176,9 +169,8 @@ pub fn courier_open(sql: &Sql) -> Result<(), JsValue> {
 /// # Errors
 /// As [`ledger_call`].
 #[wasm_bindgen]
-pub fn courier_call(sql: &Sql, env: Env, call: &str) -> Result<String, JsValue> {
-    let private =
-        super::edge(&env).is_ok_and(|edge| edge.server.config.danger_allow_private_fetch_targets);
+pub fn courier_call(sql: &Sql, env: JsValue, call: &str) -> Result<String, JsValue> {
+    let private = super::settings::fetches_private(&env);
     match courier::apply(sql, read_call(call)?, private)? {
         courier::Next::Fetch(url) => Ok(format!("fetch {url}")),
         courier::Next::Answer(answer) => Ok(serde_json::to_string(&answer).map_err(Fault::from)?),
@@ -239,11 +231,20 @@ pub fn outbox_delivered(sql: &Sql, to: &str, through: u64) -> Result<(), JsValue
     Ok(outbox::delivered(sql, to, through)?)
 }
 
-/// Traps, so that a test can see what a trap leaves behind. Nothing else calls it.
-#[cfg(target_arch = "wasm32")]
-#[wasm_bindgen]
-pub fn trap() {
-    core::arch::wasm32::unreachable()
+thread_local! {
+    static KEYRING: RefCell<Option<Rc<Keyring>>> = const { RefCell::new(None) };
+}
+
+/// What seals in this deployment.
+fn keyring(env: &JsValue) -> Result<Rc<Keyring>, Fault> {
+    if let Some(keyring) = KEYRING.with_borrow(Option::clone) {
+        return Ok(keyring);
+    }
+    let keyring =
+        super::settings::keyring(env).map_err(|_| Fault::Refused("a setting cannot be served"))?;
+    let keyring = Rc::new(keyring);
+    KEYRING.with_borrow_mut(|kept| *kept = Some(Rc::clone(&keyring)));
+    Ok(keyring)
 }
 
 fn read_call<V: DeserializeOwned>(text: &str) -> Result<Call<V>, Fault> {

@@ -1,0 +1,134 @@
+//! Who a credential stands for, whatever kind of credential it is.
+
+use crate::error::Reason;
+use crate::http::Request;
+use crate::model::scope::OWN;
+use crate::model::{
+    ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenKey, TokenType, UnixTime, Username,
+};
+use crate::oauth::access_token::{self, LiveToken};
+use crate::oauth::session;
+use crate::ports::ledger::Session;
+use crate::ports::{At, Ports};
+use crate::server::Server;
+
+/// Whoever stands behind a credential that is ours, lives, and was not revoked within the published
+/// bound. Only [`by_token`] and [`by_session`] make one. Whether it is for whom it was shown to, the
+/// caller checks: see [`Principal::audience`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// What the credential is called by.
+    pub key: TokenKey,
+    /// What it is.
+    pub token_type: TokenType,
+    /// The username; of what acts for itself, one that begins with `bot-`.
+    pub username: Username,
+    /// The person; `None` for what acts for itself.
+    pub person: Option<Subject>,
+    /// Where its ledger rows are.
+    pub shard: Shard,
+    /// What it allows.
+    pub scopes: Scope,
+    /// Made at.
+    pub created: UnixTime,
+    /// Not valid from here on; `None` is never.
+    pub expires: Option<UnixTime>,
+    /// The service that it was delegated to.
+    pub service: Option<String>,
+    /// What the person calls it.
+    pub token_name: Option<String>,
+    /// What it was delegated from.
+    pub parent: Option<TokenKey>,
+    /// The one resource that an access token is for. Every other credential is for whatever is
+    /// behind the gate, and for our own API.
+    pub audience: Option<String>,
+    /// Whom an access token was issued to.
+    pub client: Option<ClientId>,
+    /// The grant that an access token comes from.
+    pub grant: Option<GrantId>,
+    /// The session it dies with.
+    pub session: Option<SessionId>,
+    /// The mail address, where it is known without asking for it.
+    pub email: Option<String>,
+}
+
+/// Who the text of a token stands for.
+///
+/// # Errors
+/// [`Reason::TokenUnknown`], [`Reason::TokenExpired`] or [`Reason::TokenRevoked`];
+/// [`Reason::Unavailable`] when that could not be found out, which is no verdict.
+pub async fn by_token<P: Ports>(
+    server: &Server<P>,
+    text: &str,
+    at: &At,
+) -> Result<Principal, Reason> {
+    let live = access_token::validate(server, text, at).await?;
+    Ok(of_access_token(&live))
+}
+
+/// Who the session of the request's cookie stands for, if there is one.
+///
+/// # Errors
+/// [`Reason::Unavailable`].
+pub async fn by_session<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Option<Principal>, Reason> {
+    let session = session::current(server, request, at).await?;
+    Ok(session.map(|session| of_session(&session)))
+}
+
+fn of_access_token(live: &LiveToken) -> Principal {
+    let token = live.token();
+    let person = Subject::parse(&token.sub)
+        .ok()
+        .filter(|_| token.sub.starts_with(Subject::PREFIX));
+    Principal {
+        key: TokenKey::of(live.id().as_str()),
+        token_type: match person {
+            Some(_) => TokenType::Oidc,
+            None => TokenType::Service,
+        },
+        username: token.username.clone(),
+        person,
+        shard: token.shard,
+        scopes: token.scope.clone(),
+        created: token.issued_at,
+        expires: Some(token.expires_at),
+        service: None,
+        token_name: None,
+        parent: token
+            .session
+            .as_ref()
+            .map(|session| TokenKey::of(session.as_str())),
+        audience: Some(token.audience.clone()),
+        client: Some(token.client.clone()),
+        grant: token.grant.clone(),
+        session: token.session.clone(),
+        email: None,
+    }
+}
+
+/// A session always holds `user:token`.
+fn of_session(session: &Session) -> Principal {
+    let subject = &session.subject;
+    Principal {
+        key: TokenKey::of(session.id.as_str()),
+        token_type: TokenType::Session,
+        username: subject.username.clone(),
+        person: Some(subject.subject.clone()),
+        shard: subject.shard,
+        scopes: subject.scope.with(OWN),
+        created: session.authentication.time,
+        expires: Some(session.expires_at),
+        service: None,
+        token_name: None,
+        parent: None,
+        audience: None,
+        client: None,
+        grant: None,
+        session: Some(session.id.clone()),
+        email: subject.profile.email.clone(),
+    }
+}
