@@ -12,7 +12,6 @@ use serde_json::Value;
 use support::tokens::{FORMS, json_post, kid, kids, metadata};
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, Outage, Seen, Tokens, authorization, block_on, decoded, get,
-    secret,
 };
 
 /// The four documents that say who we are.

@@ -104,7 +104,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             _ => AuthenticationMethod::None,
         };
     let keys = (authentication == AuthenticationMethod::PrivateKeyJwt)
-        .then(|| key_source(record, id.as_str()));
+        .then(|| Box::new(key_source(record, id.as_str())));
     Ok(Some(Client {
         id,
         version: record.version,
@@ -201,7 +201,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         client.authentication
     };
     let duration = |set: Option<Seconds>, usual: &str| set.map_or(usual.to_owned(), print_duration);
-    let keys = client.keys.as_ref();
+    let keys = client.keys.as_deref();
     let described = json!({
         "name": client.name,
         "client_id": client.id,

@@ -177,7 +177,7 @@ pub struct Client {
     pub mappings: Vec<PropertyMapping>,
     /// Whose keys sign its own assertions, where it authenticates so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keys: Option<KeySource>,
+    pub keys: Option<Box<KeySource>>,
     /// Whose assertions it may show to act for itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<KeySource>,

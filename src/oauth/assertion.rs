@@ -76,7 +76,7 @@ pub async fn check<P: Ports>(
     at: &At,
 ) -> Result<Proof, Reason> {
     let Assertion { jws, issuer } = assertion;
-    let own = client.keys.as_ref().filter(|keys| keys.issuer == issuer);
+    let own = client.keys.as_deref().filter(|keys| keys.issuer == issuer);
     let source = match own {
         Some(own) => own,
         None => source(server, client, &issuer)?,

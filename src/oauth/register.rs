@@ -195,13 +195,14 @@ fn keys<P>(
     authentication: AuthenticationMethod,
     id: &ClientId,
     vouched: bool,
-) -> Result<Option<KeySource>, Reason> {
+) -> Result<Option<Box<KeySource>>, Reason> {
     if authentication != AuthenticationMethod::PrivateKeyJwt {
         return Ok(None);
     }
     let private = server.config.danger_allow_private_fetch_targets;
     let jwks_uri = text(metadata, "jwks_uri")?.unwrap_or_default().to_owned();
-    if !jwks_uri.is_empty() && !(vouched && may_be_fetched(&jwks_uri, private)) {
+    let may = jwks_uri.is_empty() || (vouched && may_be_fetched(&jwks_uri, private));
+    if !may {
         return Err(Reason::UnfitMetadata("jwks_uri"));
     }
     let jwks = match metadata.get("jwks") {
@@ -213,12 +214,12 @@ fn keys<P>(
         // Neither, or both (RFC 7591 §2).
         _ => return Err(Reason::UnfitMetadata("jwks")),
     };
-    Ok(Some(KeySource {
+    Ok(Some(Box::new(KeySource {
         issuer: id.to_string(),
         audience: String::new(),
         jwks,
         jwks_uri,
-    }))
+    })))
 }
 
 fn default_scope() -> Scope {

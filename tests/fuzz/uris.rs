@@ -89,13 +89,19 @@ pub(crate) fn fetched(data: &[u8]) {
         Err(ParseError::IdnaError) => return,
         Err(refusal) => panic!("the platform refuses it: {refusal}"),
     };
-    assert_eq!((read.scheme(), read.port(), read.fragment()), ("https", None, None));
+    assert_eq!(
+        (read.scheme(), read.port(), read.fragment()),
+        ("https", None, None)
+    );
     assert_eq!((read.username(), read.password()), ("", None));
     let Some(Host::Domain(name)) = read.host() else {
         panic!("an address");
     };
     let last = name.rsplit_once('.').expect("a name with a dot").1;
-    assert!(!["", "localhost", "local", "internal", "arpa"].contains(&last), "{name}");
+    assert!(
+        !["", "localhost", "local", "internal", "arpa"].contains(&last),
+        "{name}"
+    );
     let authority = text.split('/').nth(2).expect("an authority");
     let host = authority.split(['?', ':']).next();
     assert_eq!(host, Some(name));
