@@ -30,6 +30,8 @@ pub struct Request {
     pub fetch_site: Option<String>,
     /// `X-CSRF-Token`.
     pub csrf_token: Option<String>,
+    /// `Accept`, where there is a choice.
+    pub accept: Option<String>,
     /// `X-Export-Passphrase`, where a deployment is copied.
     pub passphrase: Option<Secret>,
     /// `User-Agent`, where somebody signs in.
@@ -88,6 +90,15 @@ impl Request {
                 format!("{}/64", Ipv6Addr::from_bits(network))
             }
         })
+    }
+
+    /// Whether it asks for this media type by name.
+    #[must_use]
+    pub fn accepts(&self, media: &str) -> bool {
+        let ranges = self.accept.as_deref().unwrap_or_default().split(',');
+        ranges
+            .filter_map(|range| range.split(';').next())
+            .any(|range| range.trim().eq_ignore_ascii_case(media))
     }
 
     /// The body of a post of lines.

@@ -66,7 +66,7 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             iat: grant.refreshed_at,
         },
     };
-    if !required.is_subset(held.scope) {
+    if !held.scope.satisfies(&required, false) {
         return Ok(INACTIVE.to_owned());
     }
     let scope = if required.is_empty() {
