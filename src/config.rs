@@ -42,6 +42,11 @@ pub struct Config {
     pub ledger_shards: u16,
 }
 
+/// How long the history of changes is kept, unless `EDGEMINT_HISTORY_DAYS` says otherwise. 400 days:
+/// whoever looks through a year's changes after it has ended still finds the first of them, and
+/// nobody's name and address stay there for good.
+pub const HISTORY_KEPT: Seconds = Seconds(400 * 24 * 3600);
+
 /// Where applications have their issuers, under the deployment's.
 pub const APPLICATIONS: &str = "/application/o/";
 

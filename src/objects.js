@@ -65,7 +65,7 @@ class Sql {
  * @typedef {object} Kind
  * @property {(sql: Sql, env: any) => void} open makes the tables
  * @property {(sql: Sql, call: string, env: any) => Outcome} apply does one verb
- * @property {(sql: Sql) => boolean} sweep forgets what has expired; whether there is more
+ * @property {(sql: Sql, env: any) => boolean} sweep forgets what has expired; whether there is more
  * @property {(sql: Sql, call: string, document: string | undefined) => void} [learn] takes what was fetched for a call
  * @property {boolean} tells whether it has an outbox
  * @property {boolean} publishes whether it writes to KV
@@ -201,7 +201,7 @@ class Store {
     const tasks = [
       () => this.settle(this.transaction(() => this.newest())),
       () => this.publish(),
-      () => (more = this.transaction(() => this.kind.sweep(this.sql))),
+      () => (more = this.transaction(() => this.kind.sweep(this.sql, this.env))),
     ];
     // One that fails must not keep the others from their work: the feed may be away for hours.
     for (const task of tasks) {
@@ -352,7 +352,7 @@ class Store {
 const LEDGER = {
   open: (sql) => core().ledger_open(sql),
   apply: (sql, call) => taken(core().ledger_call(sql, BigInt(Date.now()), call)),
-  sweep: (sql) => core().ledger_sweep(sql, BigInt(Date.now())),
+  sweep: (sql, env) => core().ledger_sweep(sql, env, BigInt(Date.now())),
   tells: true,
   publishes: false,
 };
@@ -361,7 +361,7 @@ const LEDGER = {
 const DIRECTORY = {
   open: (sql, env) => core().directory_open(sql, env, shards(env)),
   apply: (sql, call) => taken(core().directory_call(sql, BigInt(Date.now()), call)),
-  sweep: () => false,
+  sweep: (sql, env) => core().directory_sweep(sql, env, BigInt(Date.now())),
   tells: true,
   publishes: true,
 };

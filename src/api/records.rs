@@ -35,7 +35,11 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
     let answer = async {
         let administrator = actor::administrator(server, request, at).await?;
         if let Some(path) = request.path.strip_prefix(issued::BASE) {
-            return issued::answer(server, request, path, at).await;
+            let actor = Actor {
+                name: administrator.name,
+                address: request.address.clone(),
+            };
+            return issued::answer(server, request, path, &actor, at).await;
         }
         if request.path == audit::PATH {
             return audit::answer(server, request, at).await;

@@ -22,6 +22,18 @@ pub const MOST_SECRETS: usize = 4;
 /// Sources that a client may have. With its keys each is up to 8 kB of the copy that every isolate keeps;
 /// nobody's builds and clusters come from more issuers than that.
 const MOST_SOURCES: usize = 8;
+/// The flows of a client, and what each has to be for.
+const FLOWS: [(&str, &str); 3] = [
+    ("authentication_flow", "authentication"),
+    ("authorization_flow", "authorization"),
+    ("invalidation_flow", "invalidation"),
+];
+/// What flows that are for one thing say of it, and what others say there.
+const OF_FLOWS: [(&str, &str, &str); 3] = [
+    ("authentication", "max_session_age", ""),
+    ("authorization", "consent", "explicit"),
+    ("invalidation", "ends", "session"),
+];
 /// What a deployment says for every client that says nothing else.
 const CODE_VALIDITY: &str = "minutes=1";
 const REFRESH_VALIDITY: &str = "days=14";
@@ -76,10 +88,20 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
     let secrets =
         secrets.filter_map(|secret| message::read_value::<Digest>(secret.get("digest")?).ok());
     let public = record.text("client_type") == "public";
-    let flow = match record.number("authorization_flow") {
-        Some(flow) => rows.find(Collection::Flows, flow)?,
-        None => None,
+    let mut flows = Vec::new();
+    for (field, designation) in FLOWS {
+        if let Some(flow) = record.number(field)
+            && let Some(flow) = rows.find(Collection::Flows, flow)?
+        {
+            flows.push((designation, flow));
+        }
+    }
+    let said = |designation: &str, field: &str| {
+        let flow = flows.iter().find(|(of, _)| *of == designation);
+        flow.map(|(_, flow)| flow.text(field))
     };
+    let titles = flows.iter().map(|(of, flow)| (*of, flow.text("title")));
+    let titles = titles.filter(|(_, title)| !title.is_empty());
     let mut mappings = Vec::new();
     for mapping in record.numbers("property_mappings") {
         if let Some(mapping) = rows.find(Collection::PropertyMappings, mapping)? {
@@ -133,9 +155,10 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .unwrap_or(Algorithm::Es256),
         signing_key: text("signing_key"),
         // Where no flow is named, it may have been said before there were any.
-        implicit_consent: flow.map_or(record.flag("_implicit_consent"), |flow| {
-            flow.text("consent") == "implicit"
-        }),
+        implicit_consent: said("authorization", "consent")
+            .map_or(record.flag("_implicit_consent"), |consent| {
+                consent == "implicit"
+            }),
         self_registered: record.flag("self_registered"),
         danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
@@ -145,6 +168,11 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         application: application
             .filter(|_| record.text("issuer_mode") == "per_provider")
             .map(|application| application.text("slug").to_owned()),
+        titles: titles
+            .map(|(of, title)| (of.to_owned(), title.to_owned()))
+            .collect(),
+        max_session_age: said("authentication", "max_session_age").and_then(parse_duration),
+        leaves_session: said("invalidation", "ends") == Some("client"),
         mappings,
         keys,
         sources,
@@ -285,11 +313,7 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
             "names two of the same issuer: which one's keys count would depend on their order";
         unfit.push(Unfit::new("jwks_sources", rule));
     }
-    for (field, designation) in [
-        ("authentication_flow", "authentication"),
-        ("authorization_flow", "authorization"),
-        ("invalidation_flow", "invalidation"),
-    ] {
+    for (field, designation) in FLOWS {
         let flow = record
             .number(field)
             .map(|flow| rows.find(Collection::Flows, flow));
@@ -360,15 +384,15 @@ pub(super) fn fit_mapping(mapping: &Record, unfit: &mut Vec<Unfit>) {
     }
 }
 
-/// What uses a flow found it to be for this.
+/// What uses a flow found it to be for this; and it says nothing of what it is not for.
 pub(super) fn fit_flow<R: Rows>(
     rows: &R,
     before: Option<&Record>,
     flow: &Record,
     unfit: &mut Vec<Unfit>,
 ) -> Answer<(), R> {
-    let was = before.map(|before| before.text("designation"));
-    if was.is_some_and(|was| was != flow.text("designation"))
+    let of = flow.text("designation");
+    if before.is_some_and(|before| before.text("designation") != of)
         && !rows
             .links_to((Collection::Flows.path(), flow.id), 1)?
             .is_empty()
@@ -377,6 +401,17 @@ pub(super) fn fit_flow<R: Rows>(
             "designation",
             "cannot be changed while it is used",
         ));
+        return Ok(());
+    }
+    for (designation, field, usual) in OF_FLOWS {
+        let said = flow.text(field);
+        // One from before this was looked at stays as it is until somebody changes that.
+        let as_before =
+            before.is_some_and(|old| old.text("designation") == of && old.text(field) == said);
+        if of != designation && !as_before && !["", usual].contains(&said) {
+            let rule = format!("is for flows whose designation is {designation}");
+            unfit.push(Unfit::new(field, &rule));
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::schema::{Collection, Field, Given};
 use crate::ports::directory::LONGEST_SIGNED;
-use crate::token::{code, refresh};
+use crate::token::{code, refresh, session};
 
 const fn number(name: &'static str, about: &'static str) -> Field {
     Field::new(name, Form::Number, about).given(Given::ReadOnly)
@@ -355,7 +355,10 @@ pub(super) static FLOW: &[Field] = &[
     Field::new("slug", Form::Slug, "its name in configurations")
         .given(Given::Required)
         .unique(),
-    text("title", "what its page is called"),
+    text(
+        "title",
+        "what its page is called, instead of what it is called by itself",
+    ),
     Field::new(
         "designation",
         Form::Choice(&["authentication", "authorization", "invalidation"]),
@@ -365,9 +368,21 @@ pub(super) static FLOW: &[Field] = &[
     Field::new(
         "consent",
         Form::Choice(&["explicit", "implicit"]),
-        "whether people are asked, or an administrator has answered for them",
+        "of authorization: whether people are asked, or an administrator has answered for them",
     )
     .or("\"explicit\""),
+    Field::new(
+        "max_session_age",
+        Form::DurationOrNone(session::LIFETIME.0),
+        "of authentication: how old a sign-in may be that does",
+    ),
+    Field::new(
+        "ends",
+        Form::Choice(&["client", "session"]),
+        "of invalidation: what signing out ends, the session with all that is bound to it, or what \
+         this client has of it",
+    )
+    .or("\"session\""),
 ];
 
 pub(super) static SOURCE: &[Field] = &[

@@ -45,6 +45,8 @@ pub enum Form {
     Choices(&'static [&'static str]),
     /// Seed 004's `hours=1;minutes=2;seconds=3`, from a second to so many.
     Duration(u64),
+    /// The same, or nothing.
+    DurationOrNone(u64),
     /// A JSON object.
     Object,
     /// A JSON object of texts.
@@ -163,7 +165,8 @@ impl Form {
         let fits = match self {
             Self::Text => text.len() <= LONGEST && !text.chars().any(char::is_control),
             Self::Choice(known) => known.contains(&text),
-            Self::Duration(most) => {
+            Self::DurationOrNone(_) if text.is_empty() => true,
+            Self::Duration(most) | Self::DurationOrNone(most) => {
                 parse_duration(text).is_some_and(|seconds| (1..=most).contains(&seconds.0))
             }
             Self::ScopeToken => Scope::parse(text).is_ok_and(|scope| scope.iter().count() == 1),
@@ -269,7 +272,7 @@ impl Form {
             Self::Flag => "has to be true or false",
             Self::Choice(_) => "has to be one of the values that are known",
             Self::Choices(_) => "has to be a list of values that are known",
-            Self::Duration(_) => {
+            Self::Duration(_) | Self::DurationOrNone(_) => {
                 "has to be a duration such as hours=1;minutes=2;seconds=3 within its limit"
             }
             Self::Object => "has to be an object",

@@ -4,10 +4,8 @@ use wasm_bindgen::JsValue;
 
 #[cfg(feature = "edge")]
 use crate::config::Config;
-use crate::config::UnfitSetting;
-#[cfg(feature = "edge")]
-use crate::model::Seconds;
-use crate::model::Secret;
+use crate::config::{HISTORY_KEPT, UnfitSetting};
+use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
 
 /// What is logged of requests.
@@ -74,6 +72,8 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
             .filter(|seconds| (1..=86_400).contains(seconds));
         config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
+    // The objects go by it, where nobody hears a refusal.
+    history_kept(env)?;
     // The objects refuse a number that cannot be.
     if let Some(shards) = text("LEDGER_SHARDS").and_then(|shards| shards.parse().ok()) {
         config.ledger_shards = shards;
@@ -88,6 +88,20 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     };
     let keyring = sealing(env, &config.issuer)?;
     Ok((Settings { logged }, config, keyring))
+}
+
+/// How long lines of the history are kept.
+pub(super) fn history_kept(env: &JsValue) -> Result<Seconds, UnfitSetting> {
+    let Some(days) = text(env, "EDGEMINT_HISTORY_DAYS") else {
+        return Ok(HISTORY_KEPT);
+    };
+    let days = days.parse().ok();
+    let days = days.filter(|days: &u64| (1..=36_500).contains(days));
+    let days = days.ok_or(UnfitSetting {
+        name: "EDGEMINT_HISTORY_DAYS",
+        remedy: "set it to 1 to 36500 days",
+    })?;
+    Ok(Seconds(days * 24 * 3600))
 }
 
 /// A setting that is there and not empty. `wrangler.toml` may have it as a number or as a table.

@@ -172,6 +172,15 @@ pub struct Client {
     /// The application whose issuer is its own, where it has one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
+    /// What its pages are called, by what they are for: the titles of its flows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub titles: BTreeMap<String, String>,
+    /// How old a sign-in may be that does for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session_age: Option<Seconds>,
+    /// Whether signing out at it ends what it has of a session, and leaves that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_session: bool,
     /// Claims that its scopes bring besides the protocol's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mappings: Vec<PropertyMapping>,
@@ -271,6 +280,9 @@ impl Client {
             sub_mode: SubjectMode::Subject,
             claims_in_userinfo_only: false,
             application: None,
+            titles: BTreeMap::new(),
+            max_session_age: None,
+            leaves_session: false,
             mappings: Vec::new(),
             keys: None,
             sources: Vec::new(),
@@ -287,6 +299,12 @@ impl Client {
     #[must_use]
     pub fn check_grant_type(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// What the page for this is called, if somebody has said.
+    #[must_use]
+    pub fn title(&self, designation: &str) -> Option<&str> {
+        self.titles.get(designation).map(String::as_str)
     }
 
     /// Whether the client can keep a secret.

@@ -45,6 +45,12 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             "description": format!("from one second to {most}; each unit once"),
             "examples": ["hours=1;minutes=2;seconds=3"],
         }),
+        Form::DurationOrNone(most) => json!({
+            "type": "string",
+            "pattern": format!("^({DURATION}(;{DURATION})*)?$"),
+            "description": format!("from one second to {most}; each unit once; or nothing"),
+            "examples": ["hours=1"],
+        }),
         Form::Object => json!({ "type": "object", "description": "at most 4096 bytes of JSON" }),
         Form::Texts => json!({
             "type": "object",
@@ -107,7 +113,9 @@ pub(super) fn answer(form: Form) -> Value {
         Form::Flag => json!({ "type": "boolean" }),
         Form::Choice(known) => json!({ "type": "string", "enum": known }),
         Form::Choices(known) => list(json!({ "type": "string", "enum": known })),
-        Form::Duration(_) => json!({ "type": "string", "examples": ["hours=1"] }),
+        Form::Duration(_) | Form::DurationOrNone(_) => {
+            json!({ "type": "string", "examples": ["hours=1"] })
+        }
         Form::Object => json!({ "type": "object" }),
         Form::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Form::Time => json!({ "type": ["string", "null"], "format": "date-time" }),

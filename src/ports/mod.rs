@@ -4,6 +4,7 @@
 pub mod courier;
 pub mod directory;
 pub mod feed;
+pub mod history;
 pub mod ledger;
 
 use std::rc::Rc;

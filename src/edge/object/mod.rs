@@ -9,6 +9,7 @@
 mod courier;
 mod directory;
 mod feed;
+mod history;
 mod issued;
 mod ledger;
 mod migrations;
@@ -67,13 +68,14 @@ pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> 
     Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
 }
 
-/// Forgets what has expired; answers whether there is more.
+/// Forgets what has expired, and what the history no longer tells; answers whether there is more.
 ///
 /// # Errors
-/// Throws what the database throws.
+/// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
-    Ok(ledger::sweep(sql, swept_until(now))?)
+pub fn ledger_sweep(sql: &Sql, env: JsValue, now: u64) -> Result<bool, JsValue> {
+    let more = ledger::sweep(sql, swept_until(now))?;
+    Ok(sweep_history(sql, &env, now)? | more)
 }
 
 /// Makes the tables of the directory, which spreads subjects over so many shards.
@@ -106,6 +108,15 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
             ..outcome
         }
     })
+}
+
+/// Forgets what the history no longer tells; answers whether there is more.
+///
+/// # Errors
+/// As [`directory_open`].
+#[wasm_bindgen]
+pub fn directory_sweep(sql: &Sql, env: JsValue, now: u64) -> Result<bool, JsValue> {
+    Ok(sweep_history(sql, &env, now)?)
 }
 
 /// What KV has not been told yet: `[{key, version, value}]`, sealed.
@@ -264,6 +275,12 @@ fn outcome(
         publishes,
         undone: false,
     })
+}
+
+fn sweep_history(sql: &Sql, env: &JsValue, now: u64) -> Result<bool, Fault> {
+    let kept = super::settings::history_kept(env);
+    let Seconds(kept) = kept.map_err(|_| Fault::Refused("a setting cannot be served"))?;
+    history::sweep(sql, Moment(now.saturating_sub(kept.saturating_mul(1000))))
 }
 
 fn swept_until(now: u64) -> UnixTime {
