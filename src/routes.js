@@ -34,6 +34,8 @@ export const routes = {
   "/api/v1/export": { methods: { GET: "export" } },
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
+  "/api/v1/revocations": { methods: { GET: "revocations" } },
+  "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },

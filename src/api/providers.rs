@@ -7,7 +7,7 @@ use crate::directory::Collection;
 use crate::directory::records::{Change, Fields};
 use crate::error::Reason;
 use crate::http::Response;
-use crate::model::{ClientId, Secret, UnixTime, Username};
+use crate::model::{AuthenticationMethod, ClientId, Secret, UnixTime, Username};
 use crate::oauth::{claims, logout};
 use crate::ports::Ports;
 use crate::ports::directory::{FindAccount, FindClient, Part, ReadKeys, ReadRecord};
@@ -64,7 +64,10 @@ pub(super) fn complete<P: Ports>(
     let public = fields
         .get("client_type")
         .is_some_and(|kind| kind == "public");
-    if public || fields.contains_key("_secrets") {
+    let by_key = fields
+        .get("token_endpoint_auth_method")
+        .is_some_and(|method| method == AuthenticationMethod::PrivateKeyJwt.as_str());
+    if public || by_key || fields.contains_key("_secrets") {
         return Ok(None);
     }
     let secret = fresh(asked)?;

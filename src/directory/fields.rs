@@ -249,7 +249,7 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new(
         "jwks_sources",
         Form::Refs(Collection::Sources),
-        "whose tokens it may show instead of a secret",
+        "whose tokens it may show for a token of its own; at most eight",
     ),
     Field::new(
         "grant_types",
@@ -266,10 +266,24 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new("scope", Form::Scope, "the most it may ask for").or("\"email openid profile\""),
     Field::new(
         "token_endpoint_auth_method",
-        Form::Choice(&["client_secret_basic", "client_secret_post"]),
-        "how it shows its secret",
+        Form::Choice(&[
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ]),
+        "how it shows who it is",
     )
     .or("\"client_secret_basic\""),
+    Field::new(
+        "jwks",
+        Form::Jwks,
+        "its keys, where it signs what shows who it is",
+    ),
+    Field::new(
+        "jwks_uri",
+        Form::KeysUri,
+        "where they are, if they are not here",
+    ),
     Field::new("owner", Form::Ref(Collection::Users), "who answers for it"),
     text("description", "what it is"),
     Field::new("client_uri", Form::WebUri, "its home page"),
@@ -383,6 +397,11 @@ pub(super) static SOURCE: &[Field] = &[
         "the `aud` its tokens have to have; else our token endpoint",
     ),
     Field::new("jwks", Form::Jwks, "its keys"),
+    Field::new(
+        "jwks_uri",
+        Form::KeysUri,
+        "where they are, if they are not here",
+    ),
     flag("enabled", "whether its tokens are taken").or("true"),
 ];
 

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::schema::Collection;
 use super::uuid;
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, KeySet};
+use crate::model::target::may_be_fetched;
 use crate::model::{ClientId, RedirectUri, Scope, Subject, Username, parse_duration};
 
 /// Bytes of a text (seed 000's and seed 004's columns).
@@ -18,6 +19,10 @@ const LARGEST_OBJECT: usize = 4096;
 pub(crate) const MOST_LISTED: usize = 64;
 /// Bytes of a resource or another URI.
 pub(crate) const LONGEST_URI: usize = 2000;
+
+/// Where we fetch nothing from.
+pub(crate) const UNFETCHABLE: &str =
+    "has to be an https URI without port, fragment and credentials, on a host with a public name";
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +85,8 @@ pub enum Form {
     Named(Collection),
     /// A signing key by its uuid, or none.
     Key,
+    /// Where such a set is, or nothing. Whether we may fetch from there depends on the deployment.
+    KeysUri,
     /// A JSON Web Key Set (RFC 7517 §5) of public keys, or nothing.
     Jwks,
 }
@@ -193,6 +200,7 @@ impl Form {
             }
             Self::WebUri => uri(is_web_uri),
             Self::Resource => uri(is_resource),
+            Self::KeysUri => uri(|text| may_be_fetched(text, true)),
             Self::Ref(_) => return self.read_reference(&Value::from(text)),
             Self::Key => uuid::parse(text).is_some() || is_uuid(text),
             _ => false,
@@ -285,6 +293,7 @@ impl Form {
                  own, without fragment or pattern"
             }
             Self::WebUri => "has to be an https URI",
+            Self::KeysUri => UNFETCHABLE,
             Self::Resource | Self::Resources => "has to name absolute URIs without a fragment",
             Self::Ref(_) => "has to be the uuid or the number of a record",
             Self::Refs(_) => "has to be a list of uuids or numbers of records",
@@ -342,12 +351,10 @@ fn is_uuid(text: &str) -> bool {
 
 /// Public keys alone: nobody's private key belongs here.
 fn is_key_set(members: &Map<String, Value>) -> bool {
-    let public =
-        |key: &Value| key.get("kty").is_some_and(|kty| kty != "oct") && key.get("d").is_none();
-    members
-        .get("keys")
-        .and_then(Value::as_array)
-        .is_some_and(|keys| !keys.is_empty() && keys.iter().all(public))
+    let public = |key: &Value| key.get("kty").is_some_and(|kty| kty != "oct");
+    let keys = members.get("keys").and_then(Value::as_array);
+    keys.is_some_and(|keys| !keys.is_empty() && keys.iter().all(public))
+        && KeySet::from_members(members).is_ok()
 }
 
 #[cfg(test)]
@@ -426,6 +433,7 @@ mod tests {
             json!({"keys": []}),
             json!({"keys": [{"kty": "oct", "k": "a"}]}),
             json!({"keys": [{"kty": "EC", "d": "a"}]}),
+            json!({"keys": [{"kty": "RSA", "n": "a", "e": "b", "p": "c"}]}),
             json!({"keys": ["a"]}),
         ] {
             assert!(Form::Jwks.read(&bad).is_err(), "{bad}");

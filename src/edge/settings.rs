@@ -41,16 +41,13 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }
-    config.danger_open_registration = match text("EDGEMINT_DANGER_OPEN_REGISTRATION").as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(_) => {
-            return Err(unfit(
-                "EDGEMINT_DANGER_OPEN_REGISTRATION",
-                "set it to 0 or 1",
-            ));
-        }
+    let switch = |name: &'static str| match text(name).as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(unfit(name, "set it to 0 or 1")),
     };
+    config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
+    config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;
     if let Some(age) = text("REVOCATION_MAX_AGE") {
         let refusal = unfit("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
         let seconds: Option<u64> = age.parse().ok().filter(|seconds| *seconds <= 60);
@@ -145,4 +142,10 @@ fn sealing(env: &JsValue, issuer: &str) -> Result<Keyring, UnfitSetting> {
 #[cfg(feature = "objects")]
 pub(super) fn keyring(env: &JsValue) -> Result<Keyring, UnfitSetting> {
     sealing(env, &issuer(env)?)
+}
+
+/// Whether the courier may fetch from where only we are; what fits no switch was refused by the Worker.
+#[cfg(feature = "objects")]
+pub(super) fn fetches_private(env: &JsValue) -> bool {
+    text(env, "DANGER_ALLOW_PRIVATE_FETCH_TARGETS").as_deref() == Some("1")
 }

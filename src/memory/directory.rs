@@ -12,7 +12,9 @@ use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
-use crate::ports::directory::{ChangeKey, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
+use crate::ports::directory::{
+    ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeySet, StoredKey,
+};
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{Call, Verb};
 use crate::token::Revocation;
@@ -38,7 +40,7 @@ pub struct DirectoryState {
     audit: Vec<(Moment, Audited)>,
     clock: Moment,
     key_audit: Vec<KeyLine>,
-    epochs: Vec<(RequestId, u32, Actor)>,
+    events: Vec<(RequestId, Event, Actor)>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -274,10 +276,10 @@ impl Rows for DirectoryState {
         Ok(())
     }
 
-    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Infallible> {
-        let noted = (at.request.clone(), epoch, actor);
-        if !self.epochs.iter().any(|(by, ..)| *by == at.request) {
-            self.epochs.push(noted);
+    fn audit_event(&mut self, event: &Event, actor: Actor, at: &At) -> Result<(), Infallible> {
+        let noted = (at.request.clone(), event.clone(), actor);
+        if !self.events.iter().any(|(by, ..)| *by == at.request) {
+            self.events.push(noted);
         }
         Ok(())
     }

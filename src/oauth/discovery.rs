@@ -8,7 +8,7 @@ use crate::directory::Collection;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
-use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OWN};
+use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OWN, REVOCATIONS};
 use crate::model::{AuthenticationMethod, ClientId, GrantType};
 use crate::ports::directory::{FindRecords, JWKS_CACHE, Part, ReadRecord};
 use crate::ports::{At, Ports};
@@ -119,6 +119,10 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": confidential,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": pkce::METHODS,
         "claims_supported": claims::SUPPORTED,
         "claims_parameter_supported": false,
@@ -142,7 +146,7 @@ pub fn protected_resource(config: &Config) -> Response {
         "resource": config.api_audience(),
         "authorization_servers": [config.issuer],
         "bearer_methods_supported": ["header"],
-        "scopes_supported": [ADMIN, OWN],
+        "scopes_supported": [ADMIN, OWN, REVOCATIONS],
     });
     Response::document(document.to_string(), METADATA_CACHE).for_any_origin()
 }

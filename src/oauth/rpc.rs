@@ -132,12 +132,7 @@ async fn validate<P: Ports>(
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    let enough = if any {
-        needed.is_empty() || !needed.intersection(&token.scope).is_empty()
-    } else {
-        needed.is_subset(&token.scope)
-    };
-    if !enough {
+    if !token.scope.satisfies(needed, any) {
         return Err(Reason::InsufficientScope(needed.to_string()));
     }
     live.principal().map(str::to_owned)

@@ -86,6 +86,12 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             json!({ "oneOf": [lines, listed(uri)] })
         }
         Form::WebUri => text(r"https://[\x21-\x7E]+", LONGEST_URI),
+        Form::KeysUri => json!({
+            "type": "string",
+            "maxLength": LONGEST_URI,
+            "description": form.rule(),
+            "examples": ["https://id.example/jwks"],
+        }),
         Form::Resource => text(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*", LONGEST_URI),
         Form::Resources => {
             let uri = r"^[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*$";
@@ -132,6 +138,7 @@ pub(super) fn answer(form: Form) -> Value {
         | Form::ClientId
         | Form::RedirectUris
         | Form::WebUri
+        | Form::KeysUri
         | Form::Resource => json!({ "type": "string" }),
     }
 }

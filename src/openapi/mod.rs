@@ -13,6 +13,7 @@ mod operation;
 mod own;
 mod providers;
 mod records;
+mod resources;
 mod service;
 mod shared;
 
@@ -65,6 +66,7 @@ fn operations() -> Vec<Operation> {
         issued::operations(),
         own::operations(),
         service::operations(),
+        resources::operations(),
         copies::operations(),
     ];
     parts.into_iter().flatten().collect()
@@ -72,7 +74,7 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, service::TAG];
+    let more = [keys::TAG, own::TAG, service::TAG, resources::TAG];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()

@@ -250,6 +250,13 @@ pub(super) const FEED: Migrations = &[&[
     ) WITHOUT ROWID",
 ]];
 
+/// The courier.
+pub(super) const COURIER: Migrations = &[&["CREATE TABLE key_sets (
+        url TEXT PRIMARY KEY,
+        known TEXT NOT NULL,
+        tried_at INTEGER NOT NULL
+    ) WITHOUT ROWID"]];
+
 /// Brings the tables to the newest number; answers whether they were not. Tables of a newer release
 /// are left as they are.
 pub(super) fn migrate(sql: &Sql, migrations: Migrations) -> Result<bool, Fault> {
@@ -296,5 +303,6 @@ mod tests {
         assert_eq!(lengths(LEDGER), [2192, 213, 281, 215]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
+        assert_eq!(lengths(COURIER), [136]);
     }
 }

@@ -6,6 +6,7 @@
     reason = "wasm-bindgen exports only what is `pub`, wherever it is"
 )]
 
+mod courier;
 mod directory;
 mod feed;
 mod history;
@@ -163,6 +164,46 @@ pub fn feed_call(sql: &Sql, call: &str) -> Result<String, JsValue> {
 #[wasm_bindgen]
 pub fn feed_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
     Ok(feed::sweep(sql, swept_until(now))?)
+}
+
+/// Makes the tables of the courier.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_open(sql: &Sql) -> Result<(), JsValue> {
+    Ok(courier::open(sql)?)
+}
+
+/// Does one verb of the courier; answers `fetch` and a URL where that has to be fetched first.
+///
+/// # Errors
+/// As [`ledger_call`].
+#[wasm_bindgen]
+pub fn courier_call(sql: &Sql, env: JsValue, call: &str) -> Result<String, JsValue> {
+    let private = super::settings::fetches_private(&env);
+    match courier::apply(sql, read_call(call)?, private)? {
+        courier::Next::Fetch(url) => Ok(format!("fetch {url}")),
+        courier::Next::Answer(answer) => Ok(serde_json::to_string(&answer).map_err(Fault::from)?),
+    }
+}
+
+/// Takes what was fetched for a call; nothing where that failed.
+///
+/// # Errors
+/// As [`ledger_call`].
+#[wasm_bindgen]
+pub fn courier_fetched(sql: &Sql, call: &str, document: Option<String>) -> Result<(), JsValue> {
+    Ok(courier::learn(sql, read_call(call)?, document.as_deref())?)
+}
+
+/// Forgets what nobody asks for; answers whether there is more.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
+    Ok(courier::sweep(sql, Moment(now))?)
 }
 
 /// The newest number in the outbox; 0 when it is empty.
