@@ -667,6 +667,11 @@ fn te_13_its_own_assertion_names_it_twice_and_us() {
     ] {
         assert_eq!(show(json!({"aud": aud})).status, 200);
     }
+    // One that is for somebody else as well, they could bring here.
+    assert_refused(
+        &show(json!({"aud": [ISSUER, "https://elsewhere.example"]})),
+        jose(JoseError::AudienceMismatch),
+    );
     let assertion = own(&world, json!({}));
     let twice = || {
         world

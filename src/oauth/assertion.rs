@@ -116,8 +116,15 @@ pub async fn check<P: Ports>(
         return Err(Reason::AssertionLivesTooLong);
     }
     let subject = text(claims.subject(), "sub")?;
-    if own.is_some() && subject != client.id.as_str() {
-        return Err(Reason::AssertionForOtherClient);
+    if own.is_some() {
+        if subject != client.id.as_str() {
+            return Err(Reason::AssertionForOtherClient);
+        }
+        // RFC 7523bis §4: whoever else it is for was shown it, and could show it here. Clusters do name
+        // several in what they sign; there the administrator says which is ours.
+        if claims.audience().len() != 1 {
+            return Err(refused(JoseError::AudienceMismatch));
+        }
     }
     let id = text(claims.id(), "jti")?;
     // By the key and not by the record that named it: two sources may have the same one, and what was
