@@ -227,6 +227,20 @@ fn s4_4_a_source_that_is_taken_away_takes_what_it_got_with_it() {
 }
 
 #[test]
+fn s4_4_a_source_that_is_switched_off_or_deleted_takes_what_it_got_with_it() {
+    for off in ["PATCH", "DELETE"] {
+        let world = World::with(json!({}), json!({"default_resource": support::RESOURCE}));
+        let token = Tokens::of(&world.show(&world.assertion(json!({})))).access;
+        assert!(world.fixture.is_active_for("api", &token));
+        let answer = world
+            .fixture
+            .api(off, &world.source, &json!({"enabled": false}));
+        assert!(answer.status < 300, "{off} {}", answer.body);
+        assert!(!world.fixture.is_active_for("api", &token), "{off}");
+    }
+}
+
+#[test]
 fn s4_4_a_change_of_the_source_reaches_the_client() {
     let world = World::new();
     world.works();

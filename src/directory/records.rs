@@ -483,14 +483,12 @@ pub(super) fn write<R: Rows>(
         (Collection::Providers, Some(before), None) => clients::delete(rows, &before, at),
         (_, before, Some(after)) => {
             put(rows, collection, &after)?;
-            // An application may have gone from one provider to another.
-            let was = before.and_then(|before| before.number("provider"));
-            clients::touch_of(rows, collection, &after, was, at)
+            clients::touch_of(rows, collection, before.as_ref(), &after, at)
         }
         (_, Some(before), None) => {
             unlink(rows, collection, before.id, at)?;
             rows.erase(collection, before.id)?;
-            clients::touch_of(rows, collection, &before, None, at)
+            clients::touch_of(rows, collection, None, &before, at)
         }
     }
 }
