@@ -16,7 +16,8 @@ pub use client::{
     SubjectMode,
 };
 pub use id::{
-    ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,
+    ClientId, GrantId, MOST_SHARDS, RequestId, SessionId, Shard, Subject, TokenId, TokenKey,
+    Username, public_id,
 };
 pub use redirect::RedirectUri;
 pub use scope::Scope;
