@@ -87,9 +87,8 @@ impl Caller {
             Err(other) => return Err(other),
         }
         // A refresh token is nobody's business but its client's: nobody else has a shard asked for it.
-        let Some(token) =
-            refresh_token(server, text).filter(|token| self.is(&token.value().client))
-        else {
+        let token: Option<Unsealed<RefreshToken>> = server.keyring.unseal(text).ok();
+        let Some(token) = token.filter(|token| self.is(&token.value().client)) else {
             return Ok(None);
         };
         let grant = refreshable(server, token, at).await?;
@@ -296,11 +295,6 @@ pub async fn introspect<P: Ports>(
 /// [`Reason::Internal`].
 pub fn print(answer: &impl Serialize) -> Result<String, Reason> {
     serde_json::to_string(answer).map_err(|_| Reason::Internal("an answer does not serialise"))
-}
-
-/// The refresh token that a text is, whether it may be used or not.
-fn refresh_token<P>(server: &Server<P>, text: &str) -> Option<Unsealed<RefreshToken>> {
-    server.keyring.unseal(text).ok()
 }
 
 /// The grant of a refresh token, if it is the newest of its family and may be used.
