@@ -5,12 +5,13 @@
 mod support;
 
 use edgemint::http::{Request, Response};
+use edgemint::memory::Fault;
 use edgemint::model::Shard;
 use edgemint::server::Endpoint;
 use edgemint::token::{AccessToken, FeedAnswer, ResourceKeys, Revocations};
 use serde_json::{Value, json};
 use support::decoded;
-use support::records::{PROVIDERS, at, made, patched};
+use support::records::{PROVIDERS, at, made, patched, read};
 use support::tokens::{api_token, get_with, json_post, kids, raise_epoch, sealed};
 use support::{
     BOOTSTRAP, Fixture, Form, RESOURCE, Seen, Tokens, authenticated, authorization, basic,
@@ -366,4 +367,21 @@ fn in_3_somebody_elses_refresh_tokens_cost_a_caller_nobodys_work() {
     let told = ask_several(&fixture, "other", &asked).json();
     assert_eq!(told["introspections"][23], json!({ "active": false }));
     assert_eq!(fixture.memory().operations().ledger, before.ledger);
+}
+
+#[test]
+fn whatever_fails_on_the_way_a_key_that_is_told_is_in_the_history() {
+    for others in 0..6 {
+        for fault in [Fault::Unreached, Fault::AnswerLost] {
+            let fixture = Fixture::new();
+            fixture.memory().fail_after(others, fault);
+            let asked = json!({ "resource": RESOURCE });
+            let told = export(&fixture, Some(BOOTSTRAP), &asked).status == 200;
+            fixture.memory().restore();
+            let noted = read(&fixture, "/api/v1/audit/")
+                .to_string()
+                .contains(RESOURCE);
+            assert!(noted || !told, "{fault:?} after {others}");
+        }
+    }
 }

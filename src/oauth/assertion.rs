@@ -92,7 +92,8 @@ pub async fn check<P: Ports>(
         vec![source.audience.clone()]
     };
     let typ = match jws.typ() {
-        Some(typ) if typ.eq_ignore_ascii_case(TYP) => ExpectedTyp::exactly(TYP),
+        // With `application/` before it or without (RFC 7515 §4.1.9).
+        Some(typ) if typ.to_ascii_lowercase().ends_with(TYP) => ExpectedTyp::exactly(TYP),
         _ => ExpectedTyp::Plain,
     };
     let mut policy = Policy::new(&issuer, "", typ);
