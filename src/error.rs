@@ -78,6 +78,8 @@ pub enum Reason {
     TokenExpired,
     /// The access token was revoked.
     TokenRevoked,
+    /// What was shown ends too soon for what was asked for.
+    LifetimeTooShort,
     /// The access token is for another resource.
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
@@ -273,6 +275,7 @@ impl Reason {
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
+            | Self::LifetimeTooShort
             | Self::TokenForOtherAudience
             | Self::NoToken => ErrorCode::InvalidToken,
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,

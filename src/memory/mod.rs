@@ -4,6 +4,7 @@
 mod directory;
 mod feed;
 mod ledger;
+mod tokens;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,14 +20,15 @@ use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
     Verifier, base64url, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Shard};
+use crate::model::{Client, ClientId, Moment, Shard};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
+use crate::ports::tokens::TokenFacts;
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
+    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions, Tokens,
     Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
@@ -80,6 +82,7 @@ pub struct Memory {
     copy: RefCell<Rc<Revocations>>,
     clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
+    tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
     signing: RefCell<Option<Rc<KeySet>>>,
     signer: RefCell<RingSigner>,
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
@@ -100,6 +103,7 @@ impl Default for Memory {
             copy: RefCell::default(),
             clients: RefCell::default(),
             sessions: RefCell::default(),
+            tokens: RefCell::default(),
             signing: RefCell::default(),
             signer: RefCell::default(),
             prepared: RefCell::default(),
@@ -355,6 +359,19 @@ impl Sessions for Memory {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
         }
         Ok(row)
+    }
+}
+
+impl Tokens for Memory {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        let kept = self.tokens.borrow();
+        let (read_at, facts) = kept.get(name)?;
+        (at.now.since(*read_at) < oldest).then(|| Rc::clone(facts))
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        let kept = (at.now, Rc::clone(facts));
+        self.tokens.borrow_mut().insert(name.to_owned(), kept);
     }
 }
 
