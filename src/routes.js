@@ -33,6 +33,11 @@ export const routes = {
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
   "/api/v1/login": { methods: { GET: "users" } },
+  "/api/v1/token-info": { methods: { GET: "tokens" } },
+  "/api/v1/user-info": { methods: { GET: "tokens" } },
+  "/api/v1/tokens": { methods: { POST: "tokens" } },
+  "/api/v1/history/token-changes": { methods: { GET: "tokens" } },
+  "/api/v1/users/{username}/token*": { methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/health": { methods: { GET: "health" } },
@@ -47,6 +52,7 @@ const API = "/api/v1/";
 /** Issuers of applications. */
 const APPLICATIONS = "/application/o/";
 /** What is a person's own there; everything else below `users/` is of the records. */
+const OF_TOKENS = /^\/api\/v1\/users\/[^/]+\/(tokens|token-change-history)(\/|$)/;
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
 
 /**
@@ -68,6 +74,9 @@ export function route(path, base) {
   }
   if (Object.hasOwn(routes, path)) {
     return routes[path];
+  }
+  if (OF_TOKENS.test(path)) {
+    return routes[`${API}users/{username}/token*`];
   }
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];

@@ -47,13 +47,14 @@ pub enum Endpoint {
     Epoch,
     Records,
     Users,
+    Tokens,
     Health,
     Ready,
 }
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 24] = [
+    pub const ALL: [(&'static str, Self); 25] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -76,6 +77,7 @@ impl Endpoint {
         ("epoch", Self::Epoch),
         ("records", Self::Records),
         ("users", Self::Users),
+        ("tokens", Self::Tokens),
         ("health", Self::Health),
         ("ready", Self::Ready),
     ];
@@ -129,6 +131,7 @@ impl<P: Ports> Server<P> {
             }
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
+            Endpoint::Tokens => api::tokens::answer(self, request, at).await,
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
         }

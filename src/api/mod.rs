@@ -13,4 +13,6 @@ pub mod keys;
 pub mod problem;
 mod providers;
 pub mod records;
+mod token_history;
+pub mod tokens;
 pub mod users;
