@@ -755,6 +755,38 @@ fn s1_2_whatever_ends_a_person_or_narrows_them_reaches_their_tokens() {
 }
 
 #[test]
+fn s1_3_a_scope_that_is_deleted_is_taken_from_services_and_people() {
+    let fixture = Fixture::new();
+    let body =
+        json!({ "username": "bot-ci", "token_type": "service", "scopes": ["read", "write"] });
+    let (service, _) = made(&ask(&fixture, BOOTSTRAP, "POST", ANY, &body));
+    let person = fixture.user_token("ada", "read write", None);
+    let scopes = |token: &str| get(&fixture, token, INFO)["scopes"].clone();
+    assert_eq!(
+        (scopes(&service), scopes(&person)),
+        (json!(["read", "write"]), json!(["read", "write"]))
+    );
+    let list = support::records::read(&fixture, "/api/v1/scopes/?value=write");
+    let path = support::records::at("/api/v1/scopes/", &list["results"][0]);
+    assert_eq!(fixture.api("DELETE", &path, &json!({})).status, 204);
+    assert_eq!(
+        (scopes(&service), scopes(&person)),
+        (json!(["read"]), json!(["read"]))
+    );
+    // Nor does another one of that name give it back.
+    fixture.later(25 * 3600);
+    support::records::made(
+        &fixture,
+        "/api/v1/scopes/",
+        json!({ "name": "write", "value": "write" }),
+    );
+    assert_eq!(
+        (scopes(&service), scopes(&person)),
+        (json!(["read"]), json!(["read"]))
+    );
+}
+
+#[test]
 fn s1_2_what_is_no_token_is_none() {
     let fixture = Fixture::new();
     let token = all_of(&fixture, "bob");

@@ -34,6 +34,8 @@ pub enum Index<'a> {
     Grant(&'a GrantId),
     /// The access token.
     Token(&'a TokenId),
+    /// A scope that what acts for itself has.
+    Scope(&'a str),
 }
 
 /// The rows of one shard, inside one transaction.
@@ -353,6 +355,16 @@ fn write<R: Rows>(
         after.key.clone(),
         after.version,
     )])
+}
+
+/// Takes a scope from what acts for itself.
+pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<(), R> {
+    for before in rows.tokens(Index::Scope(scope))? {
+        let mut after = before.clone();
+        after.scopes = before.scopes.filter(|token| token != scope);
+        write(rows, &before, &mut after, &nobody(), at)?;
+    }
+    Ok(())
 }
 
 /// What was delegated from these, and from that, with how deep it lies; the deepest first.

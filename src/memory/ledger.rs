@@ -195,6 +195,10 @@ impl LedgerState {
                 let child = sure(tokens::delegate(self, *verb, &at));
                 LedgerAnswer::Delegate(child.map(Box::new))
             }
+            LedgerVerb::DropScope(verb) => {
+                sure(tokens::drop_scope(self, &verb.scope, &at));
+                LedgerAnswer::DropScope(())
+            }
             LedgerVerb::ReadTokenHistory(verb) => {
                 LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
             }

@@ -34,6 +34,7 @@ impl Rows for LedgerState {
             Index::Session(id) => row.origin.session.as_ref() == Some(id),
             Index::Grant(id) => row.origin.grant.as_ref() == Some(id),
             Index::Token(id) => row.origin.token.as_ref() == Some(id),
+            Index::Scope(scope) => row.subject.is_none() && row.scopes.contains(scope),
         };
         Ok(self.tokens.values().filter(has).cloned().collect())
     }

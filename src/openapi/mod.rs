@@ -15,6 +15,7 @@ mod providers;
 mod records;
 mod service;
 mod shared;
+mod tokens;
 
 use operation::Operation;
 
@@ -64,6 +65,7 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         issued::operations(),
         own::operations(),
+        tokens::operations(),
         service::operations(),
         copies::operations(),
     ];
@@ -72,7 +74,7 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, service::TAG];
+    let more = [keys::TAG, own::TAG, tokens::TAG, service::TAG];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()
@@ -85,6 +87,7 @@ fn schemas() -> Map<String, Value> {
         keys::schemas(),
         issued::schemas(),
         own::schemas(),
+        tokens::schemas(),
         shared::schemas(),
     ];
     parts.into_iter().flatten().collect()

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::tokens::{
-    AddToken, ChangeToken, Delegate, EndToken, ListTokens, ReadToken, ReadTokenHistory, TokenAdded,
-    TokenChanged, TokenFacts, TokenHistory, TokenList,
+    AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
+    TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
 };
 use super::verbs;
 use crate::model::{
@@ -48,6 +48,7 @@ verbs! {
     ChangeToken => TokenChanged,
     EndToken => bool,
     Delegate => Option<Box<TokenFacts>>,
+    DropScope => (),
     ReadTokenHistory => TokenHistory,
 }
 
@@ -65,6 +66,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::EndOwned(_)
         | LedgerAnswer::ChangeToken(_)
         | LedgerAnswer::EndToken(_)
+        | LedgerAnswer::DropScope(())
         | LedgerAnswer::WithdrawConsent(()) => true,
         LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
         LedgerAnswer::AdvanceFamily(advanced) => {

@@ -109,6 +109,7 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         | LedgerVerb::ChangeToken(_)
         | LedgerVerb::EndToken(_)
         | LedgerVerb::Delegate(_)
+        | LedgerVerb::DropScope(_)
         | LedgerVerb::ReadTokenHistory(_)) => shard.with_tokens(verb, at),
     }
 }
