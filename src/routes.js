@@ -2,7 +2,7 @@
 /**
  * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
  * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
- * `/*` the core looks at the path itself; `{username}` is any one part of it.
+ * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it.
  *
  * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
  */
@@ -21,6 +21,8 @@ export const routes = {
   "/oauth/check_token": { cors: true, methods: { POST: "check_token" } },
   "/oauth/revoke": { cors: true, methods: { POST: "revoke" } },
   "/oauth/userinfo": { cors: true, methods: { GET: "userinfo", POST: "userinfo" } },
+  "/oauth/logout": { methods: { GET: "logout", POST: "logout" } },
+  "/application/o/{slug}/end-session/": { methods: { GET: "logout", POST: "logout" } },
   "/oauth/register": { cors: true, methods: { POST: "register" } },
   "/login": { methods: { GET: "login", POST: "login" } },
   "/consent": { methods: { GET: "consent", POST: "consent" } },
@@ -32,6 +34,8 @@ export const routes = {
   "/api/v1/export": { methods: { GET: "export" } },
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
+  "/api/v1/revocations": { methods: { GET: "revocations" } },
+  "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },
   "/api/v1/token-info": { methods: { GET: "tokens" } },
   "/api/v1/user-info": { methods: { GET: "tokens" } },
@@ -51,6 +55,8 @@ const WELL_KNOWN = "/.well-known/";
 const API = "/api/v1/";
 /** Issuers of applications. */
 const APPLICATIONS = "/application/o/";
+/** Where an application that is an issuer ends sessions. */
+const END_SESSION = /^\/application\/o\/[^/]+\/end-session\/$/;
 /** What is a person's own there; everything else below `users/` is of the records. */
 const OF_TOKENS = /^\/api\/v1\/users\/[^/]+\/(tokens|token-change-history)(\/|$)/;
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
@@ -80,6 +86,9 @@ export function route(path, base) {
   }
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];
+  }
+  if (END_SESSION.test(path)) {
+    return routes[`${APPLICATIONS}{slug}/end-session/`];
   }
   const below = [API, APPLICATIONS].find((prefix) => path.startsWith(prefix));
   return below === undefined ? undefined : routes[`${below}*`];

@@ -45,6 +45,8 @@ pub enum Endpoint {
     Export,
     Import,
     Epoch,
+    Revocations,
+    ResourceKeys,
     Records,
     Users,
     Tokens,
@@ -54,7 +56,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 25] = [
+    pub const ALL: [(&'static str, Self); 27] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -75,6 +77,8 @@ impl Endpoint {
         ("export", Self::Export),
         ("import", Self::Import),
         ("epoch", Self::Epoch),
+        ("revocations", Self::Revocations),
+        ("resource_keys", Self::ResourceKeys),
         ("records", Self::Records),
         ("users", Self::Users),
         ("tokens", Self::Tokens),
@@ -126,6 +130,8 @@ impl<P: Ports> Server<P> {
             Endpoint::Export => api::export::answer(self, request, at).await,
             Endpoint::Import => api::import::answer(self, request, at).await,
             Endpoint::Epoch => api::epoch::answer(self, request, at).await,
+            Endpoint::Revocations => api::revocations::answer(self, request, at).await,
+            Endpoint::ResourceKeys => api::resource_keys::answer(self, request, at).await,
             Endpoint::Records if request.path.starts_with(api::keys::BASE) => {
                 api::keys::answer(self, request, at).await
             }

@@ -1,5 +1,5 @@
 //! The management API under `/api/v1`: records of every kind, what users have of their own, the first run,
-//! signing keys, the whole of it on its way out and in, the epoch, and who may act.
+//! signing keys, the whole of it on its way out and in, the epoch, what was revoked, the keys of resources, and who may act.
 
 pub mod actor;
 mod audit;
@@ -13,6 +13,8 @@ pub mod keys;
 pub mod problem;
 mod providers;
 pub mod records;
+pub mod resource_keys;
+pub mod revocations;
 mod token_history;
 pub mod tokens;
 pub mod users;

@@ -628,7 +628,12 @@ impl<P: Ports> Asked<'_, P> {
             return Err(Reason::NoSuchRecord);
         };
         let what = Owned::Session(key.to_string());
-        let end = EndOwned { subject, what };
+        let actor = by(&self.holder.username, self.request);
+        let end = EndOwned {
+            subject,
+            what,
+            actor: Some(actor),
+        };
         let own = self.holder.session.as_ref().map(SessionId::as_str);
         let over = self.holder.csrf.is_some() && own.is_some_and(|own| TokenKey::of(own) == key);
         match ports.ledger(shard, self.at, end).await? {

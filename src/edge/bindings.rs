@@ -15,13 +15,14 @@ use super::copies::Copies;
 use crate::config::Config;
 use crate::message;
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
+use crate::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use crate::ports::directory::{self, DirectoryAnswer, DirectoryVerb, FindClient, KeySet};
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Ledger, Sessions, Tokens,
-    Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Sessions,
+    Tokens, Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -112,6 +113,7 @@ pub(super) struct Bindings {
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
     tokens: Copies<String, TokenFacts>,
+    remote: Copies<String, RemoteKeys>,
     pub(super) keys: Copies<(), KeySet>,
     pub(super) public: Copies<(), KeySet>,
 }
@@ -132,6 +134,7 @@ impl Bindings {
             clients: Copies::new(),
             sessions: Copies::new(),
             tokens: Copies::new(),
+            remote: Copies::new(),
             keys: Copies::new(),
             public: Copies::new(),
         }
@@ -396,6 +399,20 @@ impl Tokens for Bindings {
 
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         self.tokens.keep(name.to_owned(), facts, at.now);
+    }
+}
+
+impl Courier for Bindings {
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable> {
+        self.call("COURIER", "courier", &call).await
+    }
+
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>> {
+        self.remote.newest(url)
+    }
+
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, at: &At) {
+        self.remote.keep(url.to_owned(), keys, at.now);
     }
 }
 

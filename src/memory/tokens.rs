@@ -49,7 +49,7 @@ impl Rows for LedgerState {
         Ok(())
     }
 
-    fn note(&mut self, line: Line) -> Result<(), Infallible> {
+    fn note_token(&mut self, line: Line) -> Result<(), Infallible> {
         let number = self.history.keys().next_back().map_or(1, |last| last + 1);
         self.history.insert(number, line);
         Ok(())
@@ -80,9 +80,9 @@ impl Rows for LedgerState {
         Ok(self.has_live_grant(grant))
     }
 
-    fn publish(&mut self, entries: Vec<Revocation>) -> Result<(), Infallible> {
+    fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Infallible> {
         for entry in entries {
-            self.tell(entry);
+            self.publish(entry);
         }
         Ok(())
     }

@@ -134,7 +134,9 @@ async fn validate<P: Ports>(
         if shown.service.is_some() && !introspect::serves(resource, &shown) {
             return Err(Reason::TokenForOtherAudience);
         }
-        holds(needed, any, &shown.scopes)?;
+        if !shown.scopes.satisfies(needed, any) {
+            return Err(Reason::InsufficientScope(needed.to_string()));
+        }
         return Ok(Value::Object(introspect::told(&shown)).to_string());
     }
     let live = access_token::validate(server, token.expose(), at).await?;
@@ -144,20 +146,8 @@ async fn validate<P: Ports>(
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    holds(needed, any, &token.scope)?;
-    live.principal().map(str::to_owned)
-}
-
-/// Whether what is held is enough.
-fn holds(needed: &Scope, any: bool, held: &Scope) -> Result<(), Reason> {
-    let enough = if any {
-        needed.is_empty() || !needed.intersection(held).is_empty()
-    } else {
-        needed.is_subset(held)
-    };
-    if enough {
-        Ok(())
-    } else {
-        Err(Reason::InsufficientScope(needed.to_string()))
+    if !token.scope.satisfies(needed, any) {
+        return Err(Reason::InsufficientScope(needed.to_string()));
     }
+    live.principal().map(str::to_owned)
 }

@@ -13,6 +13,7 @@ mod operation;
 mod own;
 mod providers;
 mod records;
+mod resources;
 mod service;
 mod shared;
 mod tokens;
@@ -67,6 +68,7 @@ fn operations() -> Vec<Operation> {
         own::operations(),
         tokens::operations(),
         service::operations(),
+        resources::operations(),
         copies::operations(),
     ];
     parts.into_iter().flatten().collect()
@@ -74,7 +76,13 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, tokens::TAG, service::TAG];
+    let more = [
+        keys::TAG,
+        own::TAG,
+        tokens::TAG,
+        service::TAG,
+        resources::TAG,
+    ];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()

@@ -122,7 +122,7 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::FindRecords(_)
         | DirectoryAnswer::ListAudit(_)
         | DirectoryAnswer::ExportRecords(_)
-        | DirectoryAnswer::NoteEpoch(()) => false,
+        | DirectoryAnswer::NoteEvent(()) => false,
     }
 }
 
@@ -229,7 +229,7 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::FindRecords(_)
         | DirectoryAnswer::ListAudit(_)
         | DirectoryAnswer::ExportRecords(_)
-        | DirectoryAnswer::NoteEpoch(()) => Ok(false),
+        | DirectoryAnswer::NoteEvent(()) => Ok(false),
     }
 }
 

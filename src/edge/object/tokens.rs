@@ -76,7 +76,7 @@ impl Rows for Shard<'_> {
         Ok(())
     }
 
-    fn note(&mut self, line: Line) -> Result<(), Fault> {
+    fn note_token(&mut self, line: Line) -> Result<(), Fault> {
         let address = line.told.get("ip_address").and_then(|value| value.as_str());
         self.sql.write(
             "INSERT INTO token_history (time, owner, bits, request, line) VALUES (?, ?, ?, ?, ?)",
@@ -118,7 +118,7 @@ impl Rows for Shard<'_> {
         Ok(row.is_some())
     }
 
-    fn publish(&mut self, entries: Vec<Revocation>) -> Result<(), Fault> {
+    fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Fault> {
         self.revoke(&entries)
     }
 }
