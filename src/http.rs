@@ -36,6 +36,50 @@ pub struct Request {
     pub user_agent: Option<String>,
     /// The peer's address, from a source that can be trusted.
     pub address: Option<String>,
+    /// What a proxy says of the request that it asks about.
+    pub original: Option<Box<Original>>,
+}
+
+/// What a proxy says of the request that it asks about. Nothing of it counts before the proxy has
+/// proven that it is one.
+#[derive(Debug, Clone, Default)]
+pub struct Original {
+    /// `X-Edgemint-Proxy`: that it is a proxy of ours.
+    pub proxy: Option<Secret>,
+    /// `X-Original-URL`.
+    pub url: Option<String>,
+    /// `X-Original-Method`.
+    pub method: Option<String>,
+    /// `X-Requested-With`.
+    pub requested_with: Option<String>,
+    /// `X-Forwarded-For`.
+    pub forwarded_for: Option<String>,
+    /// `Access-Control-Request-Method`.
+    pub preflight: Option<String>,
+}
+
+impl Original {
+    /// Reads the lines in which the shim tells it; one that is there begins with `=`.
+    #[must_use]
+    pub fn read(lines: &str) -> Self {
+        let mut lines = lines.split('\n');
+        let mut given = || Some(lines.next()?.strip_prefix('=')?.to_owned());
+        Self {
+            proxy: given().map(Secret::new),
+            url: given(),
+            method: given(),
+            requested_with: given(),
+            forwarded_for: given(),
+            preflight: given(),
+        }
+    }
+
+    /// Whose request it is, by address. What a proxy adds it adds behind what it was told.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        let newest = self.forwarded_for.as_deref()?.rsplit(',').next()?.trim();
+        newest.parse::<IpAddr>().is_ok().then_some(newest)
+    }
 }
 
 impl Request {

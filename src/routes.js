@@ -2,9 +2,10 @@
 /**
  * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
  * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
- * `/*` the core looks at the path itself; `{username}` is any one part of it.
+ * `/*` the core looks at the path itself; `{username}` is any one part of it. What is `hidden` is there for
+ * proxies alone, and for everybody else nothing is at its path, whatever the method.
  *
- * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
+ * @typedef {{ cors?: boolean, hidden?: boolean, methods: Record<string, string> }} Route
  */
 
 /** @type {Record<string, Route>} */
@@ -35,6 +36,8 @@ export const routes = {
   "/api/v1/login": { methods: { GET: "users" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
+  "/ingress/auth": { hidden: true, methods: { GET: "ingress_auth" } },
+  "/ingress/anonymous": { hidden: true, methods: { GET: "ingress_anonymous" } },
   "/health": { methods: { GET: "health" } },
   "/ready": { methods: { GET: "ready" } },
 };

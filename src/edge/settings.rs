@@ -40,6 +40,14 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
     if let Some(token) = text("BOOTSTRAP_TOKEN") {
         config = config.with_bootstrap(&Secret::new(token))?;
     }
+    if let Some(secrets) = text("PROXY_SECRET") {
+        config = config.with_proxies(&secrets)?;
+    }
+    config.gate_subdomains = match text("EDGEMINT_GATE_SUBDOMAINS").as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(unfit("EDGEMINT_GATE_SUBDOMAINS", "set it to 0 or 1")),
+    };
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }

@@ -12,6 +12,7 @@
 mod browser;
 mod client;
 mod form;
+pub(crate) mod gate;
 pub(crate) mod records;
 mod seen;
 pub(crate) mod tokens;
