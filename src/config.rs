@@ -4,7 +4,7 @@ use fluent_uri::Uri;
 
 use crate::model::Client;
 use crate::model::redirect::{is_ambiguous, is_plain_host};
-use crate::model::{Digest, Seconds, Secret};
+use crate::model::{Digest, Quotas, Seconds, Secret};
 
 /// The management API's own audience is `{issuer}/api/v1`; no token has it by default.
 pub const API_PATH: &str = "/api/v1";
@@ -42,6 +42,8 @@ pub struct Config {
     /// Whether pages of hosts below the issuer's may ask services behind the gate, too. Off: whoever
     /// has such a host need not be whoever has the issuer.
     pub gate_subdomains: bool,
+    /// How much of the services behind the gate people may use; nothing is without limit.
+    pub quotas: Option<Quotas>,
 }
 
 /// Where applications have their issuers, under the deployment's.
@@ -101,6 +103,7 @@ impl Config {
             ledger_shards: 16,
             proxies: Vec::new(),
             gate_subdomains: false,
+            quotas: None,
         })
     }
 

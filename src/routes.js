@@ -33,6 +33,7 @@ export const routes = {
   "/api/v1/export": { methods: { GET: "export" } },
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
+  "/api/v1/quota-overrides": { methods: { GET: "quota_overrides", PUT: "quota_overrides", DELETE: "quota_overrides" } },
   "/api/v1/login": { methods: { GET: "users" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },

@@ -48,6 +48,7 @@ pub enum Endpoint {
     Epoch,
     Records,
     Users,
+    QuotaOverrides,
     IngressAuth,
     IngressAnonymous,
     Health,
@@ -56,7 +57,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 26] = [
+    pub const ALL: [(&'static str, Self); 27] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -79,6 +80,7 @@ impl Endpoint {
         ("epoch", Self::Epoch),
         ("records", Self::Records),
         ("users", Self::Users),
+        ("quota_overrides", Self::QuotaOverrides),
         ("ingress_auth", Self::IngressAuth),
         ("ingress_anonymous", Self::IngressAnonymous),
         ("health", Self::Health),
@@ -140,6 +142,7 @@ impl<P: Ports> Server<P> {
             }
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
+            Endpoint::QuotaOverrides => api::quotas::answer(self, request, at).await,
             Endpoint::IngressAuth => gate::ingress::auth(self, request, at).await,
             Endpoint::IngressAnonymous => gate::ingress::anonymous(self, request),
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),

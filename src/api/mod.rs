@@ -12,5 +12,6 @@ mod issued;
 pub mod keys;
 pub mod problem;
 mod providers;
+pub mod quotas;
 pub mod records;
 pub mod users;

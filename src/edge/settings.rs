@@ -5,9 +5,9 @@ use worker::Env;
 #[cfg(feature = "edge")]
 use crate::config::Config;
 use crate::config::UnfitSetting;
-#[cfg(feature = "edge")]
-use crate::model::Seconds;
 use crate::model::Secret;
+#[cfg(feature = "edge")]
+use crate::model::{Quotas, Seconds};
 use crate::token::Keyring;
 
 /// What is logged of requests.
@@ -42,6 +42,13 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
     }
     if let Some(secrets) = text("PROXY_SECRET") {
         config = config.with_proxies(&secrets)?;
+    }
+    if let Some(quotas) = text("QUOTAS") {
+        let refusal = unfit(
+            "QUOTAS",
+            "set it to a JSON object with default, groups and bypass, as docs/gate.md has it",
+        );
+        config.quotas = Some(Quotas::parse(&quotas).map_err(|_| refusal)?);
     }
     config.gate_subdomains = match text("EDGEMINT_GATE_SUBDOMAINS").as_deref() {
         None | Some("0") => false,

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::directory::Unfit;
 use crate::error::{ErrorCode, Reason};
 use crate::http::Response;
+use crate::model::UnixTime;
 
 /// The answer to a request that may not pass. `basic` is how a browser is to ask; `script` is whether
 /// a page's script asked, which no sign-in page helps.
@@ -32,6 +33,9 @@ pub fn refusal(config: &Config, basic: bool, script: bool, reason: Reason) -> Re
     }
     if let Some(challenge) = challenge(config, basic, &reason) {
         answer = answer.with("www-authenticate", challenge);
+    }
+    if let Reason::QuotaExceeded(_, resets_at) = reason {
+        answer = answer.with("retry-after", UnixTime(resets_at).http_date());
     }
     answer.because_of(reason)
 }

@@ -8,6 +8,7 @@ use super::credentials;
 use super::headers;
 use super::origin::Url;
 use super::principal::Principal;
+use super::quota::{self, Counted};
 use super::requirements::Requirements;
 use crate::config::Config;
 use crate::directory::Unfit;
@@ -83,13 +84,28 @@ async fn decide<P: Ports>(
         return Err(Reason::InsufficientScope(asked.scopes.to_string()));
     }
     admits(config, &principal, asked, &url)?;
+    let mut answer = passed();
+    if let Some(service) = &asked.service {
+        match quota::count(server, &principal, service, at).await {
+            Counted::Unlimited => {}
+            Counted::Unknown => answer.event = Some("quota_unknown"),
+            Counted::Within(window) => answer = window.told(service, answer),
+            Counted::Blocked => return Err(Reason::QuotaBlocked),
+            Counted::Exceeded(window) => {
+                let reason = Reason::QuotaExceeded(window.limit, window.resets_at.0);
+                let refused = challenge::refusal(config, asked.basic, false, reason);
+                return Ok(window.told(service, refused));
+            }
+        }
+    }
+    let use_authorization = asked.use_authorization;
     Ok(headers::identify(
         config,
         request,
         &principal,
         None,
-        asked.use_authorization,
-        passed(),
+        use_authorization,
+        answer,
     ))
 }
 

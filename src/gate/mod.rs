@@ -6,6 +6,7 @@ pub mod headers;
 pub mod ingress;
 pub mod origin;
 pub mod principal;
+pub mod quota;
 pub mod requirements;
 
 pub use principal::Principal;

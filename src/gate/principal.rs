@@ -1,5 +1,7 @@
 //! Who a credential stands for, whatever kind of credential it is.
 
+use std::collections::BTreeSet;
+
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::scope::OWN;
@@ -50,6 +52,8 @@ pub struct Principal {
     pub session: Option<SessionId>,
     /// The mail address, where it is known without asking for it.
     pub email: Option<String>,
+    /// The groups of the person, likewise.
+    pub groups: Option<BTreeSet<String>>,
 }
 
 /// Who the text of a token stands for.
@@ -107,6 +111,7 @@ fn of_access_token(live: &LiveToken) -> Principal {
         grant: token.grant.clone(),
         session: token.session.clone(),
         email: None,
+        groups: None,
     }
 }
 
@@ -130,5 +135,6 @@ fn of_session(session: &Session) -> Principal {
         grant: None,
         session: Some(session.id.clone()),
         email: subject.profile.email.clone(),
+        groups: Some(subject.groups.clone()),
     }
 }

@@ -12,7 +12,9 @@ use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
-use crate::ports::directory::{ChangeKey, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
+use crate::ports::directory::{
+    ChangeKey, DirectoryAnswer, DirectoryVerb, KeptQuotas, KeySet, StoredKey,
+};
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{Call, Verb};
 use crate::token::Revocation;
@@ -38,6 +40,8 @@ pub struct DirectoryState {
     audit: Vec<Audited>,
     key_audit: Vec<KeyLine>,
     epochs: Vec<(RequestId, u32, Actor)>,
+    quotas: KeptQuotas,
+    quota_changes: Vec<(RequestId, Actor)>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -330,6 +334,26 @@ impl Rows for DirectoryState {
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Infallible> {
         self.publish(line);
+        Ok(())
+    }
+
+    fn quotas(&self) -> Result<KeptQuotas, Infallible> {
+        Ok(self.quotas.clone())
+    }
+
+    fn changed_quotas(&self, request: &RequestId) -> Result<bool, Infallible> {
+        Ok(self.quota_changes.iter().any(|(by, _)| by == request))
+    }
+
+    fn put_quotas(
+        &mut self,
+        _before: &KeptQuotas,
+        after: &KeptQuotas,
+        actor: Actor,
+        at: &At,
+    ) -> Result<(), Infallible> {
+        self.quotas = after.clone();
+        self.quota_changes.push((at.request.clone(), actor));
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod client;
 pub mod id;
+pub mod quota;
 pub mod redirect;
 pub mod scope;
 pub mod secret;
@@ -16,6 +17,7 @@ pub use client::{
 pub use id::{
     ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,
 };
+pub use quota::{Quota, Quotas};
 pub use redirect::RedirectUri;
 pub use scope::Scope;
 pub use secret::{Digest, Secret};

@@ -12,6 +12,7 @@ mod keys;
 mod operation;
 mod own;
 mod providers;
+mod quotas;
 mod records;
 mod service;
 mod shared;
@@ -64,6 +65,7 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         issued::operations(),
         own::operations(),
+        quotas::operations(),
         service::operations(),
         copies::operations(),
     ];
@@ -72,7 +74,7 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, service::TAG];
+    let more = [keys::TAG, own::TAG, quotas::TAG, service::TAG];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()
@@ -85,6 +87,7 @@ fn schemas() -> Map<String, Value> {
         keys::schemas(),
         issued::schemas(),
         own::schemas(),
+        quotas::schemas(),
         shared::schemas(),
     ];
     parts.into_iter().flatten().collect()

@@ -8,7 +8,7 @@ pub(super) const SESSION: &str = "session";
 pub(super) const CSRF: &str = "csrf";
 
 /// Every status of a refusal: its name among the responses, and when it is given.
-const REFUSALS: [(u16, &str, &str); 7] = [
+const REFUSALS: [(u16, &str, &str); 8] = [
     (
         400,
         "BadRequest",
@@ -34,6 +34,11 @@ const REFUSALS: [(u16, &str, &str); 7] = [
          any more.",
     ),
     (413, "ContentTooLarge", "The body has more than 64 KiB."),
+    (
+        422,
+        "UnprocessableContent",
+        "As 400, where it is not said so: every place that does not fit is named.",
+    ),
     (
         503,
         "ServiceUnavailable",

@@ -40,6 +40,8 @@ verbs! {
     ExportRecords => Page,
     ImportRecords => Changed,
     NoteEpoch => (),
+    ReadQuotas => KeptQuotas,
+    ChangeQuotas => bool,
 }
 
 /// Whether a verb may put something into the feed.
@@ -51,7 +53,8 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::AddKeys(_)
         | DirectoryVerb::ChangeKey(_)
         | DirectoryVerb::ChangeRecord(_)
-        | DirectoryVerb::ImportRecords(_) => true,
+        | DirectoryVerb::ImportRecords(_)
+        | DirectoryVerb::ChangeQuotas(_) => true,
         DirectoryVerb::CreateAccount(_)
         | DirectoryVerb::FindAccount(_)
         | DirectoryVerb::HasAccounts(_)
@@ -63,7 +66,8 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::FindRecords(_)
         | DirectoryVerb::ListAudit(_)
         | DirectoryVerb::ExportRecords(_)
-        | DirectoryVerb::NoteEpoch(_) => false,
+        | DirectoryVerb::NoteEpoch(_)
+        | DirectoryVerb::ReadQuotas(_) => false,
     }
 }
 
@@ -266,6 +270,29 @@ pub struct NoteEpoch {
     /// The epoch that has begun.
     pub epoch: u32,
     /// Who wanted it.
+    pub actor: Actor,
+}
+
+/// What overrides quotas.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadQuotas {}
+
+/// What overrides quotas, as it is kept.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct KeptQuotas {
+    /// Raised with every change; 0 as long as there was none.
+    pub version: u64,
+    /// The document of [`crate::model::Quotas`], if there is one.
+    pub overrides: Option<Fields>,
+}
+
+/// Overrides quotas by this document from now on, or by none; answers whether there is or was one. Also
+/// the answer to the same request repeated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeQuotas {
+    /// The document, which was read before.
+    pub overrides: Option<Fields>,
+    /// Who wants it.
     pub actor: Actor,
 }
 

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use crate::model::{
-    Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
-    Username,
+    Client, ClientId, GrantId, Moment, Quotas, RequestId, Scope, SessionId, Shard, Subject,
+    SubjectFacts, UnixTime, Username,
 };
 use crate::token::{FeedAnswer, Revocations, SessionHandle};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
@@ -242,6 +242,30 @@ pub trait Sessions {
     ) -> Result<Option<Rc<Session>>, Unavailable>;
 }
 
+/// What limits people at the gate, from the nearest copy that is not known to be old.
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
+pub trait Limits {
+    /// What overrides the quotas of the configuration, if anything does.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable>;
+
+    /// What the shard knows of somebody: for who shows a token that does not say their groups.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable>;
+}
+
 /// What is remembered of a code; never the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeRecord {
@@ -351,6 +375,12 @@ pub trait Entropy {
 }
 
 /// Everything at once.
-pub trait Ports: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions {}
+pub trait Ports:
+    Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Limits + Sessions
+{
+}
 
-impl<T> Ports for T where T: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions {}
+impl<T> Ports for T where
+    T: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Limits + Sessions
+{
+}

@@ -31,6 +31,10 @@ pub enum Revocation {
     ClientVersion(ClientId, u64),
     /// Not a death: copies of the signing keys below the version are old.
     KeysVersion(u64),
+    /// Not a death: copies of what is known of this subject below the version are old.
+    SubjectVersion(Subject, u64),
+    /// Not a death: copies of the overrides of quotas below the version are old.
+    QuotasVersion(u64),
 }
 
 impl Revocation {
@@ -127,6 +131,8 @@ const TOKEN: u8 = b't';
 const HANDLE: u8 = b'h';
 const CLIENT_VERSION: u8 = b'v';
 const KEYS_VERSION: u8 = b'k';
+const SUBJECT_VERSION: u8 = b'p';
+const QUOTAS_VERSION: u8 = b'q';
 
 impl Revocations {
     /// Takes a whole answer to a question that was sent at `asked_at`; answers whether the copy is at
@@ -261,6 +267,18 @@ impl Revocations {
         self.raised(KEYS_VERSION, "")
     }
 
+    /// The oldest version of what is known of the subject that is not known to be old.
+    #[must_use]
+    pub fn subject_version(&self, subject: &Subject) -> u64 {
+        self.raised(SUBJECT_VERSION, subject.as_str())
+    }
+
+    /// The oldest version of the overrides of quotas that is not known to be old.
+    #[must_use]
+    pub fn quotas_version(&self) -> u64 {
+        self.raised(QUOTAS_VERSION, "")
+    }
+
     /// The generation that what is minted now must carry for these scopes.
     #[must_use]
     pub fn scope_generations<'a>(
@@ -288,6 +306,8 @@ impl Revocations {
             Revocation::Handle(id, generation) => (HANDLE, id.into(), generation),
             Revocation::ClientVersion(id, version) => (CLIENT_VERSION, id.into(), version),
             Revocation::KeysVersion(version) => (KEYS_VERSION, String::new(), version),
+            Revocation::SubjectVersion(id, version) => (SUBJECT_VERSION, id.into(), version),
+            Revocation::QuotasVersion(version) => (QUOTAS_VERSION, String::new(), version),
         };
         let raised = Raised {
             generation,
