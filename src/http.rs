@@ -64,14 +64,22 @@ impl Original {
     pub fn read(lines: &str) -> Self {
         let mut lines = lines.split('\n');
         let mut given = || Some(lines.next()?.strip_prefix('=')?.to_owned());
-        Self {
+        let mut original = Self {
             proxy: given().map(Secret::new),
             url: given(),
             method: given(),
             requested_with: given(),
             forwarded_for: given(),
             preflight: given(),
+        };
+        // Proxies that forward a request say it so.
+        if let (Some(method), Some(scheme), Some(host), Some(uri)) =
+            (given(), given(), given(), given())
+        {
+            original.url = Some(format!("{scheme}://{host}{uri}"));
+            original.method = Some(method);
         }
+        original
     }
 
     /// Whose request it is, by address. What a proxy adds it adds behind what it was told.
@@ -312,6 +320,27 @@ pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s1_6_a_proxy_says_what_it_was_asked_for_in_one_way_or_another() {
+        let own = Original::read("=s\n=https://a.example/b\n=PUT\n\n=1.2.3.4, 192.0.2.1\n=");
+        assert_eq!(own.proxy.as_ref().map(Secret::expose), Some("s"));
+        assert_eq!(own.url.as_deref(), Some("https://a.example/b"));
+        assert_eq!(own.method.as_deref(), Some("PUT"));
+        assert_eq!(
+            (own.requested_with.as_deref(), own.preflight.as_deref()),
+            (None, Some(""))
+        );
+        assert_eq!(own.address(), Some("192.0.2.1"));
+        let forwarded = Original::read("=s\n\n\n\n=::1\n\n=GET\n=https\n=a.example:8443\n=/b?c");
+        assert_eq!(forwarded.url.as_deref(), Some("https://a.example:8443/b?c"));
+        assert_eq!(forwarded.method.as_deref(), Some("GET"));
+        assert_eq!(forwarded.address(), Some("::1"));
+        for partly in ["=s\n\n\n\n=x\n\n=GET\n=https\n\n=/b", "=s", ""] {
+            let partly = Original::read(partly);
+            assert_eq!((partly.url.as_deref(), partly.address()), (None, None));
+        }
+    }
 
     #[test]
     fn te_1_only_the_one_content_type_is_a_form() {

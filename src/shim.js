@@ -19,6 +19,8 @@ const COPIES = ["export", "import"];
 
 /** What the core is told where a proxy asks, and nowhere else: each header costs time. */
 const OF_PROXY = ["x-edgemint-proxy", "x-original-url", "x-original-method", "x-requested-with", "x-forwarded-for", "access-control-request-method"];
+/** What is said instead by proxies that cannot say `X-Original-URL`. */
+const OF_FORWARDER = [...OF_PROXY, "x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri"];
 
 export default {
   /**
@@ -89,7 +91,7 @@ async function answer(request, env, ctx, id) {
     `${own ? given("x-csrf-token") : ""}\n${endpoint === "login" ? given("user-agent") : ""}\n` +
     `${COPIES.includes(endpoint) ? given("x-export-passphrase") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
-    `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${found.hidden ? OF_PROXY.map(given).join("\n") : line(body)}`;
+    `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${found.hidden ? (headers.has("x-original-url") ? OF_PROXY : OF_FORWARDER).map(given).join("\n") : line(body)}`;
   const answered = enter((core) => core.answer(env, text, Date.now()));
   /** @type {string} */
   const said = typeof answered === "string" ? answered : await answered;

@@ -3,7 +3,7 @@
 
 mod support;
 
-use edgemint::http::{Request, Response};
+use edgemint::http::{Original, Request, Response};
 use edgemint::model::{Scope, Secret, UnixTime};
 use edgemint::server::Endpoint;
 use edgemint::token::{AccessToken, Keyring};
@@ -284,6 +284,27 @@ fn s1_6_a_proxy_says_what_it_was_asked_for() {
         assert_eq!(answer.status, 422);
         assert_eq!(answer.json()["errors"][0]["loc"], json!(["header", name]));
     }
+}
+
+#[test]
+fn s1_6_a_proxy_that_forwards_says_it_otherwise() {
+    let fixture = fixture();
+    let token = AccessToken {
+        audience: "https://app.example/v1".to_owned(),
+        ..facts(&fixture)
+    };
+    let token = sealed(&fixture, &token);
+    let status = |host: &str| {
+        let lines = format!("={PROXY}\n\n\n\n=192.0.2.9\n\n=GET\n=https\n={host}\n=/v1/x");
+        let request = Request {
+            original: Some(Box::new(Original::read(&lines))),
+            ..bearing("", &token)
+        };
+        fixture.gate(&request).status
+    };
+    assert_eq!(status("app.example"), 200);
+    assert_eq!(status("other.example"), 401);
+    assert_eq!(status("a b"), 422);
 }
 
 #[test]

@@ -10,12 +10,12 @@ use edgemint::config::Config;
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use edgemint::memory::Memory;
-use edgemint::model::{Client, ClientId, Secret, Shard};
+use edgemint::model::{Client, ClientId, Quotas, Secret, Shard, Subject, SubjectFacts};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
 use edgemint::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
+    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Limits, Sessions,
     Unavailable,
 };
 use edgemint::server::{Endpoint, Server};
@@ -85,6 +85,21 @@ impl Sessions for Noting<'_> {
         at: &At,
     ) -> Result<Option<Rc<Session>>, Unavailable> {
         self.memory.session(handle, at).await
+    }
+}
+
+impl Limits for Noting<'_> {
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable> {
+        self.memory.quota_overrides(at).await
+    }
+
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable> {
+        self.memory.subject(subject, shard, at).await
     }
 }
 

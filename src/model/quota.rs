@@ -126,9 +126,7 @@ pub fn effective(
 ) -> Option<Quota> {
     let both = [configured, overrides];
     let mut said = both.into_iter().flatten();
-    if said.clone().next().is_none() {
-        return None;
-    }
+    said.clone().next()?;
     if said.any(|quotas| quotas.bypasses(groups)) {
         return Some(Quota::default());
     }
