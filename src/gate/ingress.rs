@@ -55,7 +55,7 @@ fn from_proxy<'a>(config: &Config, request: &'a Request) -> Option<&'a Original>
 /// As the shim answers at a path where there is nothing.
 fn nothing() -> Response {
     let body = r#"{"error":"not_found","error_description":"there is nothing at this path"}"#;
-    Response::json(404, body.to_owned())
+    Response::json(404, body.to_owned()).because_of(Reason::NoSuchRecord)
 }
 
 fn passed() -> Response {
