@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { request as send } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { api, ask, browser, made, read, register, serveReady } from "./support.js";
+import { api, ask, browser, code, made, read, register, serveReady } from "./support.js";
 
 const PROXY_SECRET = "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y";
 const QUOTAS = { default: { api: { counted: 2 } }, groups: { more: { api: { counted: 1 } } } };
@@ -94,7 +94,7 @@ describe("the gate", () => {
 
   test("a session passes by its cookie, which goes no further", async () => {
     const visitor = browser(server);
-    await visitor.walk("/login");
+    await code(server, visitor, await register(server));
     const cookie = [...Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`), "theirs=1", `odd=${token}`].join("; ");
     const { status, headers } = await gate("scope=user:token", { cookie });
     assert.equal(status, 200);
@@ -170,7 +170,7 @@ describe("the gate", () => {
 
   test("who is put into a group has its quota from the next request on", async () => {
     const visitor = browser(server);
-    await visitor.walk("/login");
+    await code(server, visitor, await register(server));
     const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
     const limit = async () => (await gate("service=counted", { cookie })).headers["x-ratelimit-limit"];
     assert.equal(await limit(), "2");

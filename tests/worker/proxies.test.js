@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { root } from "../../scripts/lib/steps.mjs";
 import { proxyPath } from "../../scripts/proxies.mjs";
-import { api, ask, browser, register, serveReady } from "./support.js";
+import { api, ask, browser, code, register, serveReady } from "./support.js";
 
 const PROXY_SECRET = "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y";
 const HOST = "portal.example.org";
@@ -64,7 +64,7 @@ const PROXIES = {
   Caddy: {
     name: "caddy",
     language: "caddy",
-    around: (site) => `{\n\tadmin off\n\tauto_https off\n\tpersist_config off\n\tdefault_bind 127.0.0.1\n}\n${site}`,
+    around: (site) => `{\n\tadmin off\n\tauto_https off\n\tdefault_bind 127.0.0.1\n}\n${site}`,
     run: (path) => ["run", "--config", path, "--adapter", "caddyfile"],
   },
 };
@@ -110,7 +110,7 @@ describe("docs/gate.md", () => {
     const given = await api(server, `/api/v1/users/${results[0].pk}/`, { scopes: ["admin:token", "read"] }, "PATCH");
     assert.equal(given.status, 200, given.text);
     const visitor = browser(server);
-    await visitor.walk("/login");
+    await code(server, visitor, await register(server));
     cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
   });
   after(async () => {
