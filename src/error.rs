@@ -78,6 +78,8 @@ pub enum Reason {
     TokenExpired,
     /// The access token was revoked.
     TokenRevoked,
+    /// What was shown ends too soon for what was asked for.
+    LifetimeTooShort,
     /// The access token is for another resource.
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
@@ -90,8 +92,6 @@ pub enum Reason {
     UnfitRequirement(Vec<Unfit>),
     /// An `Authorization` that holds no credential of a kind that is taken.
     MalformedCredential,
-    /// The token ends sooner than the route asks.
-    LifetimeTooShort,
     /// The route is for somebody else: another user, other services, another user's host.
     NotForThisUser,
     /// The quota of this minute is used up: how many there are, and when the next ones are.
@@ -292,8 +292,8 @@ impl Reason {
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
-            | Self::TokenForOtherAudience
             | Self::LifetimeTooShort
+            | Self::TokenForOtherAudience
             | Self::NoToken => ErrorCode::InvalidToken,
             Self::InsufficientScope(_) | Self::NotForThisUser | Self::QuotaBlocked => {
                 ErrorCode::InsufficientScope

@@ -137,8 +137,15 @@ fn the_gate_costs_nothing_whatever_the_verdict() {
     let tokens = fixture.tokens();
     let browser = fixture.signed_in_browser();
     let dead = fixture.tokens();
+    let made = fixture.user_token("ada", "read", None);
     assert_eq!(fixture.revoke(&dead.access).status, 200);
     for (request, status) in [
+        (gate::bearing("service=app&scope=read", &made), 200),
+        (gate::bearing("notebook=true", &made), 200),
+        (
+            gate::browsing("delegate_to=tap&delegate_scope=read", &browser),
+            200,
+        ),
         (gate::bearing("service=web&scope=read", &tokens.access), 200),
         (
             gate::bearing("service=web&scope=write", &tokens.access),

@@ -373,7 +373,8 @@ fn s1_6_other_peoples_credentials_go_on_and_ours_never() {
     let sealed = token(&fixture, "read");
     let jwt = fixture.tokens_of("jwt").access;
     let session = browser.cookie("edgemint-session").unwrap();
-    for ours in [&sealed, &jwt, &session] {
+    let made = fixture.user_token("ada", "read", None);
+    for ours in [&sealed, &jwt, &session, &made] {
         let foreign = [
             "some broken stuff",
             "basic",
@@ -460,14 +461,145 @@ fn s1_6_a_host_may_be_one_users_own() {
     }
 }
 
+/// The token that is delegated where a route asks so.
+fn delegated(fixture: &Fixture, query: &str, shown: &str) -> String {
+    let answer = fixture.gate(&bearing(query, shown));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let token = answer.header("x-auth-request-token");
+    token.expect("a token").to_owned()
+}
+
+/// What the gate says of a token: its scopes are those that it is let through for.
+fn allows(fixture: &Fixture, token: &str, scope: &str) -> bool {
+    let answer = fixture.gate(&bearing(&format!("scope={scope}"), token));
+    answer.status == 200
+}
+
 #[test]
 fn s1_6_only_a_service_that_is_named_comes_and_nobody_directly() {
     let fixture = fixture();
+    let shown = fixture.user_token("ada", "read", None);
+    let status = |query: &str, token: &str| fixture.gate(&bearing(query, token)).status;
+    let only = "only_service=tap&only_service=portal";
+    assert_eq!(status(only, &shown), 403);
+    assert_eq!(
+        status(&format!("service=app&{only}"), &token(&fixture, "read")),
+        403
+    );
+    let child = delegated(&fixture, "delegate_to=tap", &shown);
+    assert_eq!(status(only, &child), 200);
+    assert_eq!(status("only_service=portal", &child), 403);
+    let notebook = delegated(&fixture, "notebook=true", &shown);
+    assert_eq!(status(only, &notebook), 403);
+}
+
+#[test]
+fn s1_6_tokens_that_people_made_are_for_everything_behind_the_gate() {
+    let fixture = fixture();
+    let forever = fixture.user_token("ada", "read", None);
     let answer = fixture.gate(&bearing(
-        "service=app&only_service=tap",
-        &token(&fixture, "read"),
+        "service=anything&scope=read&minimum_lifetime=86000",
+        &forever,
     ));
-    assert_eq!(answer.status, 403);
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("x-auth-request-user"), Some("ada"));
+    assert_eq!(
+        fixture
+            .gate(&with("scope=read", &basic(&forever, "")))
+            .status,
+        200
+    );
+    assert_eq!(fixture.gate(&bearing("scope=write", &forever)).status, 403);
+    // An edit counts from the next request on.
+    fixture.change_token("ada", &forever, &json!({"scopes": "write"}));
+    assert_eq!(fixture.gate(&bearing("scope=write", &forever)).status, 200);
+    assert_eq!(fixture.gate(&bearing("scope=read", &forever)).status, 403);
+    fixture.disable_account("ada");
+    assert_eq!(fixture.gate(&bearing("", &forever)).status, 401);
+}
+
+#[test]
+fn s1_6_what_is_delegated_has_what_was_shown_and_is_the_same_every_time() {
+    let fixture = fixture();
+    let shown = fixture.user_token("ada", "read write", Some(3600));
+    let notebook = delegated(&fixture, "notebook=true", &shown);
+    assert!(allows(&fixture, &notebook, "read") && allows(&fixture, &notebook, "write"));
+    for _ in 0..100 {
+        assert_eq!(delegated(&fixture, "notebook=true", &shown), notebook);
+    }
+    let tap = "delegate_to=tap&delegate_scope=read&delegate_scope=exec:admin";
+    let internal = delegated(&fixture, tap, &shown);
+    assert!(allows(&fixture, &internal, "read") && !allows(&fixture, &internal, "write"));
+    let turned = "delegate_scope=exec:admin&delegate_to=tap&delegate_scope=read";
+    assert_eq!(delegated(&fixture, turned, &shown), internal);
+    let other = delegated(&fixture, "delegate_to=tap&delegate_scope=write", &shown);
+    assert_ne!(other, internal);
+    let bare = delegated(&fixture, "delegate_to=tap", &shown);
+    assert!(!allows(&fixture, &bare, "read"));
+    let answer = fixture.gate(&bearing("service=app", &internal));
+    assert_eq!(answer.header("x-auth-request-service"), Some("tap"));
+    assert_eq!(answer.header("x-auth-request-user"), Some("ada"));
+    // From a child there is a child in turn.
+    let nested = delegated(
+        &fixture,
+        "delegate_to=portal&delegate_scope=read",
+        &notebook,
+    );
+    assert!(allows(&fixture, &nested, "read"));
+}
+
+#[test]
+fn s1_6_what_is_delegated_may_be_the_services_authorization() {
+    let fixture = fixture();
+    let browser = fixture.signed_in_browser();
+    let query = "delegate_to=tap&delegate_scope=read&use_authorization=true";
+    let request = Request {
+        authorization: Some("Basic Zm9vOmJhcg==".to_owned()),
+        ..browsing(query, &browser)
+    };
+    let answer = fixture.gate(&request);
+    let token = answer.header("x-auth-request-token").unwrap();
+    let expected = format!("Bearer {token}");
+    assert_eq!(answer.all("authorization"), [expected.as_str()]);
+    assert_eq!(answer.header("cookie"), None);
+    let without = fixture.gate(&browsing("use_authorization=true", &browser));
+    assert_eq!(without.header("authorization"), None);
+}
+
+#[test]
+fn s1_6_what_ends_soon_is_delegated_nothing() {
+    let fixture = fixture();
+    let soon = fixture.user_token("ada", "read", Some(60));
+    assert_eq!(fixture.gate(&bearing("", &soon)).status, 200);
+    for query in ["notebook=true", "delegate_to=tap"] {
+        assert_eq!(fixture.gate(&bearing(query, &soon)).status, 401, "{query}");
+        // That comes before what it allows.
+        let query = format!("{query}&scope=exec:admin");
+        assert_eq!(fixture.gate(&bearing(&query, &soon)).status, 401, "{query}");
+    }
+    let hour = fixture.user_token("ada", "read", Some(3600));
+    let status = |query: &str| fixture.gate(&bearing(query, &hour)).status;
+    assert_eq!(status("notebook=true&minimum_lifetime=4000"), 401);
+    assert_eq!(status("notebook=true&minimum_lifetime=3000"), 200);
+    let mut script = bearing("notebook=true&minimum_lifetime=4000", &hour);
+    script.original.as_mut().unwrap().requested_with = Some("XMLHttpRequest".to_owned());
+    assert_eq!(fixture.gate(&script).status, 403);
+}
+
+#[test]
+fn s1_6_an_access_token_and_a_session_delegate_too() {
+    let fixture = fixture();
+    let browser = fixture.signed_in_browser();
+    let access = fixture.tokens_in(&browser, "web").access;
+    let child = delegated(&fixture, "service=web&notebook=true", &access);
+    assert!(allows(&fixture, &child, "read"));
+    let answer = fixture.gate(&browsing("notebook=true", &browser));
+    let of_session = answer.header("x-auth-request-token").unwrap().to_owned();
+    assert!(allows(&fixture, &of_session, "user:token"));
+    assert_eq!(fixture.revoke(&access).status, 200);
+    assert!(!allows(&fixture, &child, "read") && allows(&fixture, &of_session, "read"));
+    fixture.disable_account("ada");
+    assert!(!allows(&fixture, &of_session, "read"));
 }
 
 #[test]
@@ -592,11 +724,19 @@ fn s1_6_a_preflight_passes_by_its_origin_and_asks_nobody_who_they_are() {
 #[test]
 fn s1_6_no_other_token_passes_whichever_bit_is_turned() {
     let fixture = fixture();
-    let good = token(&fixture, "read");
-    assert_eq!(fixture.gate(&bearing(SERVICE, &good)).status, 200);
+    for good in [
+        token(&fixture, "read"),
+        fixture.user_token("ada", "read", None),
+    ] {
+        no_other_token_passes(&fixture, &good);
+    }
+}
+
+fn no_other_token_passes(fixture: &Fixture, good: &str) {
+    assert_eq!(fixture.gate(&bearing(SERVICE, good)).status, 200);
     for at in 0..good.len() {
         for bit in 0..8 {
-            let mut bytes = good.clone().into_bytes();
+            let mut bytes = good.as_bytes().to_vec();
             bytes[at] ^= 1 << bit;
             let Ok(text) = String::from_utf8(bytes) else {
                 continue;

@@ -14,6 +14,7 @@ use edgemint::model::{Client, ClientId, Quotas, Secret, Shard, Subject, SubjectF
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
+use edgemint::ports::tokens::TokenFacts;
 use edgemint::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Limits, Sessions,
     Unavailable,
@@ -85,6 +86,16 @@ impl Sessions for Noting<'_> {
         at: &At,
     ) -> Result<Option<Rc<Session>>, Unavailable> {
         self.memory.session(handle, at).await
+    }
+}
+
+impl edgemint::ports::Tokens for Noting<'_> {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        edgemint::ports::Tokens::kept(self.memory, name, at, oldest)
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        edgemint::ports::Tokens::keep(self.memory, name, facts, at);
     }
 }
 

@@ -24,9 +24,10 @@ use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{
     self, LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session,
 };
+use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Ledger, Limits, Sessions,
-    Unavailable,
+    Tokens, Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -118,6 +119,7 @@ pub(super) struct Bindings {
     sessions: Copies<(SessionId, u64), Session>,
     subjects: Copies<Subject, SubjectFacts>,
     quotas: Copies<(), (u64, Option<Rc<Quotas>>)>,
+    tokens: Copies<String, TokenFacts>,
     pub(super) keys: Copies<(), KeySet>,
     pub(super) public: Copies<(), KeySet>,
 }
@@ -139,6 +141,7 @@ impl Bindings {
             sessions: Copies::new(),
             subjects: Copies::new(),
             quotas: Copies::new(),
+            tokens: Copies::new(),
             keys: Copies::new(),
             public: Copies::new(),
         }
@@ -439,6 +442,16 @@ impl Limits for Bindings {
             self.subjects.keep(subject.clone(), read, at.now);
         }
         Ok(read)
+    }
+}
+
+impl Tokens for Bindings {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        self.tokens.get_within(name, at.now, oldest)
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        self.tokens.keep(name.to_owned(), facts, at.now);
     }
 }
 

@@ -126,7 +126,7 @@ pub fn is_credential(text: &str, issuer: &str) -> bool {
 }
 
 fn is_sealed(text: &str) -> bool {
-    let kinds = [Kind::Access, Kind::Session];
+    let kinds = [Kind::Access, Kind::Session, Kind::Token];
     let mut kinds = kinds.into_iter();
     kinds.any(|kind| {
         let rest = text.strip_prefix(kind.prefix());

@@ -5,6 +5,7 @@ use super::credentials::{JOIN, holds_credential};
 use super::principal::Principal;
 use crate::config::Config;
 use crate::http::{Request, Response};
+use crate::model::Secret;
 use crate::oauth::page::BROWSER_COOKIE;
 use crate::oauth::session;
 
@@ -30,7 +31,7 @@ pub fn identify(
     config: &Config,
     request: &Request,
     principal: &Principal,
-    delegated: Option<&str>,
+    delegated: Option<&Secret>,
     use_authorization: bool,
     answer: Response,
 ) -> Response {
@@ -41,6 +42,7 @@ pub fn identify(
         "x-auth-request-service",
         principal.service.as_deref(),
     );
+    let delegated = delegated.map(Secret::expose);
     let answer = add(answer, "x-auth-request-token", delegated);
     match delegated.filter(|_| use_authorization) {
         Some(token) => {

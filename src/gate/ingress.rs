@@ -5,6 +5,7 @@
 
 use super::challenge;
 use super::credentials;
+use super::delegate::{Delegation, delegate};
 use super::headers;
 use super::origin::Url;
 use super::principal::Principal;
@@ -98,13 +99,24 @@ async fn decide<P: Ports>(
             }
         }
     }
-    let use_authorization = asked.use_authorization;
+    let delegated = match &asked.delegation {
+        None => None,
+        Some(to) => {
+            let delegation = Delegation {
+                to: to.clone(),
+                minimum_lifetime: asked.minimum_lifetime,
+                address: original.address().map(str::to_owned),
+            };
+            let delegated = delegate(server, &principal, delegation, at).await?;
+            Some(delegated.token)
+        }
+    };
     Ok(headers::identify(
         config,
         request,
         &principal,
-        None,
-        use_authorization,
+        delegated.as_ref(),
+        asked.use_authorization,
         answer,
     ))
 }
@@ -181,7 +193,7 @@ async fn is_for<P: Ports>(
 
 /// Whether enough of the token's life is left.
 fn lives_on(principal: &Principal, asked: &Requirements, at: &At) -> Result<(), Reason> {
-    match (principal.expires, asked.minimum_lifetime) {
+    match (principal.expires, asked.least()) {
         (Some(expires), Some(least)) if expires < at.now.unix() + least => {
             Err(Reason::LifetimeTooShort)
         }

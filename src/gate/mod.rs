@@ -2,6 +2,7 @@
 
 pub mod challenge;
 pub mod credentials;
+pub mod delegate;
 pub mod headers;
 pub mod ingress;
 pub mod origin;

@@ -3,13 +3,11 @@
 //! It is configuration, written by hand. What is misspelled or has no value is refused: passed over,
 //! it would open the route.
 
+use super::delegate::{LEAST, LIFETIME, Recipient};
 use crate::directory::Unfit;
 use crate::error::Reason;
 use crate::model::{Scope, Seconds, Username};
-use crate::token::session;
 
-/// The shortest that a delegated token may have left, and by how much it is shorter than the longest.
-const SHORTEST: Seconds = Seconds(300);
 /// Characters of the name of a service.
 const LONGEST_SERVICE: usize = 64;
 /// Services in one list: more are no configuration that somebody wrote.
@@ -44,17 +42,8 @@ pub struct Requirements {
     pub use_authorization: bool,
     /// `minimum_lifetime`: how much of its life the token, or the delegated one, must have left.
     pub minimum_lifetime: Option<Seconds>,
-    /// What is delegated, if anything is.
-    pub delegation: Option<Delegated>,
-}
-
-/// What is delegated.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Delegated {
-    /// `notebook`: everything.
-    Notebook,
-    /// `delegate_to` a service, of these scopes those that the token has.
-    Internal(String, Scope),
+    /// To whom something is delegated, if it is: `notebook`, or `delegate_to` with `delegate_scope`.
+    pub delegation: Option<Recipient>,
 }
 
 impl Default for Requirements {
@@ -167,14 +156,19 @@ impl Requirements {
         self.delegation = match read.delegate_to {
             Some(service) => {
                 self.service = Some(service.clone());
-                Some(Delegated::Internal(service, read.delegate_scopes))
+                let scopes = read.delegate_scopes;
+                Some(Recipient::Internal { service, scopes })
             }
-            None => read.notebook.then_some(Delegated::Notebook),
+            None => read.notebook.then_some(Recipient::Notebook),
         };
-        if self.delegation.is_some() {
-            self.minimum_lifetime.get_or_insert(SHORTEST);
-        }
         Ok(self)
+    }
+
+    /// How much of its life what is shown must have left.
+    #[must_use]
+    pub fn least(&self) -> Option<Seconds> {
+        let delegated = self.delegation.is_some().then_some(LEAST);
+        self.minimum_lifetime.or(delegated)
     }
 
     /// Whether a token with these scopes does.
@@ -211,9 +205,9 @@ fn service(value: &str) -> Result<String, &'static str> {
 }
 
 fn lifetime(value: &str) -> Result<Seconds, &'static str> {
-    let longest = session::LIFETIME.0 - SHORTEST.0;
+    let longest = LIFETIME.0 - LEAST.0;
     let seconds = value.parse().ok().filter(|_| !value.starts_with('+'));
-    let fits = seconds.filter(|seconds| (SHORTEST.0..=longest).contains(seconds));
+    let fits = seconds.filter(|seconds| (LEAST.0..=longest).contains(seconds));
     fits.map(Seconds)
         .ok_or("has to be 300 seconds or more, and 300 less than the longest token lives or fewer")
 }
@@ -283,15 +277,16 @@ mod tests {
         let asked = Requirements::parse("delegate_to=x&delegate_scope=b&delegate_scope=a");
         let asked = asked.unwrap();
         let scopes = Scope::parse("a b").unwrap();
-        let delegated = Delegated::Internal("x".to_owned(), scopes);
+        let service = "x".to_owned();
+        let delegated = Recipient::Internal { service, scopes };
         assert_eq!(asked.delegation, Some(delegated));
         assert_eq!(asked.service.as_deref(), Some("x"));
-        assert_eq!(asked.minimum_lifetime, Some(SHORTEST));
+        assert_eq!((asked.minimum_lifetime, asked.least()), (None, Some(LEAST)));
         let notebook = Requirements::parse("notebook=true&minimum_lifetime=600").unwrap();
-        assert_eq!(notebook.delegation, Some(Delegated::Notebook));
-        assert_eq!(notebook.minimum_lifetime, Some(Seconds(600)));
+        assert_eq!(notebook.delegation, Some(Recipient::Notebook));
+        assert_eq!(notebook.least(), Some(Seconds(600)));
         let none = Requirements::parse("notebook=false").unwrap();
-        assert_eq!((none.delegation, none.minimum_lifetime), (None, None));
+        assert_eq!((none.least(), none.delegation), (None, None));
     }
 
     #[test]

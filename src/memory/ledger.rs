@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::tokens::sure;
+use crate::ledger::tokens::{self, Line};
 use crate::model::{
-    ClientId, GrantId, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts, UnixTime,
-    public_id,
+    ClientId, GrantId, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts, TokenKey,
+    UnixTime, public_id,
 };
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
@@ -16,6 +18,7 @@ use crate::ports::ledger::{
     Row, Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, ended,
     withdrawn,
 };
+use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
 
@@ -80,6 +83,8 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
+    pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
+    pub(super) history: BTreeMap<u64, Line>,
     /// What the feed has not been sent yet.
     pub outbox: Vec<(u64, Revocation)>,
     last_sent: u64,
@@ -88,6 +93,16 @@ pub struct LedgerState {
 impl LedgerState {
     /// Does one verb.
     pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
+        let (at, told) = (call.at.clone(), self.last_sent);
+        let answer = self.decide(call);
+        let entries = self.outbox.iter().filter(|(number, _)| *number > told);
+        for (_, entry) in entries.cloned().collect::<Vec<_>>() {
+            sure(tokens::follow(self, &entry, &at));
+        }
+        answer
+    }
+
+    fn decide(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
         let at = call.at;
         match call.verb {
             LedgerVerb::PutSubject(verb) => {
@@ -162,10 +177,41 @@ impl LedgerState {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
             LedgerVerb::SpendQuota(verb) => LedgerAnswer::SpendQuota(self.spend_quota(*verb, &at)),
+            LedgerVerb::AddToken(verb) => {
+                LedgerAnswer::AddToken(sure(tokens::add(self, *verb, &at)))
+            }
+            LedgerVerb::ReadToken(verb) => {
+                let read = sure(tokens::read(self, &verb.key, at.now.unix()));
+                LedgerAnswer::ReadToken(read.map(Box::new))
+            }
+            LedgerVerb::ListTokens(verb) => {
+                LedgerAnswer::ListTokens(sure(tokens::list(self, &verb, at.now.unix())))
+            }
+            LedgerVerb::ChangeToken(verb) => {
+                LedgerAnswer::ChangeToken(sure(tokens::change(self, *verb, &at)))
+            }
+            LedgerVerb::EndToken(verb) => {
+                LedgerAnswer::EndToken(sure(tokens::end(self, &verb, &at)))
+            }
+            LedgerVerb::Delegate(verb) => {
+                let child = sure(tokens::delegate(self, *verb, &at));
+                LedgerAnswer::Delegate(child.map(Box::new))
+            }
+            LedgerVerb::ReadTokenHistory(verb) => {
+                LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
+            }
         }
     }
 
-    fn publish(&mut self, entry: Revocation) {
+    pub(super) fn subject(&self, subject: &Subject) -> Option<SubjectFacts> {
+        self.subjects.get(subject).cloned()
+    }
+
+    pub(super) fn has_live_grant(&self, grant: &GrantId) -> bool {
+        self.grants.get(grant).is_some_and(|row| !row.dead)
+    }
+
+    pub(super) fn tell(&mut self, entry: Revocation) {
         self.last_sent += 1;
         self.outbox.push((self.last_sent, entry));
     }
@@ -184,10 +230,10 @@ impl LedgerState {
         let facts = facts.with_roles(|role| self.roles.get(role));
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
-            self.publish(entry);
+            self.tell(entry);
         }
         if regrouped {
-            self.publish(changed);
+            self.tell(changed);
         }
     }
 
@@ -220,7 +266,7 @@ impl LedgerState {
         if let Some(row) = known.filter(|row| row.opened_by != at.request) {
             if !row.dead {
                 row.dead = true;
-                self.publish(Revocation::Grant(verb.grant));
+                self.tell(Revocation::Grant(verb.grant));
             }
             return Spent::Again;
         }
@@ -291,7 +337,7 @@ impl LedgerState {
         if retry && !(previous && (repeated || in_time)) {
             row.dead = true;
             row.killed_by = Some(at.request.clone());
-            self.publish(Revocation::Grant(verb.grant.clone()));
+            self.tell(Revocation::Grant(verb.grant.clone()));
             return Advanced::Reused;
         }
         let scope = match &verb.scope {
@@ -334,7 +380,7 @@ impl LedgerState {
         };
         if !row.dead {
             row.dead = true;
-            self.publish(Revocation::Grant(verb.grant.clone()));
+            self.tell(Revocation::Grant(verb.grant.clone()));
         }
         Revoked::Done
     }
@@ -396,7 +442,7 @@ impl LedgerState {
             },
         );
         if renewed.is_some() && !repeated {
-            self.publish(Revocation::Handle(id.clone(), generation));
+            self.tell(Revocation::Handle(id.clone(), generation));
         }
         match self.session(&id, now) {
             Some(session) => Opened::Session(Box::new(session)),
@@ -404,7 +450,7 @@ impl LedgerState {
         }
     }
 
-    fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
+    pub(super) fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
         let row = self.sessions.get(id).filter(|row| now < row.expires_at)?;
         let subject = self.standing(&row.subject, row.subject_generation)?;
         Some(Session {
@@ -428,7 +474,7 @@ impl LedgerState {
             row.dead = true;
         }
         // The session's own entry ends the tokens of the grants bound to it.
-        self.publish(Revocation::Session(id.clone()));
+        self.tell(Revocation::Session(id.clone()));
     }
 
     fn list_sessions(&self, subject: &Subject, now: UnixTime) -> Vec<Row> {
@@ -615,7 +661,7 @@ impl LedgerState {
             }
         }
         for grant in ended {
-            self.publish(Revocation::Grant(grant));
+            self.tell(Revocation::Grant(grant));
         }
         self.consents.remove(&(subject, client));
     }
@@ -650,7 +696,7 @@ impl LedgerState {
         if let Some(until) = self.record_failure(verb.counted(), at) {
             return TokenRevoked::TooMany(until);
         }
-        self.publish(Revocation::Token(verb.token, verb.expires_at));
+        self.tell(Revocation::Token(verb.token, verb.expires_at));
         TokenRevoked::Done
     }
 
@@ -714,6 +760,7 @@ impl LedgerState {
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
+        self.sweep_tokens(now);
     }
 }
 

@@ -4,6 +4,7 @@
 mod directory;
 mod feed;
 mod ledger;
+mod tokens;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,15 +20,16 @@ use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
     Verifier, base64url, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Quotas, Shard, Subject, SubjectFacts};
+use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, ReadQuotas, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session};
+use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Limits, Sessions,
-    Unavailable,
+    Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -82,6 +84,7 @@ pub struct Memory {
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
+    tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
     signing: RefCell<Option<Rc<KeySet>>>,
     signer: RefCell<RingSigner>,
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
@@ -104,6 +107,7 @@ impl Default for Memory {
             sessions: RefCell::default(),
             subjects: RefCell::default(),
             quotas: RefCell::default(),
+            tokens: RefCell::default(),
             signing: RefCell::default(),
             signer: RefCell::default(),
             prepared: RefCell::default(),
@@ -399,6 +403,19 @@ impl Limits for Memory {
             known.insert(subject.clone(), Rc::clone(read));
         }
         Ok(read)
+    }
+}
+
+impl Tokens for Memory {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        let kept = self.tokens.borrow();
+        let (read_at, facts) = kept.get(name)?;
+        (at.now.since(*read_at) < oldest).then(|| Rc::clone(facts))
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        let kept = (at.now, Rc::clone(facts));
+        self.tokens.borrow_mut().insert(name.to_owned(), kept);
     }
 }
 

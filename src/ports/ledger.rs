@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::tokens::{
+    AddToken, ChangeToken, Delegate, EndToken, ListTokens, ReadToken, ReadTokenHistory, TokenAdded,
+    TokenChanged, TokenFacts, TokenHistory, TokenList,
+};
 use super::verbs;
 use crate::model::{
     ClientId, GrantId, RoleFacts, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
@@ -39,6 +43,13 @@ verbs! {
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
     SpendQuota => QuotaSpent,
+    AddToken => TokenAdded,
+    ReadToken => Option<Box<TokenFacts>>,
+    ListTokens => TokenList,
+    ChangeToken => TokenChanged,
+    EndToken => bool,
+    Delegate => Option<Box<TokenFacts>>,
+    ReadTokenHistory => TokenHistory,
 }
 
 /// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
@@ -53,6 +64,8 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::OpenSession(_)
         | LedgerAnswer::EndSession(())
         | LedgerAnswer::EndOwned(_)
+        | LedgerAnswer::ChangeToken(_)
+        | LedgerAnswer::EndToken(_)
         | LedgerAnswer::WithdrawConsent(()) => true,
         LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
         LedgerAnswer::AdvanceFamily(advanced) => {
@@ -75,7 +88,12 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
         | LedgerAnswer::RecordFailure(_)
-        | LedgerAnswer::SpendQuota(_) => false,
+        | LedgerAnswer::SpendQuota(_)
+        | LedgerAnswer::AddToken(_)
+        | LedgerAnswer::ReadToken(_)
+        | LedgerAnswer::ListTokens(_)
+        | LedgerAnswer::Delegate(_)
+        | LedgerAnswer::ReadTokenHistory(_) => false,
     }
 }
 

@@ -13,6 +13,7 @@ mod browser;
 mod client;
 mod form;
 pub(crate) mod gate;
+mod handles;
 pub(crate) mod records;
 mod seen;
 pub(crate) mod tokens;

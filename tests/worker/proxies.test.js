@@ -180,7 +180,7 @@ describe("docs/gate.md", () => {
             answer.on("data", (chunk) => (text += chunk));
             answer.on("end", () => {
               const status = answer.statusCode ?? 0;
-              resolve({ status, headers: answer.headers, text, ...(status === 200 ? { sent: JSON.parse(text) } : {}) });
+              resolve({ status, headers: answer.headers, text, ...(status === 200 && text !== "" ? { sent: JSON.parse(text) } : {}) });
             });
           });
           asked.on("error", reject).end();
@@ -193,6 +193,7 @@ describe("docs/gate.md", () => {
         assert.match(sent?.["x-auth-request-user"] ?? "", /^bot-/);
         assert.ok(!sent?.authorization, sent?.authorization);
         for (const name of ["x-edgemint-proxy", "x-original-url", "x-original-method", "x-auth-request-token"]) assert.ok(!sent?.[name], name);
+        assert.doesNotMatch(JSON.stringify(sent), /[{]http/);
         assert.ok(!JSON.stringify(sent).includes(token) && !JSON.stringify(sent).includes(PROXY_SECRET));
       });
 
@@ -245,6 +246,7 @@ describe("docs/gate.md", () => {
       test("what is meant by a 403 arrives", { skip }, async () => {
         const malformed = await through({ authorization: "token foo" });
         assert.equal(malformed.status, 400);
+        assert.match(String(malformed.headers["www-authenticate"]), /error="invalid_request"/);
         assert.equal(JSON.parse(malformed.text).errors[0].type, "invalid_request");
         const options = await through({}, "/", "OPTIONS");
         assert.equal(options.status, 404);
