@@ -374,7 +374,8 @@ fn s1_6_other_peoples_credentials_go_on_and_ours_never() {
     let jwt = fixture.tokens_of("jwt").access;
     let session = browser.cookie("edgemint-session").unwrap();
     let made = fixture.user_token("ada", "read", None);
-    for ours in [&sealed, &jwt, &session, &made] {
+    let bootstrap = support::BOOTSTRAP.to_owned();
+    for ours in [&sealed, &jwt, &session, &made, &bootstrap] {
         let foreign = [
             "some broken stuff",
             "basic",
@@ -388,10 +389,12 @@ fn s1_6_other_peoples_credentials_go_on_and_ours_never() {
         values.insert(0, basic(ours, "x-oauth-basic"));
         values.push(basic("x", ours));
         values.push(format!("token {ours}"));
+        // Nobody has the bootstrap token in a cookie.
+        let in_cookie = if *ours == bootstrap { &session } else { ours };
         let request = Request {
             authorization: Some(values.join(", ")),
             cookie: Some(format!(
-                "foo=bar; __Host-edgemint-session={session}; __Host-edgemint-sessionblah=blah; malformed; t={ours}"
+                "foo=bar; __Host-edgemint-session={session}; __Host-edgemint-sessionblah=blah; malformed; t={in_cookie}"
             )),
             ..asked("")
         };

@@ -223,11 +223,14 @@ fn s1_8_groups_count_from_the_next_request_on_for_tokens_and_sessions() {
     let browser = fixture.signed_in_browser();
     let limit = |answer: &Response| number(answer, "x-ratelimit-limit");
     let session = || limit(&fixture.gate(&browsing("service=app", &browser)));
+    let made = fixture.user_token("ada", "read", None);
+    let of_row = || limit(&fixture.gate(&bearing("service=app", &made)));
     assert_eq!(
-        (limit(&ask(&fixture, "app")), session()),
-        (Some(1), Some(1))
+        (limit(&ask(&fixture, "app")), session(), of_row()),
+        (Some(1), Some(1), Some(1))
     );
     join(&fixture, "ada", &["foo"]);
+    assert_eq!(of_row(), Some(2));
     assert_eq!(
         (limit(&ask(&fixture, "app")), session()),
         (Some(2), Some(2))

@@ -5,6 +5,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use super::principal::{self, Principal};
+use crate::config::Config;
 use crate::error::Reason;
 use crate::http::Request;
 use crate::jose::{base64url, parse_strict_object};
@@ -96,11 +97,9 @@ fn presented_by(value: &str, issuer: &str) -> Result<Secret, Reason> {
         return Err(Reason::MalformedCredential);
     }
     let (user, password) = pair(credential).ok_or(Reason::MalformedCredential)?;
-    let mut ours = [user, password].into_iter();
-    let mut ours = ours
-        .by_ref()
-        .filter(|part| is_credential(part, issuer))
-        .map(Secret::new);
+    let parts = [user, password].into_iter();
+    let ours = parts.filter(|part| is_credential(part, issuer));
+    let mut ours = ours.map(Secret::new);
     match (ours.next(), ours.next()) {
         (Some(one), Some(other))
             if !secret::equal(one.expose().as_bytes(), other.expose().as_bytes()) =>
@@ -150,21 +149,31 @@ fn is_jwt(text: &str, issuer: &str) -> bool {
     claims.is_some_and(|claims| claims.get("iss").is_some_and(|iss| iss == issuer))
 }
 
-/// Whether a token of ours stands anywhere in a text: as it is, or as user or password of `Basic`.
+/// Whether a token of ours stands anywhere in a text.
 #[must_use]
 pub fn holds_credential(text: &str, issuer: &str) -> bool {
     let inside = text.match_indices("em").any(|(at, _)| {
         let (before, rest) = text.split_at(at);
         !before.ends_with(|letter: char| letter.is_ascii_alphanumeric()) && is_sealed(rest)
     });
-    let part = |letter: char| {
-        !(letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '+' | '/'))
+    let other =
+        |letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.'));
+    inside || text.split(other).any(|word| is_jwt(word, issuer))
+}
+
+/// Whether a value of `Authorization` holds a credential of ours: a token, wherever in it and in
+/// either part of `Basic`, or the bootstrap token.
+#[must_use]
+pub fn is_of_ours(value: &str, config: &Config) -> bool {
+    let bootstrap = |text: &str| {
+        let known = config.bootstrap.as_ref();
+        known.is_some_and(|known| known.matches(&Secret::new(text)))
     };
-    inside
-        || text.split(part).any(|word| {
-            let ours = |(user, password): (String, String)| {
-                is_credential(&user, issuer) || is_credential(&password, issuer)
-            };
-            is_jwt(word, issuer) || pair(word).is_some_and(ours)
+    holds_credential(value, &config.issuer)
+        || value.split_ascii_whitespace().any(|word| {
+            let parts = pair(word).into_iter();
+            let mut parts = parts.flat_map(|(user, password)| [user, password]);
+            let ours = |part: String| holds_credential(&part, &config.issuer) || bootstrap(&part);
+            bootstrap(word) || parts.any(ours)
         })
 }

@@ -1,7 +1,7 @@
 //! What goes on to the service: who it is, and whatever of the request's own credentials is not ours.
 //! Ours never do, wherever they stand; other people's always do.
 
-use super::credentials::{JOIN, holds_credential};
+use super::credentials::{JOIN, holds_credential, is_of_ours};
 use super::principal::Principal;
 use crate::config::Config;
 use crate::http::{Request, Response};
@@ -13,7 +13,7 @@ use crate::oauth::session;
 #[must_use]
 pub fn pass_on(config: &Config, request: &Request, answer: Response) -> Response {
     let kept = request.authorization.as_deref();
-    let kept = kept.and_then(|values| authorization(values, &config.issuer));
+    let kept = kept.and_then(|values| authorization(values, config));
     let answer = add(answer, "authorization", kept.as_deref());
     without_authorization(config, request, answer)
 }
@@ -68,9 +68,9 @@ fn add(answer: Response, name: &'static str, value: Option<&str>) -> Response {
 }
 
 /// The values of `Authorization` that hold nothing of ours.
-fn authorization(values: &str, issuer: &str) -> Option<String> {
+fn authorization(values: &str, config: &Config) -> Option<String> {
     let theirs = values.split(JOIN);
-    let theirs = theirs.filter(|value| !holds_credential(value, issuer));
+    let theirs = theirs.filter(|value| !is_of_ours(value, config));
     let theirs: Vec<&str> = theirs.collect();
     Some(theirs.join(JOIN)).filter(|theirs| !theirs.is_empty())
 }

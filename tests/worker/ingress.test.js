@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { request as send } from "node:http";
 import { after, before, describe, test } from "node:test";
-import { api, ask, browser, code, made, read, register, serveReady } from "./support.js";
+import { api, ask, atOnce, browser, code, made, read, register, serveReady } from "./support.js";
 
 const PROXY_SECRET = "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y";
 const QUOTAS = { default: { api: { counted: 2 } }, groups: { more: { api: { counted: 1 } } } };
@@ -129,6 +129,24 @@ describe("the gate", () => {
       const { status } = await gate("", { ...bearer(token), "x-original-url": url });
       assert.ok([200, 422].includes(status), `${status} ${url.slice(0, 30)}`);
     }
+  });
+
+  test("S1.4: of a hundred who ask at once everybody is delegated the same token", async () => {
+    const service = await issue("portal");
+    const query = "delegate_to=tap&delegate_scope=a";
+    const asked = await atOnce(100, () => gate(query, bearer(service)));
+    assert.deepEqual(new Set(asked.map(({ status }) => status)), new Set([200]));
+    const [child, ...others] = new Set(asked.map(({ headers }) => headers["x-auth-request-token"]));
+    assert.match(child, /^emt_/);
+    assert.deepEqual(others, []);
+    const internal = await gate("only_service=tap&scope=a", bearer(child));
+    assert.equal(internal.status, 200);
+    assert.equal(internal.headers["x-auth-request-service"], "tap");
+    assert.equal((await gate("only_service=other", bearer(child))).status, 403);
+    const nothing = await gate("delegate_to=tap", bearer(service));
+    assert.notEqual(nothing.headers["x-auth-request-token"], child);
+    const passed = await gate(`${query}&use_authorization=true`, bearer(service));
+    assert.equal(passed.headers.authorization, `Bearer ${child}`);
   });
 
   test("a quota is counted, told, refused with a date, and overridden", async () => {

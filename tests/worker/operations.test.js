@@ -101,6 +101,10 @@ describe("operations", () => {
       }
     });
     assert.deepEqual(spent, {});
+    const [first] = await cost(() => gate("portal&delegate_to=portal", headers));
+    assert.deepEqual(first, { "worker ledger": 1 });
+    const [again] = await cost(() => gate("portal&delegate_to=portal", headers));
+    assert.deepEqual(again, {});
     const [counted, status] = await cost(() => gate("counted", headers));
     assert.deepEqual([counted, status], [{ "worker ledger": 1 }, 200]);
   });

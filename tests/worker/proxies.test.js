@@ -138,6 +138,8 @@ describe("docs/gate.md", () => {
           .replaceAll(":8080", `:${port}`)
           .replaceAll("127.0.0.1:9000", `127.0.0.1:${service.port}`)
           .replaceAll("https://id.example.org", server.url)
+          // And what is delegated reaches the service.
+          .replaceAll("service=portal&scope=read", "delegate_to=portal&delegate_scope=read&scope=read")
           .replaceAll("PROXY_SECRET", PROXY_SECRET);
         const path = join(folder, "configuration");
         mkdirSync(join(folder, "home"));
@@ -192,7 +194,12 @@ describe("docs/gate.md", () => {
         assert.equal(status, 200);
         assert.match(sent?.["x-auth-request-user"] ?? "", /^bot-/);
         assert.ok(!sent?.authorization, sent?.authorization);
-        for (const name of ["x-edgemint-proxy", "x-original-url", "x-original-method", "x-auth-request-token"]) assert.ok(!sent?.[name], name);
+        for (const name of ["x-edgemint-proxy", "x-original-url", "x-original-method"]) assert.ok(!sent?.[name], name);
+        const delegated = sent?.["x-auth-request-token"] ?? "";
+        assert.match(delegated, /^emt_/);
+        const again = await through(bearer(delegated));
+        assert.equal(again.sent?.["x-auth-request-user"], sent?.["x-auth-request-user"]);
+        assert.equal(again.sent?.["x-auth-request-service"], "portal");
         assert.doesNotMatch(JSON.stringify(sent), /[{]http/);
         assert.ok(!JSON.stringify(sent).includes(token) && !JSON.stringify(sent).includes(PROXY_SECRET));
       });
@@ -214,7 +221,8 @@ describe("docs/gate.md", () => {
         const { status, sent } = await through({ ...bearer(token), ...forged });
         assert.equal(status, 200);
         assert.match(sent?.["x-auth-request-user"] ?? "", /^bot-/);
-        for (const name of ["x-auth-request-email", "x-auth-request-service", "x-auth-request-token", "x-edgemint-proxy", "x-original-url"]) assert.ok(!sent?.[name], name);
+        for (const name of ["x-auth-request-email", "x-auth-request-service", "x-edgemint-proxy", "x-original-url"]) assert.ok(!sent?.[name], name);
+        assert.match(sent?.["x-auth-request-token"] ?? "", /^emt_/);
         assert.equal((await through(forged)).status, 401);
         assert.equal((await through({ ...bearer(elsewhere), ...forged })).status, 401);
       });
