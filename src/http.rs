@@ -30,6 +30,8 @@ pub struct Request {
     pub fetch_site: Option<String>,
     /// `X-CSRF-Token`.
     pub csrf_token: Option<String>,
+    /// `Accept`, where there is a choice.
+    pub accept: Option<String>,
     /// `X-Export-Passphrase`, where a deployment is copied.
     pub passphrase: Option<Secret>,
     /// `User-Agent`, where somebody signs in.
@@ -142,6 +144,15 @@ impl Request {
         })
     }
 
+    /// Whether it asks for this media type by name.
+    #[must_use]
+    pub fn accepts(&self, media: &str) -> bool {
+        let ranges = self.accept.as_deref().unwrap_or_default().split(',');
+        ranges
+            .filter_map(|range| range.split(';').next())
+            .any(|range| range.trim().eq_ignore_ascii_case(media))
+    }
+
     /// The body of a post of lines.
     ///
     /// # Errors
@@ -177,6 +188,8 @@ pub struct Response {
     pub reason: Option<Reason>,
     /// Something worth knowing about a request that was granted, for the log.
     pub event: Option<&'static str>,
+    /// Who was shown to act as the client, in the words of who vouches for them, for the log.
+    pub actor: Option<String>,
 }
 
 impl Response {
@@ -216,6 +229,7 @@ impl Response {
             body: String::new(),
             reason: None,
             event: None,
+            actor: None,
         }
     }
 

@@ -46,6 +46,8 @@ pub enum Endpoint {
     Export,
     Import,
     Epoch,
+    Revocations,
+    ResourceKeys,
     Records,
     Users,
     QuotaOverrides,
@@ -57,7 +59,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 27] = [
+    pub const ALL: [(&'static str, Self); 29] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -78,6 +80,8 @@ impl Endpoint {
         ("export", Self::Export),
         ("import", Self::Import),
         ("epoch", Self::Epoch),
+        ("revocations", Self::Revocations),
+        ("resource_keys", Self::ResourceKeys),
         ("records", Self::Records),
         ("users", Self::Users),
         ("quota_overrides", Self::QuotaOverrides),
@@ -137,6 +141,8 @@ impl<P: Ports> Server<P> {
             Endpoint::Export => api::export::answer(self, request, at).await,
             Endpoint::Import => api::import::answer(self, request, at).await,
             Endpoint::Epoch => api::epoch::answer(self, request, at).await,
+            Endpoint::Revocations => api::revocations::answer(self, request, at).await,
+            Endpoint::ResourceKeys => api::resource_keys::answer(self, request, at).await,
             Endpoint::Records if request.path.starts_with(api::keys::BASE) => {
                 api::keys::answer(self, request, at).await
             }

@@ -9,7 +9,7 @@ import { enter } from "./core.js";
 import { documents } from "./documents.js";
 import { route } from "./routes.js";
 
-export { Directory, Feed, Ledger } from "./objects.js";
+export { Courier, Directory, Feed, Ledger } from "./objects.js";
 
 /** Bytes of a body that is read at all: the largest form or JSON that anything here expects. */
 const LARGEST_BODY = 64 * 1024;
@@ -90,6 +90,7 @@ async function answer(request, env, ctx, id) {
     `${own ? given("cookie") : ""}\n${own ? given("origin") : ""}\n${own ? given("sec-fetch-site") : ""}\n` +
     `${own ? given("x-csrf-token") : ""}\n${endpoint === "login" ? given("user-agent") : ""}\n` +
     `${COPIES.includes(endpoint) ? given("x-export-passphrase") : ""}\n` +
+    `${endpoint === "introspect" ? given("accept") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
     `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${found.hidden ? (headers.has("x-original-url") ? OF_PROXY : OF_FORWARDER).map(given).join("\n") : line(body)}`;
   const answered = enter((core) => core.answer(env, text, Date.now()));

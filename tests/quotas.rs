@@ -18,6 +18,8 @@ const NOTHING: Operations = Operations {
     directory: 0,
     feed: 0,
     kv_puts: 0,
+    courier: 0,
+    fetches: 0,
 };
 
 /// A deployment with these quotas.

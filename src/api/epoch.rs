@@ -6,7 +6,7 @@ use super::{actor, body, problem};
 use crate::directory::records::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::ports::directory::NoteEpoch;
+use crate::ports::directory::{Event, NoteEvent};
 use crate::ports::feed::RaiseEpoch;
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -31,9 +31,10 @@ async fn raise<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
         name: who.name,
         address: request.address.clone(),
     };
+    let event = Event::Epoch(epoch);
     server
         .ports
-        .directory(at, NoteEpoch { epoch, actor })
+        .directory(at, NoteEvent { event, actor })
         .await?;
     Ok(epoch)
 }

@@ -1,5 +1,5 @@
 //! The management API under `/api/v1`: records of every kind, what users have of their own, the first run,
-//! signing keys, the whole of it on its way out and in, the epoch, and who may act.
+//! signing keys, the whole of it on its way out and in, the epoch, what was revoked, the keys of resources, and who may act.
 
 pub mod actor;
 mod audit;
@@ -14,4 +14,6 @@ pub mod problem;
 mod providers;
 pub mod quotas;
 pub mod records;
+pub mod resource_keys;
+pub mod revocations;
 pub mod users;

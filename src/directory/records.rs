@@ -11,7 +11,7 @@ use super::view::view;
 use super::{clients, people, scopes};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Scope, Shard, SubjectFacts};
 use crate::ports::At;
-use crate::ports::directory::KeptQuotas;
+use crate::ports::directory::{Event, KeptQuotas};
 use crate::token::Revocation;
 
 /// How deep groups may lie in each other.
@@ -210,8 +210,8 @@ pub trait Rows {
     fn erase(&mut self, collection: Collection, id: u64) -> Result<(), Self::Fault>;
     /// Notes a change.
     fn audit(&mut self, line: Audited) -> Result<(), Self::Fault>;
-    /// Notes that the epoch was raised, unless this request did so already.
-    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Self::Fault>;
+    /// Notes what changes no record, unless this request did so already.
+    fn audit_event(&mut self, event: &Event, actor: Actor, at: &At) -> Result<(), Self::Fault>;
     /// What this request did to the collection.
     fn audited(
         &self,
@@ -410,6 +410,7 @@ fn fit<R: Rows>(
                 return Ok(Some(Changed::Taken("provider".to_owned())));
             }
         }
+        Collection::Sources => clients::fit_keys(after, &mut unfit),
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
             clients::fit(rows, after, &mut unfit)?;

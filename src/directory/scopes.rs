@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::records::{Answer, Record, Rows, put};
 use super::schema::Collection;
 use super::{clients, people};
-use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OPENID_CONNECT, OWN};
+use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OPENID_CONNECT, OWN, REVOCATIONS};
 use crate::model::{Moment, RoleFacts, Scope};
 use crate::ports::At;
 use crate::token::Revocation;
@@ -23,6 +23,8 @@ const SCOPES: [(&str, &str); 8] = [
     ("Administration", ADMIN),
     ("Own account and tokens", OWN),
 ];
+/// Those that came later: what was there before keeps its number.
+const LATER_SCOPES: [(&str, &str); 1] = [("What was revoked", REVOCATIONS)];
 
 /// The flow of clients for which an administrator has answered the consent question.
 pub(super) const IMPLICIT: &str = "default-provider-authorization-implicit-consent";
@@ -40,7 +42,8 @@ const FLOWS: [(&str, &str, &str); 4] = [
 
 /// Whether a scope may neither be changed nor deleted.
 pub(super) fn is_protected(scope: &str) -> bool {
-    SCOPES.iter().any(|(_, value)| *value == scope)
+    let mut known = SCOPES.iter().chain(&LATER_SCOPES);
+    known.any(|(_, value)| *value == scope)
 }
 
 /// Whether a flow may neither be changed nor deleted.
@@ -54,15 +57,20 @@ pub(super) fn is_first_flow(slug: &str) -> bool {
 /// # Errors
 /// Those of the rows.
 pub fn seed<R: Rows>(rows: &mut R) -> Answer<(), R> {
-    for (name, value) in SCOPES {
-        let fields = json!({"name": name, "description": "", "value": value});
-        seed_one(rows, Collection::Scopes, "value", fields)?;
-    }
+    seed_scopes(rows, &SCOPES)?;
     for (slug, designation, consent) in FLOWS {
         let fields = json!({
             "name": slug, "slug": slug, "title": "", "designation": designation, "consent": consent,
         });
         seed_one(rows, Collection::Flows, "slug", fields)?;
+    }
+    seed_scopes(rows, &LATER_SCOPES)
+}
+
+fn seed_scopes<R: Rows>(rows: &mut R, scopes: &[(&str, &str)]) -> Answer<(), R> {
+    for (name, value) in scopes {
+        let fields = json!({"name": name, "description": "", "value": value});
+        seed_one(rows, Collection::Scopes, "value", fields)?;
     }
     Ok(())
 }

@@ -90,9 +90,9 @@ pub fn apply<R: Rows>(
             (imported, stays) = copy::import(rows, verb.copies, &verb.actor, at)?;
             DirectoryAnswer::ImportRecords(imported)
         }
-        DirectoryVerb::NoteEpoch(verb) => {
-            rows.audit_epoch(verb.epoch, verb.actor, at)?;
-            DirectoryAnswer::NoteEpoch(())
+        DirectoryVerb::NoteEvent(verb) => {
+            rows.audit_event(&verb.event, verb.actor, at)?;
+            DirectoryAnswer::NoteEvent(())
         }
         DirectoryVerb::ReadQuotas(_) => DirectoryAnswer::ReadQuotas(rows.quotas()?),
         DirectoryVerb::ChangeQuotas(verb) => {

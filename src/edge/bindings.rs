@@ -17,6 +17,7 @@ use crate::message;
 use crate::model::{
     Client, ClientId, Moment, Quotas, SessionId, Shard, Subject, SubjectFacts, UnixTime,
 };
+use crate::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use crate::ports::directory::{
     self, DirectoryAnswer, DirectoryVerb, FindClient, KeptQuotas, KeySet, ReadQuotas,
 };
@@ -26,8 +27,8 @@ use crate::ports::ledger::{
 };
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Ledger, Limits, Sessions,
-    Tokens, Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Limits,
+    Sessions, Tokens, Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -120,6 +121,7 @@ pub(super) struct Bindings {
     subjects: Copies<Subject, SubjectFacts>,
     quotas: Copies<(), (u64, Option<Rc<Quotas>>)>,
     tokens: Copies<String, TokenFacts>,
+    remote: Copies<String, RemoteKeys>,
     pub(super) keys: Copies<(), KeySet>,
     pub(super) public: Copies<(), KeySet>,
 }
@@ -142,6 +144,7 @@ impl Bindings {
             subjects: Copies::new(),
             quotas: Copies::new(),
             tokens: Copies::new(),
+            remote: Copies::new(),
             keys: Copies::new(),
             public: Copies::new(),
         }
@@ -452,6 +455,20 @@ impl Tokens for Bindings {
 
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         self.tokens.keep(name.to_owned(), facts, at.now);
+    }
+}
+
+impl Courier for Bindings {
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable> {
+        self.call("COURIER", "courier", &call).await
+    }
+
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>> {
+        self.remote.newest(url)
+    }
+
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, at: &At) {
+        self.remote.keep(url.to_owned(), keys, at.now);
     }
 }
 

@@ -42,6 +42,15 @@ impl<K: Ord + Clone, T> Copies<K, T> {
         Some(Rc::clone(&copy.value))
     }
 
+    /// A copy however old, for those that tell their own age.
+    pub(super) fn newest<Q: Ord + ?Sized>(&self, key: &Q) -> Option<Rc<T>>
+    where
+        K: Borrow<Q>,
+    {
+        let copies = self.0.borrow();
+        copies.get(key).map(|copy| Rc::clone(&copy.value))
+    }
+
     pub(super) fn keep(&self, key: K, value: &Rc<T>, now: Moment) {
         let mut copies = self.0.borrow_mut();
         if copies.len() >= MOST_COPIES {

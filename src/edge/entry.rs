@@ -29,7 +29,7 @@ use crate::server::{Endpoint, Server};
 /// body is what it says of the request that it asks about. One text is copied into the core's memory in a
 /// fraction of the time of ten.
 fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
-    let mut lines = text.splitn(15, '\n');
+    let mut lines = text.splitn(16, '\n');
     let id = lines.next()?;
     let endpoint = Endpoint::parse(lines.next()?)?;
     let method = lines.next()?.to_owned();
@@ -48,6 +48,7 @@ fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
         csrf_token: given()?,
         user_agent: given()?,
         passphrase: given()?.map(Secret::new),
+        accept: given()?,
         address: given()?,
         ..Request::default()
     };

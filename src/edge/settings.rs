@@ -1,13 +1,13 @@
 //! Vars and secrets → [`Config`], or a refusal to serve that says what to do.
 
-use worker::Env;
+use wasm_bindgen::JsValue;
 
 #[cfg(feature = "edge")]
 use crate::config::Config;
-use crate::config::UnfitSetting;
-use crate::model::Secret;
+use crate::config::{HISTORY_KEPT, UnfitSetting};
 #[cfg(feature = "edge")]
-use crate::model::{Quotas, Seconds};
+use crate::model::Quotas;
+use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
 
 /// What is logged of requests.
@@ -32,7 +32,7 @@ pub(super) struct Settings {
 
 /// Reads all settings.
 #[cfg(feature = "edge")]
-pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSetting> {
+pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSetting> {
     let text = |name: &str| text(env, name);
     let unfit = |name, remedy| UnfitSetting { name, remedy };
     let issuer = issuer(env)?;
@@ -58,16 +58,13 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }
-    config.danger_open_registration = match text("EDGEMINT_DANGER_OPEN_REGISTRATION").as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(_) => {
-            return Err(unfit(
-                "EDGEMINT_DANGER_OPEN_REGISTRATION",
-                "set it to 0 or 1",
-            ));
-        }
+    let switch = |name: &'static str| match text(name).as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(unfit(name, "set it to 0 or 1")),
     };
+    config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
+    config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;
     if let Some(age) = text("REVOCATION_MAX_AGE") {
         let refusal = unfit("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
         let seconds: Option<u64> = age.parse().ok().filter(|seconds| *seconds <= 60);
@@ -92,6 +89,8 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
             .filter(|seconds| (1..=86_400).contains(seconds));
         config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
+    // The objects go by it, where nobody hears a refusal.
+    history_kept(env)?;
     // The objects refuse a number that cannot be.
     if let Some(shards) = text("LEDGER_SHARDS").and_then(|shards| shards.parse().ok()) {
         config.ledger_shards = shards;
@@ -108,13 +107,31 @@ pub(super) fn read(env: &Env) -> Result<(Settings, Config, Keyring), UnfitSettin
     Ok((Settings { logged }, config, keyring))
 }
 
-/// A setting that is there and not empty.
-fn text(env: &Env, name: &str) -> Option<String> {
-    let var = env.var(name).ok()?.to_string();
-    Some(var).filter(|text| !text.is_empty())
+/// How long lines of the history are kept.
+pub(super) fn history_kept(env: &JsValue) -> Result<Seconds, UnfitSetting> {
+    let Some(days) = text(env, "EDGEMINT_HISTORY_DAYS") else {
+        return Ok(HISTORY_KEPT);
+    };
+    let days = days.parse().ok();
+    let days = days.filter(|days: &u64| (1..=36_500).contains(days));
+    let days = days.ok_or(UnfitSetting {
+        name: "EDGEMINT_HISTORY_DAYS",
+        remedy: "set it to 1 to 36500 days",
+    })?;
+    Ok(Seconds(days * 24 * 3600))
 }
 
-fn issuer(env: &Env) -> Result<String, UnfitSetting> {
+/// A setting that is there and not empty. `wrangler.toml` may have it as a number or as a table.
+fn text(env: &JsValue, name: &str) -> Option<String> {
+    let var = js_sys::Reflect::get(env, &JsValue::from_str(name)).ok()?;
+    let text = match var.as_string() {
+        Some(text) => text,
+        None => js_sys::JSON::stringify(&var).ok()?.as_string()?,
+    };
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn issuer(env: &JsValue) -> Result<String, UnfitSetting> {
     text(env, "ISSUER").ok_or(UnfitSetting {
         name: "ISSUER",
         remedy: "set it to the https URL that people and clients use",
@@ -122,7 +139,7 @@ fn issuer(env: &Env) -> Result<String, UnfitSetting> {
 }
 
 /// What seals for this issuer.
-fn sealing(env: &Env, issuer: &str) -> Result<Keyring, UnfitSetting> {
+fn sealing(env: &JsValue, issuer: &str) -> Result<Keyring, UnfitSetting> {
     let unfit = |remedy| UnfitSetting {
         name: "ROOT_SECRETS",
         remedy,
@@ -140,6 +157,12 @@ fn sealing(env: &Env, issuer: &str) -> Result<Keyring, UnfitSetting> {
 
 /// What seals, for the objects; all else was looked at by the Worker that asks them.
 #[cfg(feature = "objects")]
-pub(super) fn keyring(env: &Env) -> Result<Keyring, UnfitSetting> {
+pub(super) fn keyring(env: &JsValue) -> Result<Keyring, UnfitSetting> {
     sealing(env, &issuer(env)?)
+}
+
+/// Whether the courier may fetch from where only we are; what fits no switch was refused by the Worker.
+#[cfg(feature = "objects")]
+pub(super) fn fetches_private(env: &JsValue) -> bool {
+    text(env, "DANGER_ALLOW_PRIVATE_FETCH_TARGETS").as_deref() == Some("1")
 }

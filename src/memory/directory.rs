@@ -13,7 +13,7 @@ use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{
-    ChangeKey, DirectoryAnswer, DirectoryVerb, KeptQuotas, KeySet, StoredKey,
+    ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeptQuotas, KeySet, StoredKey,
 };
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::{Call, Verb};
@@ -37,9 +37,10 @@ pub struct DirectoryState {
     records: BTreeMap<(Collection, u64), (Record, Index)>,
     unique: BTreeMap<(Collection, String, String), u64>,
     links: BTreeSet<(String, u64, Collection, u64)>,
-    audit: Vec<Audited>,
+    audit: Vec<(Moment, Audited)>,
+    clock: Moment,
     key_audit: Vec<KeyLine>,
-    epochs: Vec<(RequestId, u32, Actor)>,
+    events: Vec<(RequestId, Event, Actor)>,
     quotas: KeptQuotas,
     quota_changes: Vec<(RequestId, Actor)>,
     last_number: u64,
@@ -64,6 +65,7 @@ impl DirectoryState {
 
     /// Does one verb.
     pub fn apply(&mut self, call: Call<DirectoryVerb>) -> DirectoryAnswer {
+        self.clock = call.at.now;
         match call.verb {
             DirectoryVerb::ReadKeys(_) => DirectoryAnswer::ReadKeys(self.keys.clone()),
             DirectoryVerb::AddKeys(verb) => {
@@ -272,14 +274,14 @@ impl Rows for DirectoryState {
     }
 
     fn audit(&mut self, line: Audited) -> Result<(), Infallible> {
-        self.audit.push(line);
+        self.audit.push((self.clock, line));
         Ok(())
     }
 
-    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Infallible> {
-        let noted = (at.request.clone(), epoch, actor);
-        if !self.epochs.iter().any(|(by, ..)| *by == at.request) {
-            self.epochs.push(noted);
+    fn audit_event(&mut self, event: &Event, actor: Actor, at: &At) -> Result<(), Infallible> {
+        let noted = (at.request.clone(), event.clone(), actor);
+        if !self.events.iter().any(|(by, ..)| *by == at.request) {
+            self.events.push(noted);
         }
         Ok(())
     }
@@ -290,29 +292,35 @@ impl Rows for DirectoryState {
         request: &RequestId,
     ) -> Result<Vec<Audited>, Infallible> {
         let ours = |line: &&Audited| line.collection == collection && line.request == *request;
-        Ok(self.audit.iter().filter(ours).cloned().collect())
+        let lines = self.audit.iter().map(|(_, line)| line);
+        Ok(lines.filter(ours).cloned().collect())
     }
 
     /// Keys have lines of their own, which only SQLite tells.
     fn history(&self, query: &ListQuery) -> Result<Page, Infallible> {
-        let lines = self.audit.iter().enumerate().rev().map(|(at, line)| {
-            let pk = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
-            let line = json!({
-                "pk": pk,
-                "time": 0,
-                "actor": line.actor.name,
-                "address": line.actor.address,
-                "request": line.request,
-                "collection": line.collection,
-                "record": line.id,
-                "before": line.before,
-                "after": line.after,
+        let lines = self
+            .audit
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(at, (time, line))| {
+                let pk = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
+                let line = json!({
+                    "pk": pk,
+                    "time": time,
+                    "actor": line.actor.name,
+                    "address": line.actor.address,
+                    "request": line.request,
+                    "collection": line.collection,
+                    "record": line.id,
+                    "before": line.before,
+                    "after": line.after,
+                });
+                match line {
+                    Value::Object(line) => line,
+                    _ => Fields::new(),
+                }
             });
-            match line {
-                Value::Object(line) => line,
-                _ => Fields::new(),
-            }
-        });
         Ok(page_of(lines.collect(), query))
     }
 

@@ -21,6 +21,7 @@ use crate::jose::{
     Verifier, base64url, generate_pkcs8,
 };
 use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts};
+use crate::ports::courier::{CourierAnswer, CourierVerb, Known, RemoteKeys};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, ReadQuotas, StoredKey,
 };
@@ -28,8 +29,8 @@ use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Limits, Sessions,
-    Tokens, Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
+    Sessions, Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -47,6 +48,10 @@ pub struct Operations {
     pub feed: u32,
     /// Writes to KV.
     pub kv_puts: u32,
+    /// Verbs carried to the courier.
+    pub courier: u32,
+    /// Requests that the courier sent.
+    pub fetches: u32,
 }
 
 /// Which dependency is away.
@@ -62,6 +67,8 @@ pub enum Outage {
     Kv,
     /// Randomness.
     Entropy,
+    /// The courier.
+    Courier,
 }
 
 /// How one operation fails.
@@ -85,6 +92,9 @@ pub struct Memory {
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
     tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
+    documents: RefCell<BTreeMap<String, String>>,
+    fetched: RefCell<BTreeMap<String, Known>>,
+    remote: RefCell<BTreeMap<String, Rc<RemoteKeys>>>,
     signing: RefCell<Option<Rc<KeySet>>>,
     signer: RefCell<RingSigner>,
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
@@ -108,6 +118,9 @@ impl Default for Memory {
             subjects: RefCell::default(),
             quotas: RefCell::default(),
             tokens: RefCell::default(),
+            documents: RefCell::default(),
+            fetched: RefCell::default(),
+            remote: RefCell::default(),
             signing: RefCell::default(),
             signer: RefCell::default(),
             prepared: RefCell::default(),
@@ -124,6 +137,15 @@ impl Memory {
     /// Gives the next key of this algorithm instead of making one: ring makes no RSA keys.
     pub fn prepare_key(&self, algorithm: Algorithm, pkcs8: &[u8]) {
         self.prepared.borrow_mut().push((algorithm, pkcs8.to_vec()));
+    }
+
+    /// Has others answer this at a URL; nothing where they do not answer.
+    pub fn publish_at(&self, url: &str, document: Option<&str>) {
+        let mut documents = self.documents.borrow_mut();
+        match document {
+            Some(document) => documents.insert(url.to_owned(), document.to_owned()),
+            None => documents.remove(url),
+        };
     }
 
     fn hold(&self, algorithm: Algorithm, pkcs8: &[u8]) -> Result<StoredKey, JoseError> {
@@ -416,6 +438,33 @@ impl Tokens for Memory {
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         let kept = (at.now, Rc::clone(facts));
         self.tokens.borrow_mut().insert(name.to_owned(), kept);
+    }
+}
+
+impl Courier for Memory {
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable> {
+        self.count(|operations| operations.courier += 1);
+        let reached = self.reach(Outage::Courier)?;
+        let now = call.at.now;
+        let CourierVerb::FetchKeys(verb) = call.verb;
+        let mut fetched = self.fetched.borrow_mut();
+        fetched.retain(|_, known| !known.is_forgotten(now));
+        let known = fetched.entry(verb.url.clone()).or_default();
+        if known.wants(&verb, now) {
+            self.count(|operations| operations.fetches += 1);
+            let documents = self.documents.borrow();
+            known.learn(documents.get(&verb.url).map(String::as_str), now);
+        }
+        reached.answer(CourierAnswer::FetchKeys(known.answer(now)))
+    }
+
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>> {
+        self.remote.borrow().get(url).cloned()
+    }
+
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, _: &At) {
+        let mut remote = self.remote.borrow_mut();
+        remote.insert(url.to_owned(), Rc::clone(keys));
     }
 }
 

@@ -8,13 +8,15 @@ pub mod quota;
 pub mod redirect;
 pub mod scope;
 pub mod secret;
+pub mod target;
 pub mod time;
 pub mod token_type;
 
 pub use account::{Profile, RoleFacts, SubjectFacts};
 pub use address::{address_bits, network_bits};
 pub use client::{
-    AccessTokenFormat, AuthenticationMethod, Client, GrantType, PropertyMapping, SubjectMode,
+    AccessTokenFormat, AuthenticationMethod, Client, GrantType, KeySource, PropertyMapping,
+    SubjectMode,
 };
 pub use id::{
     ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,

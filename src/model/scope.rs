@@ -20,6 +20,9 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// Administers the deployment.
 pub const ADMIN: &str = "admin:token";
 
+/// Reads the list of what was revoked: for resources that check tokens by themselves.
+pub const REVOCATIONS: &str = "revocation:read";
+
 /// Speaks for oneself at the management API.
 pub const OWN: &str = "user:token";
 
@@ -68,6 +71,31 @@ impl Scope {
     #[must_use]
     pub fn is_subset(&self, other: &Self) -> bool {
         self.0.is_subset(&other.0)
+    }
+
+    /// Whether it holds what is needed: all of it, or, of several, `any`. A token `service:*` holds
+    /// every level of that service, and `*:*` of every service; neither reaches scopes that administer
+    /// Edgemint.
+    #[must_use]
+    pub fn satisfies(&self, needed: &Self, any: bool) -> bool {
+        let mut tokens = needed.0.iter();
+        if any {
+            needed.is_empty() || tokens.any(|token| self.holds(token))
+        } else {
+            tokens.all(|token| self.holds(token))
+        }
+    }
+
+    fn holds(&self, token: &str) -> bool {
+        if self.0.contains(token) {
+            return true;
+        }
+        match token.rsplit_once(':') {
+            Some((service, _)) if !is_management(token) => {
+                self.0.contains(&format!("{service}:*")) || self.0.contains("*:*")
+            }
+            _ => false,
+        }
     }
 
     /// Whether there is no token.
@@ -161,6 +189,40 @@ mod tests {
     fn a_scope_prints_sorted_and_without_repetition() {
         let scope = Scope::parse("write read write").unwrap();
         assert_eq!(scope.to_string(), "read write");
+    }
+
+    #[test]
+    fn a_star_holds_every_level_of_its_service_and_nothing_that_administers() {
+        let scope = |text| Scope::parse(text).unwrap();
+        let holds = |held, needed| scope(held).satisfies(&scope(needed), false);
+        assert!(holds("bill:read bill:write", "bill:read"));
+        assert!(holds("bill:*", "bill:read bill:delete"));
+        assert!(holds("*:*", "bill:read mail:*"));
+        assert!(holds("a:b:*", "a:b:read"));
+        for (held, needed) in [
+            ("bill:read", "bill:write"),
+            ("bill:read", "bill:*"),
+            ("bill:*", "billing:read"),
+            ("bill:*", "bill"),
+            ("*:*", "plain"),
+            ("a:*", "a:b:read"),
+            ("*", "bill:read"),
+            ("*:*", ADMIN),
+            ("admin:*", ADMIN),
+            ("user:*", OWN),
+            ("*:*", "admin:keys"),
+        ] {
+            assert!(!holds(held, needed), "{held} for {needed}");
+        }
+    }
+
+    #[test]
+    fn of_several_one_is_enough_where_any_will_do() {
+        let scope = |text| Scope::parse(text).unwrap();
+        assert!(scope("a").satisfies(&scope("a b"), true));
+        assert!(!scope("a").satisfies(&scope("a b"), false));
+        assert!(!scope("c").satisfies(&scope("a b"), true));
+        assert!(scope("").satisfies(&scope(""), true));
     }
 
     #[test]

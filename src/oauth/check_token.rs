@@ -10,12 +10,13 @@ use crate::model::{Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-const PARAMETERS: [&str; 5] = [
+const PARAMETERS: [&str; 6] = [
     "token",
     "scope",
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
 ];
 
 #[derive(Serialize)]
@@ -74,7 +75,7 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             iat: grant.refreshed_at,
         },
     };
-    if !required.is_subset(held.scope) {
+    if !held.scope.satisfies(&required, false) {
         return Ok(INACTIVE.to_owned());
     }
     let scope = if required.is_empty() {

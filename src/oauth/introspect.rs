@@ -7,10 +7,12 @@ use super::access_token::{self, LiveToken};
 use super::bearer;
 use super::client_authentication::{self, AuthenticatedClient};
 use super::params::Params;
+use super::signing;
 use super::token::client_refusal;
 use crate::error::Reason;
 use crate::gate::{Principal, principal};
 use crate::http::{Request, Response};
+use crate::jose::parse_strict_object;
 use crate::model::scope::OWN;
 use crate::model::{Client, ClientId, Scope, Subject, UnixTime, Username};
 use crate::ports::ledger::{GrantFacts, ReadGrant};
@@ -19,13 +21,19 @@ use crate::server::Server;
 use crate::token::{Kind, RefreshToken, Unsealed, refresh};
 
 /// What introspection and revocation read: both specifications ask for the same.
-pub(super) const PARAMETERS: [&str; 5] = [
+pub(super) const PARAMETERS: [&str; 6] = [
     "token",
     "token_type_hint",
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
 ];
+
+/// What a signed answer is, in `Accept` and `Content-Type` (RFC 9701 §4).
+const MEDIA_TYPE: &str = "application/token-introspection+jwt";
+/// And in its header.
+const JWT_TYPE: &str = "token-introspection+jwt";
 
 /// Exactly this for every token that is not active or not the caller's (§2.2).
 pub const INACTIVE: &str = r#"{"active":false}"#;
@@ -199,12 +207,17 @@ struct Introspection<'a> {
     jti: &'a str,
 }
 
-/// `POST /oauth/introspect`.
+/// `POST /oauth/introspect`: of one token in a form, or of several in JSON, `{"tokens": […]}`, which is
+/// answered by `{"introspections": […]}` in their order. Whoever accepts it gets the answer for one
+/// signed (RFC 9701).
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
-    match read(server, request, at).await {
-        Ok(body) => Response::json(200, body).for_any_origin(),
-        Err(reason) => refusal(request, reason).for_any_origin(),
-    }
+    let answered = match request.content_type.as_deref() {
+        Some(media) if media.starts_with("application/json") => several(server, request, at).await,
+        _ => read(server, request, at).await,
+    };
+    answered
+        .unwrap_or_else(|reason| refusal(request, reason))
+        .for_any_origin()
 }
 
 /// A refusal to a caller: in the words of the way it tried.
@@ -219,11 +232,76 @@ pub fn refusal(request: &Request, reason: Reason) -> Response {
     }
 }
 
-async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<String, Reason> {
+async fn read<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Response, Reason> {
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
     let caller = Caller::authenticate(server, request, &params, at).await?;
-    introspect(server, &caller, params.required("token")?, at).await
+    let body = introspect(server, &caller, params.required("token")?, at).await?;
+    match &caller {
+        Caller::Client(client) if request.accepts(MEDIA_TYPE) => {
+            signed(server, client, &body, at).await
+        }
+        _ => Ok(Response::json(200, body)),
+    }
+}
+
+/// RFC 9701 §5: the answer as a JWT for who asked, which it can show as evidence.
+async fn signed<P: Ports>(
+    server: &Server<P>,
+    caller: &AuthenticatedClient,
+    introspection: &str,
+    at: &At,
+) -> Result<Response, Reason> {
+    let client = caller.client();
+    let introspection: Value = serde_json::from_str(introspection)
+        .map_err(|_| Reason::Internal("an answer does not parse"))?;
+    let claims = [
+        ("iss", json!(server.config.issuer)),
+        ("aud", json!(client.id)),
+        ("iat", json!(at.now.unix())),
+        ("token_introspection", introspection),
+    ];
+    let claims = claims.map(|(name, value)| (name.to_owned(), value));
+    let claims = Map::from_iter(claims);
+    let jwt = signing::sign(server, client, JWT_TYPE, &claims, at).await?;
+    Ok(Response::empty(200)
+        .with("content-type", MEDIA_TYPE)
+        .with("x-content-type-options", "nosniff")
+        .with_body(jwt))
+}
+
+/// Tokens in one question. Each refresh token among them is a call to the ledger, and a Worker may make
+/// fifty for a request.
+const MOST_TOKENS: usize = 24;
+
+async fn several<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Response, Reason> {
+    let malformed = Reason::MalformedBody("{\"tokens\": […]}, of 1 to 24 texts");
+    // The caller says who it is in the header.
+    let caller = Caller::authenticate(server, request, &Params::parse("", &PARAMETERS), at).await?;
+    let members = parse_strict_object(request.json()?.as_bytes()).map_err(|_| malformed.clone())?;
+    let tokens = match members.get("tokens") {
+        Some(Value::Array(tokens))
+            if members.len() == 1 && (1..=MOST_TOKENS).contains(&tokens.len()) =>
+        {
+            tokens
+        }
+        _ => return Err(malformed),
+    };
+    let texts: Option<Vec<&str>> = tokens.iter().map(Value::as_str).collect();
+    let mut answers = Vec::new();
+    for text in texts.ok_or(malformed)? {
+        answers.push(introspect(server, &caller, text, at).await?);
+    }
+    let body = format!("{{\"introspections\":[{}]}}", answers.join(","));
+    Ok(Response::json(200, body))
 }
 
 /// What the caller may learn about the token, as JSON.

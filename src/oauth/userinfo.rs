@@ -6,10 +6,10 @@ use super::params::Params;
 use super::{bearer, claims};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::Subject;
-use crate::ports::ledger::ReadSubject;
+use crate::ports::ledger::ReadGrant;
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::refresh;
 
 /// `GET` and `POST /oauth/userinfo`: what the token's scopes tell about its subject.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -36,17 +36,25 @@ async fn read<P: Ports>(
     if !token.scope.contains("openid") {
         return Err(Reason::InsufficientScope("openid".to_owned()));
     }
-    let subject = Subject::parse(&token.sub).map_err(|_| Reason::TokenUnknown)?;
-    let facts = server
-        .ports
-        .ledger(token.shard, at, ReadSubject { subject })
-        .await?;
-    let facts = facts
-        .filter(|facts| facts.active)
+    // Whoever has a resource's key can make tokens for that resource, and says in them what they like: what
+    // a person agreed to is asked of the ledger, and is the most that is told.
+    let read = ReadGrant {
+        grant: token.grant.clone().ok_or(Reason::TokenUnknown)?,
+        idle: refresh::ABSOLUTE,
+    };
+    let grant = server.ports.ledger(token.shard, at, read).await?;
+    let grant = grant
+        .filter(|grant| grant.client == token.client)
+        .filter(|grant| grant.subject.subject.as_str() == token.sub)
         .ok_or(Reason::TokenRevoked)?;
+    let scope = token.scope.intersection(&grant.granted);
+    if !scope.contains("openid") {
+        return Err(Reason::InsufficientScope("openid".to_owned()));
+    }
+    let facts = grant.subject;
     let client = server.ports.client(&token.client, at).await?;
     let client = client.ok_or(Reason::TokenRevoked)?;
-    let mut members = claims::about(&client, &facts, &token.scope);
+    let mut members = claims::about(&client, &facts, &scope);
     let sub = claims::sub(&client, &facts, &server.config.issuer);
     members.insert("sub".to_owned(), json!(sub));
     Ok(Response::json(200, Value::Object(members).to_string()))

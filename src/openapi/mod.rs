@@ -14,6 +14,7 @@ mod own;
 mod providers;
 mod quotas;
 mod records;
+mod resources;
 mod service;
 mod shared;
 
@@ -67,6 +68,7 @@ fn operations() -> Vec<Operation> {
         own::operations(),
         quotas::operations(),
         service::operations(),
+        resources::operations(),
         copies::operations(),
     ];
     parts.into_iter().flatten().collect()
@@ -74,7 +76,13 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, quotas::TAG, service::TAG];
+    let more = [
+        keys::TAG,
+        own::TAG,
+        quotas::TAG,
+        service::TAG,
+        resources::TAG,
+    ];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()

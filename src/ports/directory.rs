@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use serde_json::{Value, json};
+
 use super::verbs;
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::list::{ListQuery, Page};
@@ -39,7 +41,7 @@ verbs! {
     ListAudit => Page,
     ExportRecords => Page,
     ImportRecords => Changed,
-    NoteEpoch => (),
+    NoteEvent => (),
     ReadQuotas => KeptQuotas,
     ChangeQuotas => bool,
 }
@@ -66,7 +68,7 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::FindRecords(_)
         | DirectoryVerb::ListAudit(_)
         | DirectoryVerb::ExportRecords(_)
-        | DirectoryVerb::NoteEpoch(_)
+        | DirectoryVerb::NoteEvent(_)
         | DirectoryVerb::ReadQuotas(_) => false,
     }
 }
@@ -264,12 +266,12 @@ pub struct ImportRecords {
     pub actor: Actor,
 }
 
-/// Notes in the history that the epoch was raised; once for a request.
+/// Notes something in the history that changes no record; once for a request.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct NoteEpoch {
-    /// The epoch that has begun.
-    pub epoch: u32,
-    /// Who wanted it.
+pub struct NoteEvent {
+    /// What.
+    pub event: Event,
+    /// Who did it.
     pub actor: Actor,
 }
 
@@ -294,6 +296,45 @@ pub struct ChangeQuotas {
     pub overrides: Option<Fields>,
     /// Who wants it.
     pub actor: Actor,
+}
+
+/// What happens to a deployment and is no change of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// This epoch has begun.
+    Epoch(u32),
+    /// The key of this resource was handed out.
+    ResourceKey(String),
+}
+
+impl Event {
+    /// Its kind, in place of a collection.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Epoch(_) => "epoch",
+            Self::ResourceKey(_) => "resource_keys",
+        }
+    }
+
+    /// Its number, in place of a record's.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Epoch(epoch) => u64::from(*epoch),
+            Self::ResourceKey(_) => 0,
+        }
+    }
+
+    /// What else is to be said of it.
+    #[must_use]
+    pub fn told(&self) -> Option<Value> {
+        match self {
+            Self::Epoch(_) => None,
+            Self::ResourceKey(resource) => Some(json!({ "resource": resource })),
+        }
+    }
 }
 
 /// The signing keys.

@@ -25,6 +25,8 @@ const LABEL: &[u8] = b"edgemint/1";
 const ROOT_ID: usize = 4;
 /// Bytes of the digest that stands for a resource: no two meet by chance.
 const RESOURCE_TAG: usize = 16;
+/// Bytes of a kind key.
+pub(super) const KIND_KEY: usize = 32;
 /// Bytes of a sealed thing's id: 192 bits, so that 2^64 of them hold no pair.
 pub const ID: usize = 24;
 /// The longest sealed text that is looked at: a pending request with its longest parameters.
@@ -270,9 +272,9 @@ impl Keyring {
     ) -> Result<Secret, SealRefused> {
         let tag = value.resource().map(resource_tag).unwrap_or_default();
         let mut text = header(T::KIND, self.newest.id, epoch, tag);
-        let key = self.own_key(&self.newest, T::KIND, epoch, tag, &id)?;
+        let key = own_key(&self.kind_key(&self.newest, T::KIND, epoch, tag)?, &id)?;
         let mut body = value.write().ok_or(SealRefused::Broken)?;
-        let aad = aead::Aad::from(self.associated(&text));
+        let aad = aead::Aad::from(associated(&text, &self.issuer));
         key.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key([0; 12]), aad, &mut body)
             .map_err(|_| SealRefused::Broken)?;
         text.extend_from_slice(&id);
@@ -287,39 +289,46 @@ impl Keyring {
     /// # Errors
     /// Why the text is not a `T` that this deployment sealed.
     pub fn unseal<T: Sealable>(&self, text: &str) -> Result<Unsealed<T>, SealRefused> {
-        let body = text
-            .strip_prefix(T::KIND.prefix())
-            .ok_or(SealRefused::OtherKind)?;
-        if body.len() > T::KIND.longest() {
-            return Err(SealRefused::Malformed);
-        }
-        let mut bytes = base64url::decode(body).map_err(|_| SealRefused::Malformed)?;
-        let clear = header_length(T::KIND);
-        let (head, rest) = bytes
-            .split_at_mut_checked(clear)
-            .ok_or(SealRefused::Malformed)?;
-        let (id, sealed) = rest
-            .split_first_chunk_mut::<ID>()
-            .ok_or(SealRefused::Malformed)?;
-        let read = Header::read(T::KIND, head).ok_or(SealRefused::Malformed)?;
+        let mut sealed = Sealed::read(T::KIND, text)?;
+        let Header {
+            root,
+            epoch,
+            resource,
+        } = sealed.header;
         let root = std::iter::once(&self.newest)
             .chain(&self.older)
-            .find(|root| root.id == read.root)
+            .find(|known| known.id == root)
             .ok_or(SealRefused::UnknownRoot)?;
-        let key = self.own_key(root, T::KIND, read.epoch, read.resource, id.as_slice())?;
-        let aad = aead::Aad::from(self.associated(head));
-        let plain = key
-            .open_in_place(aead::Nonce::assume_unique_for_key([0; 12]), aad, sealed)
-            .map_err(|_| SealRefused::Broken)?;
-        let value = T::read(plain).ok_or(SealRefused::Broken)?;
-        if value.resource().map(resource_tag).unwrap_or_default() != read.resource {
-            return Err(SealRefused::Broken);
-        }
-        Ok(Unsealed {
-            value,
-            id: TokenId::from(*id),
-            epoch: read.epoch,
-        })
+        let key = self.kind_key(root, T::KIND, epoch, resource)?;
+        sealed.open(&key, &self.issuer)
+    }
+
+    /// The kind keys of access tokens for a resource, each with the name of its root.
+    ///
+    /// # Errors
+    /// [`SealRefused::Broken`] if one cannot be derived.
+    pub(super) fn kind_keys_of(
+        &self,
+        resource: &str,
+        epoch: u32,
+    ) -> Result<Vec<(String, [u8; KIND_KEY])>, SealRefused> {
+        let tag = resource_tag(resource);
+        let epoch = epoch.to_be_bytes();
+        let info = [LABEL, &[Kind::Access.byte()], &epoch, &tag];
+        let roots = std::iter::once(&self.newest).chain(&self.older);
+        let keys = roots.map(|root| {
+            let mut key = [0; KIND_KEY];
+            let okm = root.prk.expand(&info, hmac::HMAC_SHA256).ok()?;
+            okm.fill(&mut key).ok()?;
+            Some((base64url::encode(root.id), key))
+        });
+        keys.collect::<Option<_>>().ok_or(SealRefused::Broken)
+    }
+
+    /// Whose seal it is.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// An id that is always the same for `name`, so that what is sealed under it can be made again.
@@ -345,27 +354,6 @@ impl Keyring {
         Ok(base64url::encode(
             hmac::sign(&key, message.as_bytes()).as_ref(),
         ))
-    }
-
-    fn associated(&self, head: &[u8]) -> Vec<u8> {
-        let mut data = Vec::with_capacity(head.len() + self.issuer.len());
-        data.extend_from_slice(head);
-        data.extend_from_slice(self.issuer.as_bytes());
-        data
-    }
-
-    fn own_key(
-        &self,
-        root: &Root,
-        kind: Kind,
-        epoch: u32,
-        tag: [u8; RESOURCE_TAG],
-        id: &[u8],
-    ) -> Result<aead::LessSafeKey, SealRefused> {
-        let own = hmac::sign(&self.kind_key(root, kind, epoch, tag)?, id);
-        aead::UnboundKey::new(&aead::CHACHA20_POLY1305, own.as_ref())
-            .map(aead::LessSafeKey::new)
-            .map_err(|_| SealRefused::Broken)
     }
 
     fn kind_key(
@@ -394,10 +382,80 @@ impl Keyring {
     }
 }
 
-struct Header {
-    root: [u8; ROOT_ID],
-    epoch: u32,
-    resource: [u8; RESOURCE_TAG],
+fn associated(head: &[u8], issuer: &str) -> Vec<u8> {
+    let mut data = Vec::with_capacity(head.len() + issuer.len());
+    data.extend_from_slice(head);
+    data.extend_from_slice(issuer.as_bytes());
+    data
+}
+
+/// The key of one sealed thing, by its id.
+fn own_key(kind_key: &hmac::Key, id: &[u8]) -> Result<aead::LessSafeKey, SealRefused> {
+    let own = hmac::sign(kind_key, id);
+    aead::UnboundKey::new(&aead::CHACHA20_POLY1305, own.as_ref())
+        .map(aead::LessSafeKey::new)
+        .map_err(|_| SealRefused::Broken)
+}
+
+/// A text of the right layout, before anybody has looked whether its seal holds.
+pub(super) struct Sealed {
+    pub(super) header: Header,
+    kind: Kind,
+    bytes: Vec<u8>,
+}
+
+impl Sealed {
+    pub(super) fn read(kind: Kind, text: &str) -> Result<Self, SealRefused> {
+        let body = text
+            .strip_prefix(kind.prefix())
+            .ok_or(SealRefused::OtherKind)?;
+        if body.len() > kind.longest() {
+            return Err(SealRefused::Malformed);
+        }
+        let bytes = base64url::decode(body).map_err(|_| SealRefused::Malformed)?;
+        let head = bytes.get(..header_length(kind));
+        let header = head.and_then(|head| Header::read(kind, head));
+        Ok(Self {
+            header: header.ok_or(SealRefused::Malformed)?,
+            kind,
+            bytes,
+        })
+    }
+
+    /// Opens it with the kind's key.
+    pub(super) fn open<T: Sealable>(
+        &mut self,
+        kind_key: &hmac::Key,
+        issuer: &str,
+    ) -> Result<Unsealed<T>, SealRefused> {
+        let (head, rest) = self
+            .bytes
+            .split_at_mut_checked(header_length(self.kind))
+            .ok_or(SealRefused::Malformed)?;
+        let (id, sealed) = rest
+            .split_first_chunk_mut::<ID>()
+            .ok_or(SealRefused::Malformed)?;
+        let aad = aead::Aad::from(associated(head, issuer));
+        let plain = own_key(kind_key, id.as_slice())?
+            .open_in_place(aead::Nonce::assume_unique_for_key([0; 12]), aad, sealed)
+            .map_err(|_| SealRefused::Broken)?;
+        let value = T::read(plain).ok_or(SealRefused::Broken)?;
+        if value.resource().map(resource_tag).unwrap_or_default() != self.header.resource {
+            return Err(SealRefused::Broken);
+        }
+        Ok(Unsealed {
+            value,
+            id: TokenId::from(*id),
+            epoch: self.header.epoch,
+        })
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Header {
+    pub(super) root: [u8; ROOT_ID],
+    pub(super) epoch: u32,
+    pub(super) resource: [u8; RESOURCE_TAG],
 }
 
 impl Header {
@@ -440,13 +498,38 @@ fn header_length(kind: Kind) -> usize {
         }
 }
 
-fn resource_tag(resource: &str) -> [u8; RESOURCE_TAG] {
+pub(super) fn resource_tag(resource: &str) -> [u8; RESOURCE_TAG] {
     let digest = ring::digest::digest(&ring::digest::SHA256, resource.as_bytes());
     let mut tag = [0; RESOURCE_TAG];
     tag.iter_mut()
         .zip(digest.as_ref())
         .for_each(|(to, from)| *to = *from);
     tag
+}
+
+#[cfg(test)]
+impl Sealed {
+    /// What somebody with a kind key can make of whatever they like.
+    pub(super) fn forge<T: Sealable>(
+        &self,
+        kind_key: &hmac::Key,
+        value: &T,
+        resource: &str,
+        issuer: &str,
+    ) -> String {
+        let Header { root, epoch, .. } = self.header;
+        let mut text = header(self.kind, root, epoch, resource_tag(resource));
+        let id = [9; ID];
+        let mut body = value.write().unwrap();
+        let aad = aead::Aad::from(associated(&text, issuer));
+        own_key(kind_key, &id)
+            .unwrap()
+            .seal_in_place_append_tag(aead::Nonce::assume_unique_for_key([0; 12]), aad, &mut body)
+            .unwrap();
+        text.extend_from_slice(&id);
+        text.extend_from_slice(&body);
+        format!("{}{}", self.kind.prefix(), base64url::encode(&text))
+    }
 }
 
 #[cfg(test)]

@@ -127,7 +127,7 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::FindRecords(_)
         | DirectoryAnswer::ListAudit(_)
         | DirectoryAnswer::ExportRecords(_)
-        | DirectoryAnswer::NoteEpoch(())
+        | DirectoryAnswer::NoteEvent(())
         | DirectoryAnswer::ReadQuotas(_) => false,
     }
 }
@@ -245,7 +245,7 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::FindRecords(_)
         | DirectoryAnswer::ListAudit(_)
         | DirectoryAnswer::ExportRecords(_)
-        | DirectoryAnswer::NoteEpoch(())
+        | DirectoryAnswer::NoteEvent(())
         | DirectoryAnswer::ReadQuotas(_) => Ok(false),
     }
 }

@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 use super::outbox;
 use super::sql::{Fault, Json, Sql};
 use crate::directory::Collection;
-use crate::directory::keys::KeyAudited;
 use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
-use crate::ports::directory::KeptQuotas;
+use crate::ports::directory::{Event, KeptQuotas};
 use crate::token::{Revocation, Snapshot};
 
 /// The rows, inside the transaction that the caller has opened.
@@ -252,17 +251,19 @@ impl Rows for Records<'_> {
         Ok(())
     }
 
-    fn audit_epoch(&mut self, epoch: u32, actor: Actor, at: &At) -> Result<(), Fault> {
-        // No record has changed: the line says who, and has the number of the epoch.
-        let line = KeyAudited {
-            actor: Some(&actor),
-            before: None,
-            after: None,
-        };
+    fn audit_event(&mut self, event: &Event, actor: Actor, at: &At) -> Result<(), Fault> {
+        // No record has changed: the line says who, and what there is to say.
+        let line = json!({ "actor": actor, "before": null, "after": event.told() });
         self.sql.write(
-            "INSERT INTO audit (time, request, collection, id, line) SELECT ?1, ?2, 'epoch', ?3, ?4
-             WHERE NOT EXISTS (SELECT 1 FROM audit WHERE request = ?2 AND collection = 'epoch')",
-            (self.clock, &at.request, u64::from(epoch), Json(&line)),
+            "INSERT INTO audit (time, request, collection, id, line) SELECT ?1, ?2, ?5, ?3, ?4
+             WHERE NOT EXISTS (SELECT 1 FROM audit WHERE request = ?2 AND collection = ?5)",
+            (
+                self.clock,
+                &at.request,
+                event.number(),
+                Json(&line),
+                event.kind(),
+            ),
         )?;
         Ok(())
     }
