@@ -10,6 +10,7 @@ use crate::error::Reason;
 use crate::model::{ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::validator::Needed;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +24,7 @@ pub enum Question {
         /// The header, if there is one.
         authorization: Option<String>,
         /// What is needed.
-        scopes: Scope,
-        /// Whether one of them is enough.
-        any: bool,
+        needed: Needed,
     },
 }
 
@@ -54,10 +53,10 @@ impl Question {
                 let Some(Ok(scopes)) = scopes else {
                     return Err(malformed);
                 };
+                let needed = Needed { scopes, any };
                 Ok(Self::Validate {
                     authorization,
-                    scopes,
-                    any,
+                    needed,
                 })
             }
             _ => Err(Reason::Internal(
@@ -87,11 +86,10 @@ pub async fn answer<P: Ports>(
             }
             Question::Validate {
                 authorization,
-                scopes,
-                any,
+                needed,
             } => {
                 let authorization = authorization.as_deref();
-                validate(server, &caller, authorization, &scopes, any, at).await
+                validate(server, &caller, authorization, &needed, at).await
             }
         }
     };
@@ -120,8 +118,7 @@ async fn validate<P: Ports>(
     server: &Server<P>,
     caller: &AuthenticatedClient,
     authorization: Option<&str>,
-    needed: &Scope,
-    any: bool,
+    needed: &Needed,
     at: &At,
 ) -> Result<String, Reason> {
     let live = bearer::authenticate(server, authorization, at).await?;
@@ -132,8 +129,6 @@ async fn validate<P: Ports>(
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    if !token.scope.satisfies(needed, any) {
-        return Err(Reason::InsufficientScope(needed.to_string()));
-    }
+    needed.of(&token.scope)?;
     live.principal().map(str::to_owned)
 }
