@@ -14,7 +14,7 @@ const GZIP_LIMITS = {
   "build/edge/edgemint_bg.wasm": 400_000,
   "build/objects/edgemint_bg.wasm": 200_000,
   "build/browser/edgemint_bg.wasm": 60_000,
-  "build/validator/validation_bg.wasm": 85_000,
+  "build/validator/validation_bg.wasm": 80_000,
 };
 
 export default async function main() {
@@ -37,6 +37,7 @@ export default async function main() {
   await check("clippy, native", () =>
     run(cargo, ["clippy", "--quiet", "--locked", "--package", "edgemint", "--all-targets", ...lint], { show: true }),
   );
+  await check("clippy, example", () => run(cargo, ["clippy", "--quiet", "--locked", "--package", "axum-resource", ...lint], { show: true }));
   for (const feature of ["edge", "objects", "browser", "validator"]) {
     await check(`clippy, ${feature}`, () => clippyWasm(feature, lint));
   }

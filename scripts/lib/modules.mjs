@@ -25,7 +25,7 @@ const WASM_FEATURES = [
   "multivalue",
 ];
 
-/** @typedef {"edge" | "objects" | "browser" | "validator" | "judge" | "openapi"} Module */
+/** @typedef {"edge" | "objects" | "browser" | "validator" | "judge" | "openapi" | "axum"} Module */
 
 /**
  * Builds what is out of date.
@@ -40,11 +40,11 @@ export async function build(modules = ["edge", "browser"]) {
   if (modules.includes("edge")) modules = [...modules, "objects", "openapi"];
   const stamps = readStamps();
   const sources = ["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"];
-  const more = { edge: [], objects: [], browser: [], validator: [], judge: JUDGE_SOURCES, openapi: NATIVE };
+  const more = { edge: [], objects: [], browser: [], validator: [], judge: JUDGE_SOURCES, openapi: NATIVE, axum: ["examples/axum"] };
   const inputs = (/** @type {Module} */ module) => fingerprint([...sources, ...more[module]]);
   const stale = modules.filter((module) => stamps[module] !== inputs(module) || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
-    await (module === "judge" ? buildJudge() : module === "openapi" ? describe() : buildModule(module));
+    await (module === "judge" ? buildJudge() : module === "openapi" ? describe() : module === "axum" ? buildExample() : buildModule(module));
     writeStamps({ ...readStamps(), [module]: inputs(module) });
   }
   if (modules.includes("browser")) packBrowser();
@@ -59,6 +59,7 @@ const outputs = {
   validator: "build/validator/validation_bg.wasm",
   judge: "build/judge/judge_bg.wasm",
   openapi: "build/openapi.json",
+  axum: "target/tool/axum-resource",
 };
 
 const NAMES = { edge: "worker module", objects: "module of the objects", browser: "browser module", validator: "validator module" };
@@ -90,6 +91,12 @@ async function buildJudge() {
     const compiled = await compile(toolchain, "browser", ["--example", "wycheproof_web"], "examples/wycheproof_web.wasm");
     await run(bindgen, [compiled, emptied("judge"), "judge"]);
   });
+}
+
+/** A resource in Rust, for its test alone. */
+async function buildExample() {
+  const program = await nativeCargo();
+  await step("the example for axum", () => cargo(program, ["build", "--profile", "tool", "--locked", "--package", "axum-resource"]));
 }
 
 /** Has the tables of the API describe themselves. */

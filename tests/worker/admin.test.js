@@ -115,6 +115,14 @@ describe("admin", () => {
     assert.match(done(await admin(server, ["keys", "list", "--json"])), /"kid":/);
   });
 
+  test("the key of a resource is printed as it goes into a setting", async () => {
+    const out = done(await admin(server, ["resource-key", "https://api.example/"]));
+    const { issuer, resource, keys } = JSON.parse(out);
+    assert.deepEqual([issuer, resource, keys.length, out.trim().split("\n").length], [server.url, "https://api.example/", 1, 1]);
+    const { code, err } = await admin(server, ["resource-key", `${server.url}/api/v1`]);
+    assert.deepEqual([code, /is our own, whose key nobody gets/.test(err)], [1, true], err);
+  });
+
   test("an administrator is recovered, and one is made where there is none", async () => {
     const client = await register(server);
     for (const username of [ADMINISTRATOR.username, "rescue"]) {

@@ -50,12 +50,14 @@ function createValidator(settings, load, behind) {
     const authorization = headerOf(input);
     const { scopes, any } = needed(required);
     await load();
+    // One moment for all of a request: what is asked for meanwhile is as new as can be.
+    const now = Date.now();
     const validation = module();
-    const judge = async () => JSON.parse(await fitting(() => validation.validate(authorization, scopes, any, Date.now())));
-    if (isJwt(authorization)) await keys.fresh(Date.now());
+    const judge = async () => JSON.parse(await fitting(() => validation.validate(authorization, scopes, any, now)));
+    if (isJwt(authorization)) await keys.fresh(now);
     let verdict = await judge();
     if (verdict.cause === "key_unknown") {
-      const newest = await keys.newer(Date.now());
+      const newest = await keys.newer(now);
       verdict = await judge();
       if (verdict.cause === "key_unknown" && !newest) verdict = unavailable("no_keys");
     }
@@ -65,10 +67,10 @@ function createValidator(settings, load, behind) {
     }
     if (feed === undefined) return verdict;
     if (verdict.cause === "revocations_outdated") {
-      await feed.renew(Date.now());
+      await feed.renew(now);
       verdict = await judge();
     } else if (verdict.active) {
-      feed.refresh(Date.now());
+      feed.refresh(now);
     }
     return verdict;
   }
@@ -188,7 +190,9 @@ function read(options) {
   if (given !== undefined) {
     if (given?.issuer !== issuer) throw unfit("resourceKeys", "are not of this issuer");
     if (given.resource !== audience) throw unfit("resourceKeys", "are not for this audience");
-    if (!Array.isArray(given.keys) || given.keys.length === 0) throw unfit("resourceKeys", "have no keys");
+    const fits = (/** @type {any} */ key) => text(key?.root) && typeof key.key === "string" && /^[\w-]{43}$/.test(key.key);
+    if (!Array.isArray(given.keys) || given.keys.length === 0 || !given.keys.every(fits)) throw unfit("resourceKeys", "have no keys");
+    if (!Number.isInteger(given.epoch)) throw unfit("resourceKeys", "have no epoch");
   }
   // A stub of the platform has every method there is, and says `function` of itself.
   if (binding !== undefined && typeof binding?.validate !== "function") throw unfit("binding", "has to be a service binding to the issuer");
@@ -198,7 +202,7 @@ function read(options) {
   if (revocations !== undefined) {
     const { token, maxAge } = revocations ?? {};
     if (!text(token) && typeof token !== "function") throw unfit("revocations.token", "has to be a token, or a function that gives one");
-    if (!Number.isFinite(maxAge) || maxAge < 0 || maxAge > LONGEST_MAX_AGE) throw unfit("revocations.maxAge", "has to be seconds, a day at most");
+    if (!Number.isFinite(maxAge) || maxAge < 1 || maxAge > LONGEST_MAX_AGE) throw unfit("revocations.maxAge", "has to be seconds, from one to a day's");
   }
   if (fetch !== undefined && typeof fetch !== "function") throw unfit("fetch", "has to be a function");
   return {
