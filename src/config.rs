@@ -32,12 +32,20 @@ pub struct Config {
     /// For how many milliseconds beyond that a copy still serves while the feed is away. 0: what
     /// was revoked meanwhile would be taken for good.
     pub danger_accept_unchecked_revocation: u64,
+    /// Whether key sets are fetched from addresses, ports and hosts of one's own, and without TLS: for a
+    /// development machine. Off: whoever may write a URL could have us ask what only we can reach.
+    pub danger_allow_private_fetch_targets: bool,
     /// How long access tokens live unless the client says otherwise: RFC 9700 asks for short, seed
     /// 000 for an hour.
     pub access_token_lifetime: Seconds,
     /// Over how many shards subjects may be spread: whom a list of everything asks.
     pub ledger_shards: u16,
 }
+
+/// How long the history of changes is kept, unless `EDGEMINT_HISTORY_DAYS` says otherwise. 400 days:
+/// whoever looks through a year's changes after it has ended still finds the first of them, and
+/// nobody's name and address stay there for good.
+pub const HISTORY_KEPT: Seconds = Seconds(400 * 24 * 3600);
 
 /// Where applications have their issuers, under the deployment's.
 pub const APPLICATIONS: &str = "/application/o/";
@@ -92,6 +100,7 @@ impl Config {
             danger_open_registration: false,
             revocation_max_age: 5_000,
             danger_accept_unchecked_revocation: 0,
+            danger_allow_private_fetch_targets: false,
             access_token_lifetime: Seconds(3600),
             ledger_shards: 16,
         })

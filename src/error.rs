@@ -33,6 +33,22 @@ pub enum Reason {
     OtherAuthenticationMethod,
     /// A confidential client that did not authenticate.
     NoClientAuthentication,
+    /// `client_assertion_type` is missing, or names what is no JWT (RFC 7523 §2.2).
+    AssertionTypeUnknown,
+    /// An assertion by nobody who may speak for the client.
+    AssertionIssuerUnknown,
+    /// An assertion that is malformed, not signed by its issuer, not for us, or not for now.
+    AssertionRefused(JoseError),
+    /// An assertion without a claim that it needs.
+    AssertionLacks(&'static str),
+    /// An assertion that expires later than anything we remember.
+    AssertionLivesTooLong,
+    /// A client's own assertion that speaks of somebody else.
+    AssertionForOtherClient,
+    /// A source's assertion where the client does not act for itself.
+    AssertionNotForThisGrant,
+    /// An assertion that was used before.
+    AssertionReplayed,
     /// Not one of the client's redirect URIs.
     UnregisteredRedirectUri,
     /// The client may not use this grant.
@@ -252,7 +268,15 @@ impl Reason {
             Self::UnknownClient
             | Self::WrongSecret
             | Self::OtherAuthenticationMethod
-            | Self::NoClientAuthentication => ErrorCode::InvalidClient,
+            | Self::NoClientAuthentication
+            | Self::AssertionTypeUnknown
+            | Self::AssertionIssuerUnknown
+            | Self::AssertionRefused(_)
+            | Self::AssertionLacks(_)
+            | Self::AssertionLivesTooLong
+            | Self::AssertionForOtherClient
+            | Self::AssertionNotForThisGrant
+            | Self::AssertionReplayed => ErrorCode::InvalidClient,
             Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
             Self::UnknownGrantType => ErrorCode::UnsupportedGrantType,
             Self::UnknownResponseType => ErrorCode::UnsupportedResponseType,

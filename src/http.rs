@@ -136,6 +136,8 @@ pub struct Response {
     pub reason: Option<Reason>,
     /// Something worth knowing about a request that was granted, for the log.
     pub event: Option<&'static str>,
+    /// Who was shown to act as the client, in the words of who vouches for them, for the log.
+    pub actor: Option<String>,
 }
 
 impl Response {
@@ -175,6 +177,7 @@ impl Response {
             body: String::new(),
             reason: None,
             event: None,
+            actor: None,
         }
     }
 

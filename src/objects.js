@@ -6,6 +6,7 @@
  */
 import { DurableObject } from "cloudflare:workers";
 import { core, trapped } from "./deciding.js";
+import { fetchKeys } from "./edge/fetching.js";
 import { Unfinished } from "./edge/unfinished.js";
 import { within } from "./edge/within.js";
 
@@ -59,16 +60,18 @@ class Sql {
 }
 
 /**
- * What tells the three kinds apart.
+ * What tells the kinds apart.
  *
  * @typedef {object} Kind
  * @property {(sql: Sql, env: any) => void} open makes the tables
- * @property {(sql: Sql, call: string) => Outcome} apply does one verb
- * @property {(sql: Sql) => boolean} sweep forgets what has expired; whether there is more
+ * @property {(sql: Sql, call: string, env: any) => Outcome} apply does one verb
+ * @property {(sql: Sql, env: any) => boolean} sweep forgets what has expired; whether there is more
+ * @property {(sql: Sql, call: string, document: string | undefined) => void} [learn] takes what was fetched for a call
  * @property {boolean} tells whether it has an outbox
  * @property {boolean} publishes whether it writes to KV
  *
- * @typedef {{ answer: string, owes: bigint, publishes: boolean, undone?: boolean }} Outcome
+ * @typedef {{ answer: string, owes: bigint, publishes: boolean, undone?: boolean, fetch?: string }} Outcome
+ * `fetch`: what has to be fetched before there is an answer
  */
 
 /** Thrown to roll a transaction back whose answer is a refusal. */
@@ -98,6 +101,8 @@ class Store {
     /** @type {Map<string, number>} when each key of KV was written last */
     this.written = new Map();
     this.unfinished = new Unfinished();
+    /** @type {Map<string, Promise<void>>} what is being fetched */
+    this.fetching = new Map();
     ctx.blockConcurrencyWhile(async () => {
       this.transaction(() => kind.open(this.sql, env));
       this.due = (await ctx.storage.getAlarm()) ?? Infinity;
@@ -116,7 +121,7 @@ class Store {
    */
   async call(call) {
     try {
-      const outcome = this.decide(call);
+      const outcome = await this.decideWith(call);
       if (outcome.owes > 0n || outcome.publishes) {
         // No await since the transaction: alarm and decision are committed together.
         this.wake(RETRY);
@@ -141,6 +146,31 @@ class Store {
   }
 
   /**
+   * Does one verb, and fetches first what it needs. Nothing is held open meanwhile: what came is learned in a
+   * transaction of its own, and the verb is done anew.
+   *
+   * @param {string} call
+   * @returns {Promise<Outcome>}
+   */
+  async decideWith(call) {
+    let outcome = this.decide(call);
+    while (outcome.fetch !== undefined) {
+      const url = outcome.fetch;
+      let fetching = this.fetching.get(url);
+      if (fetching === undefined) {
+        // Whoever asks meanwhile waits for the same answer, which is learned once.
+        fetching = fetchKeys(url)
+          .then((document) => this.transaction(() => this.kind.learn?.(this.sql, call, document)))
+          .finally(() => this.fetching.delete(url));
+        this.fetching.set(url, fetching);
+      }
+      await fetching;
+      outcome = this.decide(call);
+    }
+    return outcome;
+  }
+
+  /**
    * Does one verb in one transaction, of which nothing stays if it comes to a refusal.
    *
    * @param {string} call
@@ -149,7 +179,7 @@ class Store {
   decide(call) {
     try {
       return this.transaction(() => {
-        const outcome = this.kind.apply(this.sql, call);
+        const outcome = this.kind.apply(this.sql, call, this.env);
         if (outcome.undone) {
           throw new Undone(outcome);
         }
@@ -171,7 +201,7 @@ class Store {
     const tasks = [
       () => this.settle(this.transaction(() => this.newest())),
       () => this.publish(),
-      () => (more = this.transaction(() => this.kind.sweep(this.sql))),
+      () => (more = this.transaction(() => this.kind.sweep(this.sql, this.env))),
     ];
     // One that fails must not keep the others from their work: the feed may be away for hours.
     for (const task of tasks) {
@@ -322,7 +352,7 @@ class Store {
 const LEDGER = {
   open: (sql) => core().ledger_open(sql),
   apply: (sql, call) => taken(core().ledger_call(sql, BigInt(Date.now()), call)),
-  sweep: (sql) => core().ledger_sweep(sql, BigInt(Date.now())),
+  sweep: (sql, env) => core().ledger_sweep(sql, env, BigInt(Date.now())),
   tells: true,
   publishes: false,
 };
@@ -331,7 +361,7 @@ const LEDGER = {
 const DIRECTORY = {
   open: (sql, env) => core().directory_open(sql, env, shards(env)),
   apply: (sql, call) => taken(core().directory_call(sql, BigInt(Date.now()), call)),
-  sweep: () => false,
+  sweep: (sql, env) => core().directory_sweep(sql, env, BigInt(Date.now())),
   tells: true,
   publishes: true,
 };
@@ -354,6 +384,20 @@ const FEED = {
   open: (sql) => core().feed_open(sql, crypto.randomUUID()),
   apply: (sql, call) => ({ answer: core().feed_call(sql, call), owes: 0n, publishes: false }),
   sweep: (sql) => core().feed_sweep(sql, BigInt(Date.now())),
+  tells: false,
+  publishes: false,
+};
+
+/** @type {Kind} */
+const COURIER = {
+  open: (sql) => core().courier_open(sql),
+  apply: (sql, call, env) => {
+    const answer = core().courier_call(sql, env, call);
+    const fetch = answer.startsWith("fetch ") ? answer.slice(6) : undefined;
+    return { answer, owes: 0n, publishes: false, fetch };
+  },
+  learn: (sql, call, document) => core().courier_fetched(sql, call, document),
+  sweep: (sql) => core().courier_sweep(sql, BigInt(Date.now())),
   tells: false,
   publishes: false,
 };
@@ -395,6 +439,9 @@ export class Directory extends objectOf(DIRECTORY) {}
 
 /** The feed of revocations. There is one: `feed`. */
 export class Feed extends objectOf(FEED) {}
+
+/** The courier, who alone sends requests to others. There is one: `courier`. */
+export class Courier extends objectOf(COURIER) {}
 
 /**
  * Copies what Rust says, and gives Rust's own back.

@@ -2,7 +2,7 @@
 /**
  * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
  * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
- * `/*` the core looks at the path itself; `{username}` is any one part of it.
+ * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it.
  *
  * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
  */
@@ -21,6 +21,8 @@ export const routes = {
   "/oauth/check_token": { cors: true, methods: { POST: "check_token" } },
   "/oauth/revoke": { cors: true, methods: { POST: "revoke" } },
   "/oauth/userinfo": { cors: true, methods: { GET: "userinfo", POST: "userinfo" } },
+  "/oauth/logout": { methods: { GET: "logout", POST: "logout" } },
+  "/application/o/{slug}/end-session/": { methods: { GET: "logout", POST: "logout" } },
   "/oauth/register": { cors: true, methods: { POST: "register" } },
   "/login": { methods: { GET: "login", POST: "login" } },
   "/consent": { methods: { GET: "consent", POST: "consent" } },
@@ -48,6 +50,8 @@ const WELL_KNOWN = "/.well-known/";
 const API = "/api/v1/";
 /** Issuers of applications. */
 const APPLICATIONS = "/application/o/";
+/** Where an application that is an issuer ends sessions. */
+const END_SESSION = /^\/application\/o\/[^/]+\/end-session\/$/;
 /** What is a person's own there; everything else below `users/` is of the records. */
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
 
@@ -73,6 +77,9 @@ export function route(path, base) {
   }
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];
+  }
+  if (END_SESSION.test(path)) {
+    return routes[`${APPLICATIONS}{slug}/end-session/`];
   }
   const below = [API, APPLICATIONS].find((prefix) => path.startsWith(prefix));
   return below === undefined ? undefined : routes[`${below}*`];

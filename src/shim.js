@@ -9,7 +9,7 @@ import { enter } from "./core.js";
 import { documents } from "./documents.js";
 import { route } from "./routes.js";
 
-export { Directory, Feed, Ledger } from "./objects.js";
+export { Courier, Directory, Feed, Ledger } from "./objects.js";
 
 /** Bytes of a body that is read at all: the largest form or JSON that anything here expects. */
 const LARGEST_BODY = 64 * 1024;

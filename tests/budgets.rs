@@ -2,9 +2,13 @@
 //! them by the clock, not by the request.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod jose_support;
 mod support;
 
+use edgemint::jose::Algorithm;
 use edgemint::server::Endpoint;
+use jose_support::Owner;
+use serde_json::json;
 use support::{
     Fixture, Form, Operations, Tokens, authenticated, authorization, exchange_form, refresh_form,
 };
@@ -22,6 +26,8 @@ const NOTHING: Operations = Operations {
     directory: 0,
     feed: 0,
     kv_puts: 0,
+    courier: 0,
+    fetches: 0,
 };
 
 const ONE_LEDGER_CALL: Operations = Operations {
@@ -201,4 +207,31 @@ fn discovery_and_keys_cost_nothing() {
         let asked = cost(&fixture, || drop(fixture.get(endpoint, &Form::default())));
         assert_eq!(asked, NOTHING, "{endpoint:?}");
     }
+}
+
+#[test]
+fn an_assertion_costs_the_one_ledger_call_that_spends_it() {
+    let fixture = Fixture::new();
+    let owner = Owner::new("issuer");
+    let keys = owner.keys.to_members();
+    let metadata = json!({"client_id": "keyed", "token_endpoint_auth_method": "private_key_jwt",
+                          "jwks": keys, "grant_types": ["client_credentials"], "scope": "read"});
+    assert_eq!(fixture.register(&metadata).status, 201);
+    let form = |jti: &str| {
+        let claims = json!({"iss": "keyed", "sub": "keyed", "aud": support::ISSUER,
+                            "exp": fixture.now() + 60, "jti": jti});
+        let header = owner.header(Algorithm::Es256, "JWT");
+        let assertion = owner.craft(Algorithm::Es256, &header, &claims.to_string());
+        Form::new(&[
+            ("grant_type", "client_credentials"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", &assertion),
+        ])
+    };
+    let ask = |jti| assert_eq!(fixture.post(Endpoint::Token, &form(jti)).status, 200);
+    ask("first");
+    assert_eq!(cost(&fixture, || ask("second")), ONE_LEDGER_CALL);
 }

@@ -63,6 +63,7 @@ fn withdraw_consent(fixture: &Fixture) {
     let withdraw = WithdrawConsent {
         subject: subject("ada"),
         client: ClientId::parse("web").unwrap(),
+        actor: None,
     };
     block_on(fixture.memory().ledger(shard, &fixture.at(), withdraw)).unwrap();
 }

@@ -12,7 +12,6 @@ use serde_json::Value;
 use support::tokens::{FORMS, json_post, kid, kids, metadata};
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, Outage, Seen, Tokens, authorization, block_on, decoded, get,
-    secret,
 };
 
 /// The four documents that say who we are.
@@ -158,7 +157,13 @@ fn md_4_every_advertised_grant_works_and_no_other_is_known() {
 fn md_4_every_advertised_way_to_authenticate_works_and_no_other() {
     let fixture = Fixture::new();
     let metadata = metadata(&fixture);
-    let methods = ["client_secret_basic", "client_secret_post", "none"];
+    // The third is shown to work in `federation.rs`.
+    let methods = [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "none",
+    ];
     assert_eq!(
         strings(&metadata, "token_endpoint_auth_methods_supported"),
         methods
@@ -171,7 +176,7 @@ fn md_4_every_advertised_way_to_authenticate_works_and_no_other() {
         let tokens = fixture.tokens_of(client);
         assert_eq!(fixture.revoke_as(client, &tokens.access).status, 200);
     }
-    let confidential = &methods[..2];
+    let confidential = &methods[..3];
     assert_eq!(
         strings(&metadata, "introspection_endpoint_auth_methods_supported"),
         confidential
@@ -189,7 +194,6 @@ fn md_4_every_advertised_way_to_authenticate_works_and_no_other() {
         ),
         ("client_assertion", "a.b.c"),
         ("client_id", "web"),
-        ("client_secret", &secret("web")),
     ]);
     assert_eq!(
         fixture.post(Endpoint::Token, &assertion).error(),

@@ -11,12 +11,13 @@ use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use edgemint::memory::Memory;
 use edgemint::model::{Client, ClientId, Secret, Shard};
+use edgemint::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
 use edgemint::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
-    Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger,
+    Sessions, Unavailable,
 };
 use edgemint::server::{Endpoint, Server};
 use edgemint::token::{Keyring, Revocations, SessionHandle};
@@ -100,6 +101,21 @@ impl Codes for Noting<'_> {
 
     async fn recent(&self) -> Result<Vec<Row>, Unavailable> {
         self.memory.recent().await
+    }
+}
+
+impl Courier for Noting<'_> {
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable> {
+        self.note(&call);
+        self.memory.call_courier(call).await
+    }
+
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>> {
+        self.memory.kept_keys(url)
+    }
+
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, at: &At) {
+        self.memory.keep_keys(url, keys, at);
     }
 }
 

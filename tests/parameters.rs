@@ -107,6 +107,7 @@ fn assert_sound(response: &Response, clients: &[&str], form: &Form) {
             "/login?request=",
             "/consent?request=",
             "/oauth/authorize?continue=",
+            "/oauth/logout?continue=",
         ];
         let ours = ours.iter().any(|path| {
             location

@@ -264,7 +264,10 @@ fn s4_2_a_flow_in_use_stays_what_it_is_for() {
     );
     assert_eq!(read(&fixture, &path), flow);
     app.patch(json!({"authorization_flow": null}));
-    patched(&fixture, &path, json!({"designation": "invalidation"}));
+    let alone = fixture.api("PATCH", &path, &json!({"designation": "invalidation"}));
+    refused(&alone, 400, "consent");
+    let whole = json!({"designation": "invalidation", "consent": "explicit"});
+    patched(&fixture, &path, whole);
 }
 
 #[test]
@@ -299,7 +302,7 @@ fn s4_5_an_application_gives_a_provider_its_name_and_its_issuer() {
             "token": format!("{ISSUER}/oauth/token"),
             "user_info": format!("{ISSUER}/oauth/userinfo"),
             "provider_info": format!("{ISSUER}/.well-known/openid-configuration"),
-            "logout": format!("{ISSUER}/logout"),
+            "logout": format!("{ISSUER}/oauth/logout"),
             "jwks": format!("{ISSUER}/.well-known/jwks.json"),
         })
     );

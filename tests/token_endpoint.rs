@@ -472,7 +472,7 @@ fn te_12_a_scope_that_the_person_does_not_hold_is_left_out_and_said() {
 }
 
 #[test]
-fn te_13_to_15_a_client_assertion_is_refused_and_not_announced() {
+fn te_13_to_15_an_assertion_of_a_client_without_keys_is_refused_and_symmetric_ones_do_not_exist() {
     let fixture = Fixture::new();
     let assertion = [
         (
@@ -504,7 +504,12 @@ fn te_13_to_15_a_client_assertion_is_refused_and_not_announced() {
         );
     }
     let metadata = fixture.get(Endpoint::AuthorizationServer, &Form::default());
-    let methods = ["client_secret_basic", "client_secret_post", "none"];
+    let methods = [
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt",
+        "none",
+    ];
     let announced = &metadata.json()["token_endpoint_auth_methods_supported"];
     assert_eq!(*announced, json!(methods));
 }

@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use super::records::{envelope, parse_query, shown};
 use crate::directory::Collection;
 use crate::directory::list::{ListQuery, page_of};
-use crate::directory::records::Fields;
+use crate::directory::records::{Actor, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::base64url;
 use crate::model::{ClientId, GrantId, Shard, Subject, UnixTime, parse_duration};
 use crate::ports::directory::{FindRecords, Part, ReadRecord};
+use crate::ports::history::Noted;
 use crate::ports::ledger::{EndCode, ListIssued, ReadCode, RevokeGrant, Revoked};
 use crate::ports::{At, CodeRecord, Ports};
 use crate::server::Server;
@@ -31,6 +32,16 @@ enum Kind {
     RefreshToken,
 }
 
+impl Kind {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Code => "authorization_codes",
+            Self::AccessToken => "access_tokens",
+            Self::RefreshToken => "refresh_tokens",
+        }
+    }
+}
+
 /// One of them, before it is told with its provider and user.
 struct Held {
     pk: u64,
@@ -47,15 +58,13 @@ pub(super) async fn answer<P: Ports>(
     server: &Server<P>,
     request: &Request,
     path: &str,
+    actor: &Actor,
     at: &At,
 ) -> Result<Response, Reason> {
     let (kind, rest) = path.split_once('/').ok_or(Reason::NoSuchRecord)?;
-    let kind = match kind {
-        "authorization_codes" => Kind::Code,
-        "access_tokens" => Kind::AccessToken,
-        "refresh_tokens" => Kind::RefreshToken,
-        _ => return Err(Reason::NoSuchRecord),
-    };
+    let mut kinds = [Kind::Code, Kind::AccessToken, Kind::RefreshToken].into_iter();
+    let kind = kinds.find(|known| known.path() == kind);
+    let kind = kind.ok_or(Reason::NoSuchRecord)?;
     let asked = Asked { server, at, kind };
     if rest.is_empty() {
         return match request.method.as_str() {
@@ -74,7 +83,7 @@ pub(super) async fn answer<P: Ports>(
             Ok(shown(200, told.ok_or(Reason::NoSuchRecord)?))
         }
         ("DELETE", "") => {
-            asked.end(pk).await?;
+            asked.end(pk, actor).await?;
             Ok(Response::empty(204))
         }
         ("GET", "used_by/") => {
@@ -239,7 +248,7 @@ impl<P: Ports> Asked<'_, P> {
     }
 
     /// Ends a code, or the grant that a token is of: nothing that came from it is accepted any more.
-    async fn end(&self, pk: u64) -> Result<(), Reason> {
+    async fn end(&self, pk: u64, actor: &Actor) -> Result<(), Reason> {
         if self.kind == Kind::Code {
             let code = self.server.ports.recall(pk).await?;
             let code = code.ok_or(Reason::NoSuchRecord)?;
@@ -250,6 +259,7 @@ impl<P: Ports> Asked<'_, P> {
                 client: code.client,
                 session: code.session,
                 expires_at: code.expires_at,
+                noted: Some(Noted::new(actor, self.kind.path(), pk)),
             };
             // One that was spent or ended is not there, and the verb says so itself.
             return match self.server.ports.ledger(shard, self.at, end).await? {
@@ -261,6 +271,7 @@ impl<P: Ports> Asked<'_, P> {
         let revoke = RevokeGrant {
             grant: held.grant,
             client: held.client,
+            noted: Some(Noted::new(actor, self.kind.path(), pk)),
         };
         match self
             .server

@@ -7,8 +7,8 @@ use crate::directory::Collection;
 use crate::directory::records::{Change, Fields};
 use crate::error::Reason;
 use crate::http::Response;
-use crate::model::{ClientId, Secret, UnixTime, Username};
-use crate::oauth::claims;
+use crate::model::{AuthenticationMethod, ClientId, Secret, UnixTime, Username};
+use crate::oauth::{claims, logout};
 use crate::ports::Ports;
 use crate::ports::directory::{FindAccount, FindClient, Part, ReadKeys, ReadRecord};
 
@@ -64,7 +64,10 @@ pub(super) fn complete<P: Ports>(
     let public = fields
         .get("client_type")
         .is_some_and(|kind| kind == "public");
-    if public || fields.contains_key("_secrets") {
+    let by_key = fields
+        .get("token_endpoint_auth_method")
+        .is_some_and(|method| method == AuthenticationMethod::PrivateKeyJwt.as_str());
+    if public || by_key || fields.contains_key("_secrets") {
         return Ok(None);
     }
     let secret = fresh(asked)?;
@@ -165,12 +168,17 @@ fn setup_urls<P: Ports>(asked: &Asked<'_, P>, provider: &Fields) -> Fields {
         slug => json!(config.url(&format!("/application/o/{slug}/{path}"))),
     };
     let issuer = if own { under("") } else { json!(config.issuer) };
-    let (information, jwks) = if own {
-        (under(".well-known/openid-configuration"), under("jwks/"))
+    let (information, jwks, leave) = if own {
+        (
+            under(".well-known/openid-configuration"),
+            under("jwks/"),
+            under(logout::END_SESSION),
+        )
     } else {
         (
             json!(config.url("/.well-known/openid-configuration")),
             json!(config.url("/.well-known/jwks.json")),
+            json!(config.url(logout::PATH)),
         )
     };
     let urls = [
@@ -179,7 +187,7 @@ fn setup_urls<P: Ports>(asked: &Asked<'_, P>, provider: &Fields) -> Fields {
         ("token", json!(config.url("/oauth/token"))),
         ("user_info", json!(config.url("/oauth/userinfo"))),
         ("provider_info", information),
-        ("logout", json!(config.url("/logout"))),
+        ("logout", leave),
         ("jwks", jwks),
     ];
     Fields::from_iter(urls.map(|(name, url)| (name.to_owned(), url)))

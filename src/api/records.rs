@@ -5,12 +5,13 @@ use serde_json::{Map, Value, json};
 
 use super::actor::{self, Administrator};
 use super::{audit, body, issued, problem, providers};
-use crate::directory::form::Form;
+use crate::directory::form::{Form, UNFETCHABLE};
 use crate::directory::list::ListQuery;
 use crate::directory::records::{Actor, Change, Changed, Fields};
 use crate::directory::{Collection, Reading, schema, uuid};
 use crate::error::Reason;
 use crate::http::{Request, Response};
+use crate::model::target::may_be_fetched;
 use crate::model::{Secret, Subject};
 use crate::oauth::password;
 use crate::ports::directory::{ChangeRecord, ListRecords, Part, ReadRecord};
@@ -34,7 +35,11 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
     let answer = async {
         let administrator = actor::administrator(server, request, at).await?;
         if let Some(path) = request.path.strip_prefix(issued::BASE) {
-            return issued::answer(server, request, path, at).await;
+            let actor = Actor {
+                name: administrator.name,
+                address: request.address.clone(),
+            };
+            return issued::answer(server, request, path, &actor, at).await;
         }
         if request.path == audit::PATH {
             return audit::answer(server, request, at).await;
@@ -193,6 +198,13 @@ impl<P: Ports> Asked<'_, P> {
         if let Some(Value::String(secret)) = fields.remove("client_secret") {
             let kept = providers::kept(&Secret::new(secret), now);
             fields.insert("_secrets".to_owned(), json!([kept]));
+        }
+        let private = self.server.config.danger_allow_private_fetch_targets;
+        if let Some(Value::String(uri)) = fields.get("jwks_uri")
+            && !uri.is_empty()
+            && !may_be_fetched(uri, private)
+        {
+            return Err(Reason::unfit("jwks_uri", UNFETCHABLE));
         }
         if self.collection == Collection::Providers {
             providers::name_key(self, &members, &mut fields).await?;

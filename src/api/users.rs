@@ -67,6 +67,10 @@ async fn respond<P: Ports>(
     let asked = Asked {
         server,
         at,
+        actor: Some(records::Actor {
+            name: holder.username,
+            address: request.address.clone(),
+        }),
         // The caller's own, if it can be among the owner's.
         session: holder.session.filter(|_| is_own),
         by_cookie: holder.csrf.is_some(),
@@ -202,6 +206,7 @@ async fn login<P: Ports>(server: &Server<P>, holder: &Holder, at: &At) -> Result
 struct Asked<'a, P> {
     server: &'a Server<P>,
     at: &'a At,
+    actor: Option<records::Actor>,
     session: Option<SessionId>,
     by_cookie: bool,
     owner: Subject,
@@ -276,7 +281,11 @@ impl<P: Ports> Asked<'_, P> {
             Owned::Grant(_) => false,
         });
         let subject = self.owner.clone();
-        let end = EndOwned { subject, what };
+        let end = EndOwned {
+            subject,
+            what,
+            actor: self.actor.clone(),
+        };
         match self.server.ports.ledger(self.shard, self.at, end).await? {
             Revoked::Done if over => {
                 Ok(Response::empty(204).with("set-cookie", session::forget(self.server)))
@@ -291,6 +300,7 @@ impl<P: Ports> Asked<'_, P> {
         let withdraw = WithdrawConsent {
             subject: self.owner.clone(),
             client: ClientId::parse(client).map_err(|_| Reason::NoSuchRecord)?,
+            actor: self.actor.clone(),
         };
         let ledger = &self.server.ports;
         ledger.ledger(self.shard, self.at, withdraw).await?;

@@ -11,14 +11,29 @@ use super::scopes::IMPLICIT;
 use crate::jose::Algorithm;
 use crate::message;
 use crate::model::{
-    AccessTokenFormat, AuthenticationMethod, Client, ClientId, Digest, GrantType, PropertyMapping,
-    RedirectUri, Seconds, parse_duration, print_duration,
+    AccessTokenFormat, AuthenticationMethod, Client, ClientId, Digest, GrantType, KeySource,
+    PropertyMapping, RedirectUri, Seconds, parse_duration, print_duration,
 };
 use crate::ports::At;
 use crate::token::Revocation;
 
 /// Secrets that a client may have at a time: the one in use, and those that are being rolled out.
 pub const MOST_SECRETS: usize = 4;
+/// Sources that a client may have. With its keys each is up to 8 kB of the copy that every isolate keeps;
+/// nobody's builds and clusters come from more issuers than that.
+const MOST_SOURCES: usize = 8;
+/// The flows of a client, and what each has to be for.
+const FLOWS: [(&str, &str); 3] = [
+    ("authentication_flow", "authentication"),
+    ("authorization_flow", "authorization"),
+    ("invalidation_flow", "invalidation"),
+];
+/// What flows that are for one thing say of it, and what others say there.
+const OF_FLOWS: [(&str, &str, &str); 3] = [
+    ("authentication", "max_session_age", ""),
+    ("authorization", "consent", "explicit"),
+    ("invalidation", "ends", "session"),
+];
 /// What a deployment says for every client that says nothing else.
 const CODE_VALIDITY: &str = "minutes=1";
 const REFRESH_VALIDITY: &str = "days=14";
@@ -73,10 +88,20 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
     let secrets =
         secrets.filter_map(|secret| message::read_value::<Digest>(secret.get("digest")?).ok());
     let public = record.text("client_type") == "public";
-    let flow = match record.number("authorization_flow") {
-        Some(flow) => rows.find(Collection::Flows, flow)?,
-        None => None,
+    let mut flows = Vec::new();
+    for (field, designation) in FLOWS {
+        if let Some(flow) = record.number(field)
+            && let Some(flow) = rows.find(Collection::Flows, flow)?
+        {
+            flows.push((designation, flow));
+        }
+    }
+    let said = |designation: &str, field: &str| {
+        let flow = flows.iter().find(|(of, _)| *of == designation);
+        flow.map(|(_, flow)| flow.text(field))
     };
+    let titles = flows.iter().map(|(of, flow)| (*of, flow.text("title")));
+    let titles = titles.filter(|(_, title)| !title.is_empty());
     let mut mappings = Vec::new();
     for mapping in record.numbers("property_mappings") {
         if let Some(mapping) = rows.find(Collection::PropertyMappings, mapping)? {
@@ -86,7 +111,22 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             });
         }
     }
+    let mut sources = Vec::new();
+    for source in record.numbers("jwks_sources").take(MOST_SOURCES) {
+        if let Some(source) = rows.find(Collection::Sources, source)?
+            && source.flag("enabled")
+        {
+            sources.push(key_source(&source, source.text("issuer")));
+        }
+    }
     let application = application(rows, record.id)?;
+    let authentication =
+        match AuthenticationMethod::parse(record.text("token_endpoint_auth_method")) {
+            Some(method) if !public => method,
+            _ => AuthenticationMethod::None,
+        };
+    let keys = (authentication == AuthenticationMethod::PrivateKeyJwt)
+        .then(|| Box::new(key_source(record, id.as_str())));
     Ok(Some(Client {
         id,
         version: record.version,
@@ -94,11 +134,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         enabled: record.flag("enabled"),
         name: record.text("name").to_owned(),
         client_uri: text("client_uri"),
-        authentication: match AuthenticationMethod::parse(record.text("token_endpoint_auth_method"))
-        {
-            Some(method) if !public => method,
-            _ => AuthenticationMethod::None,
-        },
+        authentication,
         secrets: secrets.collect(),
         redirect_uris: uris("redirect_uris"),
         post_logout_redirect_uris: uris("post_logout_redirect_uris"),
@@ -119,9 +155,10 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .unwrap_or(Algorithm::Es256),
         signing_key: text("signing_key"),
         // Where no flow is named, it may have been said before there were any.
-        implicit_consent: flow.map_or(record.flag("_implicit_consent"), |flow| {
-            flow.text("consent") == "implicit"
-        }),
+        implicit_consent: said("authorization", "consent")
+            .map_or(record.flag("_implicit_consent"), |consent| {
+                consent == "implicit"
+            }),
         self_registered: record.flag("self_registered"),
         danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
@@ -131,8 +168,26 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         application: application
             .filter(|_| record.text("issuer_mode") == "per_provider")
             .map(|application| application.text("slug").to_owned()),
+        titles: titles
+            .map(|(of, title)| (of.to_owned(), title.to_owned()))
+            .collect(),
+        max_session_age: said("authentication", "max_session_age").and_then(parse_duration),
+        leaves_session: said("invalidation", "ends") == Some("client"),
         mappings,
+        keys,
+        sources,
     }))
+}
+
+/// The keys that a provider or a source names. A client's own assertions are for us alone.
+fn key_source(record: &Record, issuer: &str) -> KeySource {
+    let jwks = record.fields.get("jwks").and_then(Value::as_object);
+    KeySource {
+        issuer: issuer.to_owned(),
+        audience: record.text("audience").to_owned(),
+        jwks: jwks.cloned().unwrap_or_default(),
+        jwks_uri: record.text("jwks_uri").to_owned(),
+    }
 }
 
 fn claims(mapping: &Record) -> BTreeMap<String, String> {
@@ -174,6 +229,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         client.authentication
     };
     let duration = |set: Option<Seconds>, usual: &str| set.map_or(usual.to_owned(), print_duration);
+    let keys = client.keys.as_deref();
     let described = json!({
         "name": client.name,
         "client_id": client.id,
@@ -201,6 +257,8 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "danger_allow_management_scopes": client.danger_allow_management_scopes,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
+        "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),
+        "jwks_uri": keys.map_or("", |keys| keys.jwks_uri.as_str()),
     });
     Ok(Collection::Providers.described(described))
 }
@@ -230,11 +288,32 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
     if grants.is_empty() {
         unfit.push(Unfit::new("grant_types", "must not be empty"));
     }
-    for (field, designation) in [
-        ("authentication_flow", "authentication"),
-        ("authorization_flow", "authorization"),
-        ("invalidation_flow", "invalidation"),
-    ] {
+    fit_keys(record, unfit);
+    let own = !record.fields.get("jwks").is_none_or(Value::is_null)
+        || !record.text("jwks_uri").is_empty();
+    let by_key = AuthenticationMethod::PrivateKeyJwt.as_str();
+    let public = record.text("client_type") == "public";
+    if record.text("token_endpoint_auth_method") == by_key && !public && !own {
+        let rule =
+            "must not be empty where private_key_jwt is used, unless jwks_uri says where they are";
+        unfit.push(Unfit::new("jwks", rule));
+    }
+    let mut issuers = Vec::new();
+    for source in record.numbers("jwks_sources") {
+        let source = rows.find(Collection::Sources, source)?;
+        issuers.extend(source.map(|source| source.text("issuer").to_owned()));
+    }
+    let named = issuers.len();
+    issuers.sort_unstable();
+    issuers.dedup();
+    if named > MOST_SOURCES {
+        unfit.push(Unfit::new("jwks_sources", "must not be more than 8"));
+    } else if issuers.len() < named {
+        let rule =
+            "names two of the same issuer: which one's keys count would depend on their order";
+        unfit.push(Unfit::new("jwks_sources", rule));
+    }
+    for (field, designation) in FLOWS {
         let flow = record
             .number(field)
             .map(|flow| rows.find(Collection::Flows, flow));
@@ -244,6 +323,15 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
         }
     }
     Ok(())
+}
+
+/// Keys are in one place.
+pub(super) fn fit_keys(record: &Record, unfit: &mut Vec<Unfit>) {
+    let here = !record.fields.get("jwks").is_none_or(Value::is_null);
+    if here && !record.text("jwks_uri").is_empty() {
+        let rule = "must be empty where jwks says the keys themselves";
+        unfit.push(Unfit::new("jwks_uri", rule));
+    }
 }
 
 /// Adds a secret or takes one away, as the API asks in fields of their own.
@@ -296,15 +384,15 @@ pub(super) fn fit_mapping(mapping: &Record, unfit: &mut Vec<Unfit>) {
     }
 }
 
-/// What uses a flow found it to be for this.
+/// What uses a flow found it to be for this; and it says nothing of what it is not for.
 pub(super) fn fit_flow<R: Rows>(
     rows: &R,
     before: Option<&Record>,
     flow: &Record,
     unfit: &mut Vec<Unfit>,
 ) -> Answer<(), R> {
-    let was = before.map(|before| before.text("designation"));
-    if was.is_some_and(|was| was != flow.text("designation"))
+    let of = flow.text("designation");
+    if before.is_some_and(|before| before.text("designation") != of)
         && !rows
             .links_to((Collection::Flows.path(), flow.id), 1)?
             .is_empty()
@@ -313,6 +401,17 @@ pub(super) fn fit_flow<R: Rows>(
             "designation",
             "cannot be changed while it is used",
         ));
+        return Ok(());
+    }
+    for (designation, field, usual) in OF_FLOWS {
+        let said = flow.text(field);
+        // One from before this was looked at stays as it is until somebody changes that.
+        let as_before =
+            before.is_some_and(|old| old.text("designation") == of && old.text(field) == said);
+        if of != designation && !as_before && !["", usual].contains(&said) {
+            let rule = format!("is for flows whose designation is {designation}");
+            unfit.push(Unfit::new(field, &rule));
+        }
     }
     Ok(())
 }
@@ -327,18 +426,28 @@ pub(super) fn put<R: Rows>(
         put_record(rows, Collection::Providers, &after)?;
         return publish(rows, &after);
     };
-    // Whose secret is taken away loses what somebody may have got by it.
+    // Whose secret or source is taken away loses what somebody may have got by it.
     let secrets = before.list("_secrets").iter();
     let dropped = secrets
         .clone()
         .any(|secret| !after.list("_secrets").contains(secret));
+    let source = before.list("jwks_sources").iter();
+    let untrusted = source
+        .clone()
+        .any(|source| !after.list("jwks_sources").contains(source));
     let gone = |field: &str| before.flag(field) && !after.flag(field);
     let less = !before.scope("scope").is_subset(&after.scope("scope"));
     let fewer = before
         .list("grant_types")
         .iter()
         .any(|grant| !after.list("grant_types").contains(grant));
-    if gone("enabled") || gone("danger_allow_management_scopes") || less || fewer || dropped {
+    if gone("enabled")
+        || gone("danger_allow_management_scopes")
+        || less
+        || fewer
+        || dropped
+        || untrusted
+    {
         after.generation = after.version;
     }
     put_quietly(rows, &after)?;

@@ -3,7 +3,7 @@
 use super::form::Form;
 use super::schema::{Collection, Field, Given};
 use crate::ports::directory::LONGEST_SIGNED;
-use crate::token::{code, refresh};
+use crate::token::{code, refresh, session};
 
 const fn number(name: &'static str, about: &'static str) -> Field {
     Field::new(name, Form::Number, about).given(Given::ReadOnly)
@@ -249,7 +249,7 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new(
         "jwks_sources",
         Form::Refs(Collection::Sources),
-        "whose tokens it may show instead of a secret",
+        "whose tokens it may show for a token of its own; at most eight",
     ),
     Field::new(
         "grant_types",
@@ -266,10 +266,24 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new("scope", Form::Scope, "the most it may ask for").or("\"email openid profile\""),
     Field::new(
         "token_endpoint_auth_method",
-        Form::Choice(&["client_secret_basic", "client_secret_post"]),
-        "how it shows its secret",
+        Form::Choice(&[
+            "client_secret_basic",
+            "client_secret_post",
+            "private_key_jwt",
+        ]),
+        "how it shows who it is",
     )
     .or("\"client_secret_basic\""),
+    Field::new(
+        "jwks",
+        Form::Jwks,
+        "its keys, where it signs what shows who it is",
+    ),
+    Field::new(
+        "jwks_uri",
+        Form::KeysUri,
+        "where they are, if they are not here",
+    ),
     Field::new("owner", Form::Ref(Collection::Users), "who answers for it"),
     text("description", "what it is"),
     Field::new("client_uri", Form::WebUri, "its home page"),
@@ -341,7 +355,10 @@ pub(super) static FLOW: &[Field] = &[
     Field::new("slug", Form::Slug, "its name in configurations")
         .given(Given::Required)
         .unique(),
-    text("title", "what its page is called"),
+    text(
+        "title",
+        "what its page is called, instead of what it is called by itself",
+    ),
     Field::new(
         "designation",
         Form::Choice(&["authentication", "authorization", "invalidation"]),
@@ -351,9 +368,21 @@ pub(super) static FLOW: &[Field] = &[
     Field::new(
         "consent",
         Form::Choice(&["explicit", "implicit"]),
-        "whether people are asked, or an administrator has answered for them",
+        "of authorization: whether people are asked, or an administrator has answered for them",
     )
     .or("\"explicit\""),
+    Field::new(
+        "max_session_age",
+        Form::DurationOrNone(session::LIFETIME.0),
+        "of authentication: how old a sign-in may be that does",
+    ),
+    Field::new(
+        "ends",
+        Form::Choice(&["client", "session"]),
+        "of invalidation: what signing out ends, the session with all that is bound to it, or what \
+         this client has of it",
+    )
+    .or("\"session\""),
 ];
 
 pub(super) static SOURCE: &[Field] = &[
@@ -368,6 +397,11 @@ pub(super) static SOURCE: &[Field] = &[
         "the `aud` its tokens have to have; else our token endpoint",
     ),
     Field::new("jwks", Form::Jwks, "its keys"),
+    Field::new(
+        "jwks_uri",
+        Form::KeysUri,
+        "where they are, if they are not here",
+    ),
     flag("enabled", "whether its tokens are taken").or("true"),
 ];
 

@@ -4,7 +4,8 @@ use serde_json::{Map, Value};
 
 use super::schema::Collection;
 use super::uuid;
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, KeySet};
+use crate::model::target::may_be_fetched;
 use crate::model::{ClientId, RedirectUri, Scope, Subject, Username, parse_duration};
 
 /// Bytes of a text (seed 000's and seed 004's columns).
@@ -18,6 +19,10 @@ const LARGEST_OBJECT: usize = 4096;
 pub(crate) const MOST_LISTED: usize = 64;
 /// Bytes of a resource or another URI.
 pub(crate) const LONGEST_URI: usize = 2000;
+
+/// Where we fetch nothing from.
+pub(crate) const UNFETCHABLE: &str =
+    "has to be an https URI without port, fragment and credentials, on a host with a public name";
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +45,8 @@ pub enum Form {
     Choices(&'static [&'static str]),
     /// Seed 004's `hours=1;minutes=2;seconds=3`, from a second to so many.
     Duration(u64),
+    /// The same, or nothing.
+    DurationOrNone(u64),
     /// A JSON object.
     Object,
     /// A JSON object of texts.
@@ -78,6 +85,8 @@ pub enum Form {
     Named(Collection),
     /// A signing key by its uuid, or none.
     Key,
+    /// Where such a set is, or nothing. Whether we may fetch from there depends on the deployment.
+    KeysUri,
     /// A JSON Web Key Set (RFC 7517 §5) of public keys, or nothing.
     Jwks,
 }
@@ -156,7 +165,8 @@ impl Form {
         let fits = match self {
             Self::Text => text.len() <= LONGEST && !text.chars().any(char::is_control),
             Self::Choice(known) => known.contains(&text),
-            Self::Duration(most) => {
+            Self::DurationOrNone(_) if text.is_empty() => true,
+            Self::Duration(most) | Self::DurationOrNone(most) => {
                 parse_duration(text).is_some_and(|seconds| (1..=most).contains(&seconds.0))
             }
             Self::ScopeToken => Scope::parse(text).is_ok_and(|scope| scope.iter().count() == 1),
@@ -190,6 +200,7 @@ impl Form {
             }
             Self::WebUri => uri(is_web_uri),
             Self::Resource => uri(is_resource),
+            Self::KeysUri => uri(|text| may_be_fetched(text, true)),
             Self::Ref(_) => return self.read_reference(&Value::from(text)),
             Self::Key => uuid::parse(text).is_some() || is_uuid(text),
             _ => false,
@@ -261,7 +272,7 @@ impl Form {
             Self::Flag => "has to be true or false",
             Self::Choice(_) => "has to be one of the values that are known",
             Self::Choices(_) => "has to be a list of values that are known",
-            Self::Duration(_) => {
+            Self::Duration(_) | Self::DurationOrNone(_) => {
                 "has to be a duration such as hours=1;minutes=2;seconds=3 within its limit"
             }
             Self::Object => "has to be an object",
@@ -282,6 +293,7 @@ impl Form {
                  own, without fragment or pattern"
             }
             Self::WebUri => "has to be an https URI",
+            Self::KeysUri => UNFETCHABLE,
             Self::Resource | Self::Resources => "has to name absolute URIs without a fragment",
             Self::Ref(_) => "has to be the uuid or the number of a record",
             Self::Refs(_) => "has to be a list of uuids or numbers of records",
@@ -339,12 +351,10 @@ fn is_uuid(text: &str) -> bool {
 
 /// Public keys alone: nobody's private key belongs here.
 fn is_key_set(members: &Map<String, Value>) -> bool {
-    let public =
-        |key: &Value| key.get("kty").is_some_and(|kty| kty != "oct") && key.get("d").is_none();
-    members
-        .get("keys")
-        .and_then(Value::as_array)
-        .is_some_and(|keys| !keys.is_empty() && keys.iter().all(public))
+    let public = |key: &Value| key.get("kty").is_some_and(|kty| kty != "oct");
+    let keys = members.get("keys").and_then(Value::as_array);
+    keys.is_some_and(|keys| !keys.is_empty() && keys.iter().all(public))
+        && KeySet::from_members(members).is_ok()
 }
 
 #[cfg(test)]
@@ -423,6 +433,7 @@ mod tests {
             json!({"keys": []}),
             json!({"keys": [{"kty": "oct", "k": "a"}]}),
             json!({"keys": [{"kty": "EC", "d": "a"}]}),
+            json!({"keys": [{"kty": "RSA", "n": "a", "e": "b", "p": "c"}]}),
             json!({"keys": ["a"]}),
         ] {
             assert!(Form::Jwks.read(&bad).is_err(), "{bad}");

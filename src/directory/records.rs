@@ -398,6 +398,7 @@ fn fit<R: Rows>(
                 return Ok(Some(Changed::Taken("provider".to_owned())));
             }
         }
+        Collection::Sources => clients::fit_keys(after, &mut unfit),
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
             clients::fit(rows, after, &mut unfit)?;

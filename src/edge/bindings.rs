@@ -15,11 +15,13 @@ use super::copies::Copies;
 use crate::config::Config;
 use crate::message;
 use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
+use crate::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use crate::ports::directory::{self, DirectoryAnswer, DirectoryVerb, FindClient, KeySet};
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Ledger, Sessions, Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Sessions,
+    Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -109,6 +111,7 @@ pub(super) struct Bindings {
     feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
+    remote: Copies<String, RemoteKeys>,
     pub(super) keys: Copies<(), KeySet>,
     pub(super) public: Copies<(), KeySet>,
 }
@@ -128,6 +131,7 @@ impl Bindings {
             feed_was_silent: Cell::new(Moment::default()),
             clients: Copies::new(),
             sessions: Copies::new(),
+            remote: Copies::new(),
             keys: Copies::new(),
             public: Copies::new(),
         }
@@ -382,6 +386,20 @@ impl Sessions for Bindings {
             self.sessions.keep(key, row, at.now);
         }
         Ok(row)
+    }
+}
+
+impl Courier for Bindings {
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable> {
+        self.call("COURIER", "courier", &call).await
+    }
+
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>> {
+        self.remote.newest(url)
+    }
+
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, at: &At) {
+        self.remote.keep(url.to_owned(), keys, at.now);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What an isolate keeps of what others decided. Everything here may vanish and be read again.
 
+use std::borrow::Borrow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -31,6 +32,15 @@ impl<K: Ord + Clone, T> Copies<K, T> {
             .get(key)
             .filter(|copy| now.since(copy.read_at) < OLDEST_COPY)?;
         Some(Rc::clone(&copy.value))
+    }
+
+    /// A copy however old, for those that tell their own age.
+    pub(super) fn newest<Q: Ord + ?Sized>(&self, key: &Q) -> Option<Rc<T>>
+    where
+        K: Borrow<Q>,
+    {
+        let copies = self.0.borrow();
+        copies.get(key).map(|copy| Rc::clone(&copy.value))
     }
 
     pub(super) fn keep(&self, key: K, value: &Rc<T>, now: Moment) {

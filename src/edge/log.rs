@@ -34,7 +34,8 @@ pub(super) fn request(
     }
     let detail = match &response.reason {
         Some(Reason::Unavailable(away)) => Some(away.0),
-        Some(Reason::Internal(what)) => Some(*what),
+        Some(Reason::Internal(what) | Reason::AssertionLacks(what)) => Some(*what),
+        Some(Reason::AssertionRefused(why)) => Some(why.as_str()),
         _ => None,
     };
     let line = json!({
@@ -45,6 +46,7 @@ pub(super) fn request(
         "status": response.status,
         "reason": response.reason.as_ref().map(Reason::label),
         "event": response.event,
+        "actor": response.actor,
         "detail": detail,
     });
     print(&line.to_string());

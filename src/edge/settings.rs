@@ -4,10 +4,8 @@ use wasm_bindgen::JsValue;
 
 #[cfg(feature = "edge")]
 use crate::config::Config;
-use crate::config::UnfitSetting;
-#[cfg(feature = "edge")]
-use crate::model::Seconds;
-use crate::model::Secret;
+use crate::config::{HISTORY_KEPT, UnfitSetting};
+use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
 
 /// What is logged of requests.
@@ -43,16 +41,13 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }
-    config.danger_open_registration = match text("EDGEMINT_DANGER_OPEN_REGISTRATION").as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(_) => {
-            return Err(unfit(
-                "EDGEMINT_DANGER_OPEN_REGISTRATION",
-                "set it to 0 or 1",
-            ));
-        }
+    let switch = |name: &'static str| match text(name).as_deref() {
+        None | Some("0") => Ok(false),
+        Some("1") => Ok(true),
+        Some(_) => Err(unfit(name, "set it to 0 or 1")),
     };
+    config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
+    config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;
     if let Some(age) = text("REVOCATION_MAX_AGE") {
         let refusal = unfit("REVOCATION_MAX_AGE", "set it to 0 to 60 seconds");
         let seconds: Option<u64> = age.parse().ok().filter(|seconds| *seconds <= 60);
@@ -77,6 +72,8 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
             .filter(|seconds| (1..=86_400).contains(seconds));
         config.access_token_lifetime = Seconds(read.ok_or(refusal)?);
     }
+    // The objects go by it, where nobody hears a refusal.
+    history_kept(env)?;
     // The objects refuse a number that cannot be.
     if let Some(shards) = text("LEDGER_SHARDS").and_then(|shards| shards.parse().ok()) {
         config.ledger_shards = shards;
@@ -91,6 +88,20 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     };
     let keyring = sealing(env, &config.issuer)?;
     Ok((Settings { logged }, config, keyring))
+}
+
+/// How long lines of the history are kept.
+pub(super) fn history_kept(env: &JsValue) -> Result<Seconds, UnfitSetting> {
+    let Some(days) = text(env, "EDGEMINT_HISTORY_DAYS") else {
+        return Ok(HISTORY_KEPT);
+    };
+    let days = days.parse().ok();
+    let days = days.filter(|days: &u64| (1..=36_500).contains(days));
+    let days = days.ok_or(UnfitSetting {
+        name: "EDGEMINT_HISTORY_DAYS",
+        remedy: "set it to 1 to 36500 days",
+    })?;
+    Ok(Seconds(days * 24 * 3600))
 }
 
 /// A setting that is there and not empty. `wrangler.toml` may have it as a number or as a table.
@@ -131,4 +142,10 @@ fn sealing(env: &JsValue, issuer: &str) -> Result<Keyring, UnfitSetting> {
 #[cfg(feature = "objects")]
 pub(super) fn keyring(env: &JsValue) -> Result<Keyring, UnfitSetting> {
     sealing(env, &issuer(env)?)
+}
+
+/// Whether the courier may fetch from where only we are; what fits no switch was refused by the Worker.
+#[cfg(feature = "objects")]
+pub(super) fn fetches_private(env: &JsValue) -> bool {
+    text(env, "DANGER_ALLOW_PRIVATE_FETCH_TARGETS").as_deref() == Some("1")
 }

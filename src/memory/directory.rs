@@ -37,7 +37,8 @@ pub struct DirectoryState {
     records: BTreeMap<(Collection, u64), (Record, Index)>,
     unique: BTreeMap<(Collection, String, String), u64>,
     links: BTreeSet<(String, u64, Collection, u64)>,
-    audit: Vec<Audited>,
+    audit: Vec<(Moment, Audited)>,
+    clock: Moment,
     key_audit: Vec<KeyLine>,
     events: Vec<(RequestId, Event, Actor)>,
     last_number: u64,
@@ -62,6 +63,7 @@ impl DirectoryState {
 
     /// Does one verb.
     pub fn apply(&mut self, call: Call<DirectoryVerb>) -> DirectoryAnswer {
+        self.clock = call.at.now;
         match call.verb {
             DirectoryVerb::ReadKeys(_) => DirectoryAnswer::ReadKeys(self.keys.clone()),
             DirectoryVerb::AddKeys(verb) => {
@@ -270,7 +272,7 @@ impl Rows for DirectoryState {
     }
 
     fn audit(&mut self, line: Audited) -> Result<(), Infallible> {
-        self.audit.push(line);
+        self.audit.push((self.clock, line));
         Ok(())
     }
 
@@ -288,29 +290,35 @@ impl Rows for DirectoryState {
         request: &RequestId,
     ) -> Result<Vec<Audited>, Infallible> {
         let ours = |line: &&Audited| line.collection == collection && line.request == *request;
-        Ok(self.audit.iter().filter(ours).cloned().collect())
+        let lines = self.audit.iter().map(|(_, line)| line);
+        Ok(lines.filter(ours).cloned().collect())
     }
 
     /// Keys have lines of their own, which only SQLite tells.
     fn history(&self, query: &ListQuery) -> Result<Page, Infallible> {
-        let lines = self.audit.iter().enumerate().rev().map(|(at, line)| {
-            let pk = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
-            let line = json!({
-                "pk": pk,
-                "time": 0,
-                "actor": line.actor.name,
-                "address": line.actor.address,
-                "request": line.request,
-                "collection": line.collection,
-                "record": line.id,
-                "before": line.before,
-                "after": line.after,
+        let lines = self
+            .audit
+            .iter()
+            .enumerate()
+            .rev()
+            .map(|(at, (time, line))| {
+                let pk = u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1);
+                let line = json!({
+                    "pk": pk,
+                    "time": time,
+                    "actor": line.actor.name,
+                    "address": line.actor.address,
+                    "request": line.request,
+                    "collection": line.collection,
+                    "record": line.id,
+                    "before": line.before,
+                    "after": line.after,
+                });
+                match line {
+                    Value::Object(line) => line,
+                    _ => Fields::new(),
+                }
             });
-            match line {
-                Value::Object(line) => line,
-                _ => Fields::new(),
-            }
-        });
         Ok(page_of(lines.collect(), query))
     }
 

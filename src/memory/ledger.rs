@@ -5,15 +5,18 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::directory::list::{ListQuery, page_of};
+use crate::directory::records::Actor;
 use crate::model::{
-    ClientId, GrantId, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts, UnixTime,
-    public_id,
+    ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
+    UnixTime, public_id,
 };
+use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
     LedgerAnswer, LedgerVerb, ListGrants, ListIssued, MOST_LISTED, Once, OpenSession, Opened,
     Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, ended, withdrawn,
+    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -79,6 +82,8 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
+    /// Lines of the history, the oldest first.
+    audit: Vec<Row>,
     /// What the feed has not been sent yet.
     pub outbox: Vec<(u64, Revocation)>,
     last_sent: u64,
@@ -101,7 +106,9 @@ impl LedgerState {
             LedgerVerb::AdvanceFamily(verb) => {
                 LedgerAnswer::AdvanceFamily(self.advance_family(&verb, &at))
             }
-            LedgerVerb::RevokeGrant(verb) => LedgerAnswer::RevokeGrant(self.revoke_grant(&verb)),
+            LedgerVerb::RevokeGrant(verb) => {
+                LedgerAnswer::RevokeGrant(self.revoke_grant(*verb, &at))
+            }
             LedgerVerb::ReadGrant(verb) => {
                 LedgerAnswer::ReadGrant(self.read_grant(&verb, at.now.unix()))
             }
@@ -115,7 +122,10 @@ impl LedgerState {
                 LedgerAnswer::ReadSession(self.session(&verb.session, at.now.unix()))
             }
             LedgerVerb::EndSession(verb) => {
-                self.end_session(&verb.session);
+                match verb.client {
+                    Some(client) => self.leave_session(&verb.session, &client, &at),
+                    None => self.end_session(&verb.session),
+                }
                 LedgerAnswer::EndSession(())
             }
             LedgerVerb::ListSessions(verb) => {
@@ -132,6 +142,7 @@ impl LedgerState {
                 LedgerAnswer::ReadCode(!self.grants.contains_key(&verb.grant))
             }
             LedgerVerb::EndCode(verb) => LedgerAnswer::EndCode(self.end_code(*verb, &at)),
+            LedgerVerb::ListEnds(verb) => LedgerAnswer::ListEnds(self.list_ends(&verb)),
             LedgerVerb::ReadSubject(verb) => {
                 LedgerAnswer::ReadSubject(self.subjects.get(&verb.subject).cloned())
             }
@@ -150,7 +161,7 @@ impl LedgerState {
                 LedgerAnswer::RememberConsent(())
             }
             LedgerVerb::WithdrawConsent(verb) => {
-                self.withdraw_consent(verb.subject, verb.client, &at);
+                self.withdraw_consent(*verb, &at);
                 LedgerAnswer::WithdrawConsent(())
             }
             LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
@@ -220,10 +231,14 @@ impl LedgerState {
         let now = at.now.unix();
         let session = self.session(&verb.session, now);
         let facts = self.standing(&verb.subject, verb.generation).cloned();
-        let withdrawn = self.spent.get(&withdrawn(&verb.subject, &verb.client));
-        let agreed = withdrawn.is_none_or(|row| {
-            row.expires_at <= now || row.expires_at < verb.issued_at + code::LONGEST
-        });
+        let over = [
+            withdrawn(&verb.subject, &verb.client),
+            left(&verb.session, &verb.client),
+        ];
+        let agreed = over
+            .iter()
+            .filter_map(|key| self.spent.get(key))
+            .all(|row| row.expires_at <= now || row.expires_at < verb.issued_at + code::LONGEST);
         let (Some(facts), Some(_), true) = (facts, session, agreed) else {
             return Spent::Never;
         };
@@ -317,7 +332,33 @@ impl LedgerState {
         }))
     }
 
-    fn revoke_grant(&mut self, verb: &RevokeGrant) -> Revoked {
+    /// Adds a line to the history, if somebody is to be named.
+    fn note(&mut self, noted: Option<Noted>, before: &Value, at: &At) {
+        let Some(noted) = noted else {
+            return;
+        };
+        let last = self.audit.last().and_then(|line| line.get("number"));
+        let next = last.and_then(Value::as_u64).map_or(0, |last| last + 1);
+        let mut line = noted.line(before, at);
+        line.insert("number".to_owned(), json!(next.max(at.now.0)));
+        self.audit.push(line);
+    }
+
+    fn list_ends(&self, verb: &ListEnds) -> Issued {
+        let query = ListQuery {
+            page: 1,
+            page_size: verb.most,
+            filters: verb.filters.clone(),
+            ..ListQuery::default()
+        };
+        let page = page_of(self.audit.iter().rev().cloned().collect(), &query);
+        Issued {
+            count: page.count,
+            rows: page.results,
+        }
+    }
+
+    fn revoke_grant(&mut self, verb: RevokeGrant, at: &At) -> Revoked {
         let Some(row) = self
             .grants
             .get_mut(&verb.grant)
@@ -327,7 +368,9 @@ impl LedgerState {
         };
         if !row.dead {
             row.dead = true;
-            self.publish(Revocation::Grant(verb.grant.clone()));
+            let before = json!({"subject": row.subject, "client_id": row.client});
+            self.publish(Revocation::Grant(verb.grant));
+            self.note(verb.noted, &before, at);
         }
         Revoked::Done
     }
@@ -424,6 +467,31 @@ impl LedgerState {
         self.publish(Revocation::Session(id.clone()));
     }
 
+    fn leave_session(&mut self, session: &SessionId, client: &ClientId, at: &At) {
+        let spending = Spending {
+            by: at.request.clone(),
+            expires_at: at.now.unix() + code::LONGEST,
+        };
+        self.spent.insert(left(session, client), spending);
+        self.end_grants(|row| row.session == *session && row.client == *client && !row.offline);
+    }
+
+    /// Ends the grants that are such and live; answers whether there was one.
+    fn end_grants(&mut self, such: impl Fn(&GrantRow) -> bool) -> bool {
+        let mut ended = Vec::new();
+        for (id, row) in &mut self.grants {
+            if !row.dead && such(row) {
+                row.dead = true;
+                ended.push(id.clone());
+            }
+        }
+        let any = !ended.is_empty();
+        for grant in ended {
+            self.publish(Revocation::Grant(grant));
+        }
+        any
+    }
+
     fn list_sessions(&self, subject: &Subject, now: UnixTime) -> Vec<Row> {
         let own = self
             .sessions
@@ -503,6 +571,10 @@ impl LedgerState {
     }
 
     fn end_code(&mut self, verb: EndCode, at: &At) -> bool {
+        if !self.grants.contains_key(&verb.grant) {
+            let before = json!({"subject": verb.subject, "client_id": verb.client});
+            self.note(verb.noted, &before, at);
+        }
         let row = self.grants.entry(verb.grant).or_insert(GrantRow {
             subject: verb.subject,
             subject_generation: 0,
@@ -541,15 +613,23 @@ impl LedgerState {
                 let found = own
                     .map(|(id, row)| (id.clone(), row.client.clone()))
                     .find(|(id, _)| public_id(id.as_str()) == public);
-                match found {
-                    Some((grant, client)) => self.revoke_grant(&RevokeGrant { grant, client }),
-                    None => Revoked::Unknown,
-                }
+                let Some((grant, client)) = found else {
+                    return Revoked::Unknown;
+                };
+                let noted = verb.actor.map(|actor| Noted::new(&actor, "grants", public));
+                let revoke = RevokeGrant {
+                    grant,
+                    client,
+                    noted,
+                };
+                self.revoke_grant(revoke, at)
             }
             Owned::Sessions(except) => {
                 for (id, _) in self.own_sessions(&verb.subject, now) {
                     if except.as_ref() != Some(&id) {
+                        let public = public_id(id.as_str());
                         self.end_session(&id);
+                        self.note_session(verb.actor.as_ref(), &public, &verb.subject, at);
                     }
                 }
                 Revoked::Done
@@ -565,6 +645,7 @@ impl LedgerState {
                         let by = at.request.clone();
                         self.spent.insert(key, Spending { by, expires_at });
                         self.end_session(&id);
+                        self.note_session(verb.actor.as_ref(), &public, &verb.subject, at);
                         Revoked::Done
                     }
                     None if self.spent.get(&key).is_some_and(|row| now < row.expires_at) => {
@@ -574,6 +655,11 @@ impl LedgerState {
                 }
             }
         }
+    }
+
+    fn note_session(&mut self, actor: Option<&Actor>, public: &str, subject: &Subject, at: &At) {
+        let noted = actor.map(|actor| Noted::new(actor, "sessions", public));
+        self.note(noted, &json!({ "subject": subject }), at);
     }
 
     /// The sessions of a subject that have not expired, and when they will.
@@ -594,23 +680,22 @@ impl LedgerState {
             .collect()
     }
 
-    fn withdraw_consent(&mut self, subject: Subject, client: ClientId, at: &At) {
+    fn withdraw_consent(&mut self, verb: WithdrawConsent, at: &At) {
+        let WithdrawConsent {
+            subject,
+            client,
+            actor,
+        } = verb;
         let spending = Spending {
             by: at.request.clone(),
             expires_at: at.now.unix() + code::LONGEST,
         };
         self.spent.insert(withdrawn(&subject, &client), spending);
-        let mut ended = Vec::new();
-        for (id, row) in &mut self.grants {
-            if row.subject == subject && row.client == client && !row.dead {
-                row.dead = true;
-                ended.push(id.clone());
-            }
-        }
-        for grant in ended {
-            self.publish(Revocation::Grant(grant));
-        }
-        self.consents.remove(&(subject, client));
+        let mut there = self.end_grants(|row| row.subject == subject && row.client == client);
+        let before = json!({"subject": subject, "client_id": client});
+        let noted = actor.map(|actor| Noted::new(&actor, "consents", &client));
+        there |= self.consents.remove(&(subject, client)).is_some();
+        self.note(noted.filter(|_| there), &before, at);
     }
 
     fn spend_once(&mut self, verb: SpendOnce, at: &At) -> Once {
@@ -680,6 +765,13 @@ impl LedgerState {
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
+    }
+
+    /// Forgets the history from before this.
+    pub fn sweep_history(&mut self, before: Moment) {
+        let later = |time: &Value| time.as_u64().is_some_and(|time| before.0 <= time);
+        self.audit
+            .retain(|line| line.get("time").is_some_and(later));
     }
 }
 

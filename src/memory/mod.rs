@@ -20,14 +20,15 @@ use crate::jose::{
     Verifier, base64url, generate_pkcs8,
 };
 use crate::model::{Client, ClientId, Shard};
+use crate::ports::courier::{CourierAnswer, CourierVerb, Known, RemoteKeys};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Directory, Entropy, Feed, Keys, Ledger, Sessions,
-    Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger,
+    Sessions, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -45,6 +46,10 @@ pub struct Operations {
     pub feed: u32,
     /// Writes to KV.
     pub kv_puts: u32,
+    /// Verbs carried to the courier.
+    pub courier: u32,
+    /// Requests that the courier sent.
+    pub fetches: u32,
 }
 
 /// Which dependency is away.
@@ -60,6 +65,8 @@ pub enum Outage {
     Kv,
     /// Randomness.
     Entropy,
+    /// The courier.
+    Courier,
 }
 
 /// How one operation fails.
@@ -80,6 +87,9 @@ pub struct Memory {
     copy: RefCell<Rc<Revocations>>,
     clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
+    documents: RefCell<BTreeMap<String, String>>,
+    fetched: RefCell<BTreeMap<String, Known>>,
+    remote: RefCell<BTreeMap<String, Rc<RemoteKeys>>>,
     signing: RefCell<Option<Rc<KeySet>>>,
     signer: RefCell<RingSigner>,
     prepared: RefCell<Vec<(Algorithm, Vec<u8>)>>,
@@ -100,6 +110,9 @@ impl Default for Memory {
             copy: RefCell::default(),
             clients: RefCell::default(),
             sessions: RefCell::default(),
+            documents: RefCell::default(),
+            fetched: RefCell::default(),
+            remote: RefCell::default(),
             signing: RefCell::default(),
             signer: RefCell::default(),
             prepared: RefCell::default(),
@@ -116,6 +129,15 @@ impl Memory {
     /// Gives the next key of this algorithm instead of making one: ring makes no RSA keys.
     pub fn prepare_key(&self, algorithm: Algorithm, pkcs8: &[u8]) {
         self.prepared.borrow_mut().push((algorithm, pkcs8.to_vec()));
+    }
+
+    /// Has others answer this at a URL; nothing where they do not answer.
+    pub fn publish_at(&self, url: &str, document: Option<&str>) {
+        let mut documents = self.documents.borrow_mut();
+        match document {
+            Some(document) => documents.insert(url.to_owned(), document.to_owned()),
+            None => documents.remove(url),
+        };
     }
 
     fn hold(&self, algorithm: Algorithm, pkcs8: &[u8]) -> Result<StoredKey, JoseError> {
@@ -355,6 +377,33 @@ impl Sessions for Memory {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
         }
         Ok(row)
+    }
+}
+
+impl Courier for Memory {
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable> {
+        self.count(|operations| operations.courier += 1);
+        let reached = self.reach(Outage::Courier)?;
+        let now = call.at.now;
+        let CourierVerb::FetchKeys(verb) = call.verb;
+        let mut fetched = self.fetched.borrow_mut();
+        fetched.retain(|_, known| !known.is_forgotten(now));
+        let known = fetched.entry(verb.url.clone()).or_default();
+        if known.wants(&verb, now) {
+            self.count(|operations| operations.fetches += 1);
+            let documents = self.documents.borrow();
+            known.learn(documents.get(&verb.url).map(String::as_str), now);
+        }
+        reached.answer(CourierAnswer::FetchKeys(known.answer(now)))
+    }
+
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>> {
+        self.remote.borrow().get(url).cloned()
+    }
+
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, _: &At) {
+        let mut remote = self.remote.borrow_mut();
+        remote.insert(url.to_owned(), Rc::clone(keys));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret};
 use crate::jose::Algorithm;
@@ -17,11 +18,18 @@ pub enum AuthenticationMethod {
     ClientSecretBasic,
     /// RFC 6749 §2.3.1, in the body.
     ClientSecretPost,
+    /// RFC 7523 §2.2, by a key of its own.
+    PrivateKeyJwt,
 }
 
 impl AuthenticationMethod {
     /// Every method, in the order in which metadata lists them.
-    pub const ALL: [Self; 3] = [Self::ClientSecretBasic, Self::ClientSecretPost, Self::None];
+    pub const ALL: [Self; 4] = [
+        Self::ClientSecretBasic,
+        Self::ClientSecretPost,
+        Self::PrivateKeyJwt,
+        Self::None,
+    ];
 
     /// The name on the wire.
     #[must_use]
@@ -30,6 +38,7 @@ impl AuthenticationMethod {
             Self::None => "none",
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
+            Self::PrivateKeyJwt => "private_key_jwt",
         }
     }
 
@@ -163,9 +172,40 @@ pub struct Client {
     /// The application whose issuer is its own, where it has one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application: Option<String>,
+    /// What its pages are called, by what they are for: the titles of its flows.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub titles: BTreeMap<String, String>,
+    /// How old a sign-in may be that does for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session_age: Option<Seconds>,
+    /// Whether signing out at it ends what it has of a session, and leaves that.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaves_session: bool,
     /// Claims that its scopes bring besides the protocol's own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mappings: Vec<PropertyMapping>,
+    /// Whose keys sign its own assertions, where it authenticates so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<Box<KeySource>>,
+    /// Whose assertions it may show to act for itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<KeySource>,
+}
+
+/// Somebody who signs assertions that a client shows (RFC 7523 §2.2), and where the keys are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySource {
+    /// `iss` of what it signs.
+    pub issuer: String,
+    /// `aud` of what it signs; what we are called, where it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub audience: String,
+    /// The keys themselves, as a JWK Set.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub jwks: Map<String, Value>,
+    /// Where they are, if they are not here.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub jwks_uri: String,
 }
 
 /// Claims that a scope brings to a client (seed 004), as templates.
@@ -240,7 +280,12 @@ impl Client {
             sub_mode: SubjectMode::Subject,
             claims_in_userinfo_only: false,
             application: None,
+            titles: BTreeMap::new(),
+            max_session_age: None,
+            leaves_session: false,
             mappings: Vec::new(),
+            keys: None,
+            sources: Vec::new(),
         }
     }
 
@@ -254,6 +299,12 @@ impl Client {
     #[must_use]
     pub fn check_grant_type(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// What the page for this is called, if somebody has said.
+    #[must_use]
+    pub fn title(&self, designation: &str) -> Option<&str> {
+        self.titles.get(designation).map(String::as_str)
     }
 
     /// Whether the client can keep a secret.

@@ -6,12 +6,14 @@ pub mod id;
 pub mod redirect;
 pub mod scope;
 pub mod secret;
+pub mod target;
 pub mod time;
 pub mod token_type;
 
 pub use account::{Profile, RoleFacts, SubjectFacts};
 pub use client::{
-    AccessTokenFormat, AuthenticationMethod, Client, GrantType, PropertyMapping, SubjectMode,
+    AccessTokenFormat, AuthenticationMethod, Client, GrantType, KeySource, PropertyMapping,
+    SubjectMode,
 };
 pub use id::{
     ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,

@@ -367,7 +367,10 @@ fn will_do<P>(
     at: &At,
 ) -> bool {
     let age = session.authentication.time.until(at.now.unix());
-    let young = authorization.max_age.is_none_or(|most| age <= most);
+    let mut oldest = [authorization.max_age, client.max_session_age]
+        .into_iter()
+        .flatten();
+    let young = oldest.all(|most| age <= most);
     let expected = authorization
         .expected_subject
         .as_ref()

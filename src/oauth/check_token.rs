@@ -10,12 +10,13 @@ use crate::model::{Scope, UnixTime, Username};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-const PARAMETERS: [&str; 5] = [
+const PARAMETERS: [&str; 6] = [
     "token",
     "scope",
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
 ];
 
 #[derive(Serialize)]

@@ -5,16 +5,23 @@ use std::rc::Rc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::assertion::{self, Assertion, Proof};
 use super::params::Params;
 use crate::error::Reason;
 use crate::http::Request;
+use crate::jose::JoseError;
 use crate::model::{AuthenticationMethod, Client, ClientId, Seconds, Secret, Shard};
-use crate::ports::ledger::{RateLimit, RecordFailure};
+use crate::ports::ledger::{Once, RateLimit, RecordFailure};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
 /// The parameters this reads.
-pub const PARAMETERS: [&str; 3] = ["client_id", "client_secret", "client_assertion"];
+pub const PARAMETERS: [&str; 4] = [
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
 
 /// Failures of one client from one address in ten minutes before the answer says to wait. Our
 /// secrets have 256 bits, so this hinders nobody who guesses; it keeps a broken client's loop
@@ -63,13 +70,60 @@ pub async fn named<P: Ports>(
         .ok_or(Reason::UnknownClient)
 }
 
+/// A client that proved who it is, if what it showed was not used before.
+pub struct ProvenClient {
+    client: Rc<Client>,
+    proof: Option<Proof>,
+    /// What its failures are counted by.
+    counted: String,
+}
+
+impl ProvenClient {
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> Rc<Client> {
+        Rc::clone(&self.client)
+    }
+
+    /// Who acts as the client, where somebody else vouched for them.
+    #[must_use]
+    pub fn actor(&self) -> Option<String> {
+        self.proof.as_ref().map(|proof| proof.subject.clone())
+    }
+
+    /// Spends what may be shown once. It comes after every check that costs nothing, and before
+    /// anything else is spent or handed out.
+    ///
+    /// # Errors
+    /// [`Reason::AssertionReplayed`] or [`Reason::Unavailable`].
+    pub async fn settle<P: Ports>(
+        self,
+        server: &Server<P>,
+        at: &At,
+    ) -> Result<AuthenticatedClient, Reason> {
+        if let Some(Proof { spends, .. }) = self.proof {
+            let shard = Shard::of_key(&spends.key);
+            match server.ports.ledger(shard, at, spends).await? {
+                Once::First => {}
+                Once::Again => {
+                    return Err(failed(server, self.counted, Reason::AssertionReplayed, at).await);
+                }
+            }
+        }
+        Ok(AuthenticatedClient(self.client))
+    }
+}
+
 struct Presented {
     id: ClientId,
     method: AuthenticationMethod,
     secret: Option<Secret>,
+    assertion: Option<Result<Assertion, JoseError>>,
+    /// Whether it asks for a token for itself. Only the token endpoint knows the parameter.
+    acts_for_itself: bool,
 }
 
-/// Authenticates the client of a request to the token, introspection or revocation endpoint.
+/// Authenticates the client of a request to the introspection or revocation endpoint.
 ///
 /// # Errors
 /// Why it could not be; all of them look alike outside.
@@ -79,28 +133,70 @@ pub async fn authenticate<P: Ports>(
     params: &Params,
     at: &At,
 ) -> Result<AuthenticatedClient, Reason> {
-    let presented = presented(request, params)?;
+    let proven = prove(server, request, params, at).await?;
+    proven.settle(server, at).await
+}
+
+/// Authenticates the client of a request, and spends nothing.
+///
+/// # Errors
+/// As [`authenticate`].
+pub async fn prove<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    params: &Params,
+    at: &At,
+) -> Result<ProvenClient, Reason> {
+    let mut presented = presented(request, params)?;
+    let network = request.network();
+    let network = network.as_deref().unwrap_or("unknown");
+    let counted = format!("client:{}:{network}", presented.id);
     let client = server.ports.client(&presented.id, at).await?;
-    match check(client, &presented) {
-        Ok(client) => Ok(AuthenticatedClient(client)),
-        Err(reason) => {
-            let network = request.network();
-            let network = network.as_deref().unwrap_or("unknown");
-            let key = format!("client:{}:{network}", presented.id);
-            let failure = RecordFailure {
-                key: key.clone(),
-                limit: FAILURES,
-            };
-            match server
-                .ports
-                .ledger(Shard::of_key(&key), at, failure)
-                .await?
-            {
-                Some(until) => Err(Reason::TooManyFailures(at.now.unix().until(until).0)),
-                None => Err(reason),
-            }
-        }
+    let proven = match presented.assertion.take() {
+        None => check(client, &presented).map(|client| (client, None)),
+        Some(assertion) => asserted(server, client, assertion, presented.acts_for_itself, at).await,
+    };
+    match proven {
+        Ok((client, proof)) => Ok(ProvenClient {
+            client,
+            proof,
+            counted,
+        }),
+        Err(Reason::Unavailable(away)) => Err(Reason::Unavailable(away)),
+        Err(reason) => Err(failed(server, counted, reason, at).await),
     }
+}
+
+/// Counts a failure; answers what it is, or that there were too many.
+async fn failed<P: Ports>(server: &Server<P>, key: String, reason: Reason, at: &At) -> Reason {
+    let failure = RecordFailure {
+        key,
+        limit: FAILURES,
+    };
+    let shard = Shard::of_key(&failure.key);
+    match server.ports.ledger(shard, at, failure).await {
+        Ok(None) => reason,
+        Ok(Some(until)) => Reason::TooManyFailures(at.now.unix().until(until).0),
+        Err(away) => Reason::Unavailable(away),
+    }
+}
+
+/// Checks an assertion, of whichever kind the client may show.
+async fn asserted<P: Ports>(
+    server: &Server<P>,
+    client: Option<Rc<Client>>,
+    assertion: Result<Assertion, JoseError>,
+    acts_for_itself: bool,
+    at: &At,
+) -> Result<(Rc<Client>, Option<Proof>), Reason> {
+    let known = client.filter(|client| client.enabled);
+    let client = known.ok_or(Reason::UnknownClient)?;
+    if client.is_public() || (client.keys.is_none() && client.sources.is_empty()) {
+        return Err(Reason::OtherAuthenticationMethod);
+    }
+    let assertion = assertion.map_err(Reason::AssertionRefused)?;
+    let proof = assertion::check(server, &client, assertion, acts_for_itself, at).await?;
+    Ok((client, Some(proof)))
 }
 
 /// Compares whatever is there, so that an unknown client costs what a wrong secret does.
@@ -136,8 +232,29 @@ fn check(client: Option<Rc<Client>>, presented: &Presented) -> Result<Rc<Client>
 fn presented(request: &Request, params: &Params) -> Result<Presented, Reason> {
     let named = params.within("client_id", 255)?;
     let in_body = params.within("client_secret", 1024)?;
-    if params.optional("client_assertion")?.is_some() {
-        return Err(Reason::OtherAuthenticationMethod);
+    let acts_for_itself = params.optional("grant_type")? == Some("client_credentials");
+    let kind = params.optional("client_assertion_type")?;
+    if let Some(compact) = params.within("client_assertion", assertion::LARGEST)? {
+        if request.authorization.is_some() || in_body.is_some() {
+            return Err(Reason::SeveralCredentials);
+        }
+        if kind != Some(assertion::TYPE) {
+            return Err(Reason::AssertionTypeUnknown);
+        }
+        let assertion = Assertion::parse(compact);
+        // RFC 7521 §4.2: who is named in the assertion need not be named beside it.
+        let issuer = assertion.as_ref().ok().map(Assertion::issuer);
+        let id = named.or(issuer).ok_or(Reason::NoClientAuthentication)?;
+        return Ok(Presented {
+            id: ClientId::parse(id).map_err(|_| Reason::UnknownClient)?,
+            method: AuthenticationMethod::PrivateKeyJwt,
+            secret: None,
+            assertion: Some(assertion),
+            acts_for_itself,
+        });
+    }
+    if kind.is_some() {
+        return Err(Reason::NoClientAuthentication);
     }
     if let Some(header) = request.authorization.as_deref() {
         let (id, secret) = basic(header).ok_or(Reason::NoClientAuthentication)?;
@@ -153,6 +270,8 @@ fn presented(request: &Request, params: &Params) -> Result<Presented, Reason> {
             id,
             method,
             secret: Some(Secret::new(secret)),
+            assertion: None,
+            acts_for_itself,
         });
     }
     let id = named.ok_or(Reason::NoClientAuthentication)?;
@@ -165,6 +284,8 @@ fn presented(request: &Request, params: &Params) -> Result<Presented, Reason> {
         id,
         method,
         secret: in_body.map(Secret::new),
+        assertion: None,
+        acts_for_itself,
     })
 }
 

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{authorize, grantable, session};
+use crate::directory::records::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;
@@ -64,6 +65,7 @@ async fn show<P: Ports>(
         .collect();
     let csrf = page::csrf(server, &browser, sealed)?;
     let consent = Consent {
+        title: client.title("authorization"),
         client_name: &client.name,
         client_uri: client.client_uri.as_deref(),
         redirect_host: display_host(&authorization.redirect_uri),
@@ -158,6 +160,10 @@ async fn withdraw<P: Ports>(
         let withdraw = WithdrawConsent {
             subject: owner,
             client,
+            actor: Some(Actor {
+                name: session.subject.username.to_string(),
+                address: request.address.clone(),
+            }),
         };
         server
             .ports

@@ -2,15 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{claims, pkce, signing};
+use super::{claims, logout, pkce, signing};
 use crate::config::{APPLICATIONS, Config};
 use crate::directory::Collection;
-use crate::directory::records::Fields;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
 use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OWN, REVOCATIONS};
-use crate::model::{AuthenticationMethod, GrantType};
+use crate::model::{AuthenticationMethod, ClientId, GrantType};
 use crate::ports::directory::{FindRecords, JWKS_CACHE, Part, ReadRecord};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -32,7 +31,7 @@ const SCOPES: [&str; 4] = ["openid", "profile", "email", OFFLINE_ACCESS];
 #[must_use]
 pub fn metadata(config: &Config) -> Response {
     let jwks = config.url("/.well-known/jwks.json");
-    document(config, &config.issuer, &jwks)
+    document(config, &config.issuer, &jwks, &config.url(logout::PATH))
 }
 
 /// The issuer of an application whose client has one of its own (seed 004's `per_provider`): its
@@ -44,40 +43,52 @@ pub async fn application<P: Ports>(server: &Server<P>, request: &Request, at: &A
             .and_then(|path| path.split_once('/'))
             .filter(|(_, rest)| ["", OPENID, "jwks/"].contains(rest))
             .ok_or(Reason::NoSuchRecord)?;
-        let find = FindRecords {
-            collection: Collection::Applications,
-            field: "slug".to_owned(),
-            values: vec![slug.to_owned()],
-        };
-        let found = server.ports.directory(at, find).await?;
-        let provider = found
-            .first()
-            .and_then(|found| found.get("provider")?.as_u64());
-        let read = ReadRecord {
-            collection: Collection::Providers,
-            id: provider.ok_or(Reason::NoSuchRecord)?,
-            part: Part::Record,
-        };
-        let provider = server.ports.directory(at, read).await?;
-        let own = |provider: &Fields| {
-            provider
-                .get("issuer_mode")
-                .is_some_and(|mode| mode == "per_provider")
-        };
-        if !provider.as_ref().is_some_and(own) {
-            return Err(Reason::NoSuchRecord);
-        }
+        client_of_application(server, slug, at).await?;
         if rest == "jwks/" {
             return Ok(jwks(server, at).await);
         }
         let issuer = server.config.url(&format!("{APPLICATIONS}{slug}/"));
-        Ok(document(&server.config, &issuer, &format!("{issuer}jwks/")))
+        let [jwks, logout] = ["jwks/", logout::END_SESSION].map(|part| format!("{issuer}{part}"));
+        Ok(document(&server.config, &issuer, &jwks, &logout))
     };
     let answer = found.await;
     answer.unwrap_or_else(|reason| Response::refusal(reason).for_any_origin())
 }
 
-fn document(config: &Config, issuer: &str, jwks: &str) -> Response {
+/// The client of an application that is an issuer.
+///
+/// # Errors
+/// [`Reason::NoSuchRecord`] when there is none, or it is none; [`Reason::Unavailable`].
+pub async fn client_of_application<P: Ports>(
+    server: &Server<P>,
+    slug: &str,
+    at: &At,
+) -> Result<ClientId, Reason> {
+    let find = FindRecords {
+        collection: Collection::Applications,
+        field: "slug".to_owned(),
+        values: vec![slug.to_owned()],
+    };
+    let found = server.ports.directory(at, find).await?;
+    let provider = found
+        .first()
+        .and_then(|found| found.get("provider")?.as_u64());
+    let read = ReadRecord {
+        collection: Collection::Providers,
+        id: provider.ok_or(Reason::NoSuchRecord)?,
+        part: Part::Record,
+    };
+    let provider = server.ports.directory(at, read).await?;
+    let provider = provider.ok_or(Reason::NoSuchRecord)?;
+    let text = |field: &str| provider.get(field).and_then(Value::as_str);
+    if text("issuer_mode") != Some("per_provider") {
+        return Err(Reason::NoSuchRecord);
+    }
+    let id = text("client_id").unwrap_or_default();
+    ClientId::parse(id).map_err(|_| Reason::NoSuchRecord)
+}
+
+fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response {
     let methods: Vec<&str> = AuthenticationMethod::ALL
         .into_iter()
         .map(AuthenticationMethod::as_str)
@@ -97,6 +108,7 @@ fn document(config: &Config, issuer: &str, jwks: &str) -> Response {
         "introspection_endpoint": config.url("/oauth/introspect"),
         "revocation_endpoint": config.url("/oauth/revoke"),
         "userinfo_endpoint": config.url("/oauth/userinfo"),
+        "end_session_endpoint": logout,
         "jwks_uri": jwks,
         "scopes_supported": SCOPES,
         "response_types_supported": ["code"],
@@ -107,6 +119,9 @@ fn document(config: &Config, issuer: &str, jwks: &str) -> Response {
         "token_endpoint_auth_methods_supported": methods,
         "revocation_endpoint_auth_methods_supported": methods,
         "introspection_endpoint_auth_methods_supported": confidential,
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
+        "revocation_endpoint_auth_signing_alg_values_supported": algorithms,
+        "introspection_endpoint_auth_signing_alg_values_supported": algorithms,
         "introspection_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": pkce::METHODS,
         "claims_supported": claims::SUPPORTED,

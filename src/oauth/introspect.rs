@@ -19,12 +19,13 @@ use crate::server::Server;
 use crate::token::{RefreshToken, Unsealed, refresh};
 
 /// What introspection and revocation read: both specifications ask for the same.
-pub(super) const PARAMETERS: [&str; 5] = [
+pub(super) const PARAMETERS: [&str; 6] = [
     "token",
     "token_type_hint",
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
 ];
 
 /// What a signed answer is, in `Accept` and `Content-Type` (RFC 9701 §4).

@@ -50,8 +50,13 @@ async fn show<P: Ports>(
     if !server.ports.directory(at, HasAccounts {}).await? {
         return Ok(not_ready(server));
     }
-    let asks_again = matches!(&pending.value().intent, Intent::Authorize(request)
-        if request.prompt.login || request.max_age.is_some());
+    let asks_again = match &pending.value().intent {
+        Intent::Authorize(request) => {
+            let client = authorize::registered(server, request, at).await?;
+            request.prompt.login || request.max_age.or(client.max_session_age).is_some()
+        }
+        _ => false,
+    };
     let signed_in = session::current(server, request, at).await?.is_some();
     let message = (asks_again && signed_in).then_some(LoginMessage::ConfirmIdentity);
     let form = Form {
@@ -168,6 +173,9 @@ impl Form<'_> {
         let hint = authorization.and_then(|authorization| authorization.login_hint.as_deref());
         let csrf = page::csrf(server, browser, self.sealed)?;
         let login = Login {
+            title: client
+                .as_ref()
+                .and_then(|client| client.title("authentication")),
             client_name: client.as_ref().map(|client| client.name.as_str()),
             redirect_host: leads_to.map(display_host),
             action: &server.config.path("/login"),

@@ -1,6 +1,7 @@
 //! The protocol. `async` only where a port is touched; the checks below are plain functions.
 
 pub mod access_token;
+pub mod assertion;
 pub mod authorize;
 pub mod bearer;
 pub mod check_token;

@@ -4,15 +4,16 @@ use serde_json::{Map, Value, json};
 
 use super::bearer;
 use crate::api::{actor, body};
-use crate::directory::form::{is_resource, is_web_uri};
+use crate::directory::form::{Form, is_resource, is_web_uri};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
 use crate::model::redirect::UnfitUri;
 use crate::model::scope::OFFLINE_ACCESS;
+use crate::model::target::may_be_fetched;
 use crate::model::{
-    AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, RedirectUri, Scope,
-    Seconds, Secret, Shard, Subject,
+    AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, KeySource, RedirectUri,
+    Scope, Seconds, Secret, Shard, Subject,
 };
 use crate::ports::directory::{ClientCreated, CreateClient};
 use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
@@ -148,7 +149,8 @@ fn read<P: Ports>(
         Some(_) => return Err(Reason::UnfitMetadata("client_id")),
         None => server.fresh_name("c_", 16)?,
     };
-    let secret = if public {
+    let keys = keys(server, metadata, authentication, &id, vouched)?;
+    let secret = if public || keys.is_some() {
         None
     } else {
         Some(Secret::new(server.fresh_text(32)?))
@@ -176,12 +178,48 @@ fn read<P: Ports>(
             Some(_) => return Err(Reason::UnfitMetadata("access_token_format")),
         },
         signing,
+        keys,
         implicit_consent: flag("implicit_consent")?,
         self_registered: !vouched,
         danger_allow_management_scopes: flag("danger_allow_management_scopes")?,
         ..Client::named(id, name, server.config.access_token_lifetime)
     };
     Ok((client, secret))
+}
+
+/// The keys of a client that authenticates by one (RFC 7591 §2). Nobody has us ask an address of their
+/// choice without an administrator's word: a stranger says the keys themselves.
+fn keys<P>(
+    server: &Server<P>,
+    metadata: &Map<String, Value>,
+    authentication: AuthenticationMethod,
+    id: &ClientId,
+    vouched: bool,
+) -> Result<Option<Box<KeySource>>, Reason> {
+    if authentication != AuthenticationMethod::PrivateKeyJwt {
+        return Ok(None);
+    }
+    let private = server.config.danger_allow_private_fetch_targets;
+    let jwks_uri = text(metadata, "jwks_uri")?.unwrap_or_default().to_owned();
+    let may = jwks_uri.is_empty() || (vouched && may_be_fetched(&jwks_uri, private));
+    if !may {
+        return Err(Reason::UnfitMetadata("jwks_uri"));
+    }
+    let jwks = match metadata.get("jwks") {
+        None if !jwks_uri.is_empty() => Map::new(),
+        Some(jwks) if jwks_uri.is_empty() => match Form::Jwks.read(jwks) {
+            Ok(Value::Object(members)) => members,
+            _ => return Err(Reason::UnfitMetadata("jwks")),
+        },
+        // Neither, or both (RFC 7591 §2).
+        _ => return Err(Reason::UnfitMetadata("jwks")),
+    };
+    Ok(Some(Box::new(KeySource {
+        issuer: id.to_string(),
+        audience: String::new(),
+        jwks,
+        jwks_uri,
+    })))
 }
 
 fn default_scope() -> Scope {
@@ -309,6 +347,13 @@ fn response(client: &Client, secret: Option<&Secret>, at: &At) -> String {
         "default_resource": client.default_audience(),
         "offline_access": client.scope.contains(OFFLINE_ACCESS),
     });
+    if let (Value::Object(members), Some(keys)) = (&mut body, &client.keys) {
+        if keys.jwks.is_empty() {
+            members.insert("jwks_uri".to_owned(), json!(keys.jwks_uri));
+        } else {
+            members.insert("jwks".to_owned(), json!(keys.jwks));
+        }
+    }
     if let (Value::Object(members), Some(secret)) = (&mut body, secret) {
         members.insert("client_secret".to_owned(), json!(secret.expose()));
         members.insert("client_secret_expires_at".to_owned(), json!(0));

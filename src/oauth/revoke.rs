@@ -95,6 +95,7 @@ async fn refresh_token<P: Ports>(
     let end = RevokeGrant {
         grant: token.grant,
         client: client.id.clone(),
+        noted: None,
     };
     match server.ports.ledger(token.shard, at, end).await? {
         Revoked::Done | Revoked::Unknown => Ok(true),

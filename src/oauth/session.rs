@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::error::Reason;
 use crate::http::Request;
-use crate::model::{Seconds, SubjectFacts};
+use crate::model::{ClientId, Seconds, SubjectFacts};
 use crate::ports::ledger::{Authentication, EndSession, OpenSession, Opened, Session, SpendOnce};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -96,7 +96,7 @@ pub async fn open<P: Ports>(
     };
     // Somebody else's session in this browser ends; not before the new one stands.
     if let Some(old) = before.filter(|_| renew.is_none()) {
-        end(server, &old, at).await?;
+        end(server, &old, None, at).await?;
     }
     let handle = SessionHandle {
         shard: subject.shard,
@@ -115,13 +115,19 @@ fn shown(user_agent: &str) -> String {
     printable.take(LONGEST_USER_AGENT).collect()
 }
 
-/// Ends a session; answered only when the feed has it.
+/// Ends a session, or what a client has of it; answered only when the feed has it.
 ///
 /// # Errors
 /// [`Reason::Unavailable`].
-pub async fn end<P: Ports>(server: &Server<P>, session: &Session, at: &At) -> Result<(), Reason> {
+pub async fn end<P: Ports>(
+    server: &Server<P>,
+    session: &Session,
+    client: Option<ClientId>,
+    at: &At,
+) -> Result<(), Reason> {
     let end = EndSession {
         session: session.id.clone(),
+        client,
     };
     Ok(server.ports.ledger(session.subject.shard, at, end).await?)
 }

@@ -9,11 +9,12 @@ use crate::model::{AccessTokenFormat, GrantType};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-const PARAMETERS: [&str; 10] = [
+const PARAMETERS: [&str; 11] = [
     "grant_type",
     "client_id",
     "client_secret",
     "client_assertion",
+    "client_assertion_type",
     "code",
     "redirect_uri",
     "code_verifier",
@@ -25,8 +26,9 @@ const PARAMETERS: [&str; 10] = [
 /// `POST /oauth/token`.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
     match issue(server, request, at).await {
-        Ok((body, event)) => Response {
+        Ok(Issued { body, event, actor }) => Response {
             event,
+            actor,
             ..Response::json(200, body)
                 .with("pragma", "no-cache")
                 .for_any_origin()
@@ -35,18 +37,20 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
     }
 }
 
-async fn issue<P: Ports>(
-    server: &Server<P>,
-    request: &Request,
-    at: &At,
-) -> Result<(String, Option<&'static str>), Reason> {
+struct Issued {
+    body: String,
+    event: Option<&'static str>,
+    actor: Option<String>,
+}
+
+async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<Issued, Reason> {
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
     // Read before the client is: a token must not carry the generation of a scope that was deleted
     // after the client, who still had it, was read.
     let revocations = server.ports.revocations(at).await;
-    let authenticated = client_authentication::authenticate(server, request, &params, at).await?;
-    let client = authenticated.client();
+    let proven = client_authentication::prove(server, request, &params, at).await?;
+    let client = &proven.client();
     let named = params.required("grant_type")?;
     let grant = GrantType::parse(named).ok_or(Reason::UnknownGrantType)?;
     if !client.check_grant_type(grant) {
@@ -59,25 +63,32 @@ async fn issue<P: Ports>(
         server.ports.keys(at).await?;
     }
     let mut event = None;
+    let actor = proven.actor();
     let response = match grant {
         GrantType::AuthorizationCode => {
+            proven.settle(server, at).await?;
             let approved =
                 authorization_code::redeem(server, client, &params, &revocations, at).await?;
             grant::respond(server, client, approved, id, &revocations, at).await?
         }
         GrantType::RefreshToken => {
+            proven.settle(server, at).await?;
             let approved =
                 refresh_token::refresh(server, client, &params, &revocations, at).await?;
             event = approved.event();
             grant::respond(server, client, approved, id, &revocations, at).await?
         }
         GrantType::ClientCredentials => {
-            client_credentials::issue(server, client, &params, id, &revocations, at).await?
+            // Minting spends nothing, and what is minted is not handed out before this.
+            let minted =
+                client_credentials::issue(server, client, &params, id, &revocations, at).await?;
+            proven.settle(server, at).await?;
+            minted
         }
     };
     let body = serde_json::to_string(&response)
         .map_err(|_| Reason::Internal("an answer does not serialise"))?;
-    Ok((body, event))
+    Ok(Issued { body, event, actor })
 }
 
 /// A refusal to a client. One that tried `Authorization` is told how to (RFC 6749 §5.2).

@@ -45,6 +45,12 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             "description": format!("from one second to {most}; each unit once"),
             "examples": ["hours=1;minutes=2;seconds=3"],
         }),
+        Form::DurationOrNone(most) => json!({
+            "type": "string",
+            "pattern": format!("^({DURATION}(;{DURATION})*)?$"),
+            "description": format!("from one second to {most}; each unit once; or nothing"),
+            "examples": ["hours=1"],
+        }),
         Form::Object => json!({ "type": "object", "description": "at most 4096 bytes of JSON" }),
         Form::Texts => json!({
             "type": "object",
@@ -80,6 +86,12 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             json!({ "oneOf": [lines, listed(uri)] })
         }
         Form::WebUri => text(r"https://[\x21-\x7E]+", LONGEST_URI),
+        Form::KeysUri => json!({
+            "type": "string",
+            "maxLength": LONGEST_URI,
+            "description": form.rule(),
+            "examples": ["https://id.example/jwks"],
+        }),
         Form::Resource => text(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*", LONGEST_URI),
         Form::Resources => {
             let uri = r"^[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*$";
@@ -101,7 +113,9 @@ pub(super) fn answer(form: Form) -> Value {
         Form::Flag => json!({ "type": "boolean" }),
         Form::Choice(known) => json!({ "type": "string", "enum": known }),
         Form::Choices(known) => list(json!({ "type": "string", "enum": known })),
-        Form::Duration(_) => json!({ "type": "string", "examples": ["hours=1"] }),
+        Form::Duration(_) | Form::DurationOrNone(_) => {
+            json!({ "type": "string", "examples": ["hours=1"] })
+        }
         Form::Object => json!({ "type": "object" }),
         Form::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Form::Time => json!({ "type": ["string", "null"], "format": "date-time" }),
@@ -124,6 +138,7 @@ pub(super) fn answer(form: Form) -> Value {
         | Form::ClientId
         | Form::RedirectUris
         | Form::WebUri
+        | Form::KeysUri
         | Form::Resource => json!({ "type": "string" }),
     }
 }

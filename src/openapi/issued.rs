@@ -34,7 +34,11 @@ pub(super) fn operations() -> Vec<Operation> {
         "audit_list",
         "The history of changes",
     )
-    .about("The newest first. A line never has a secret.")
+    .about(
+        "The newest first. A line never has a secret. What people have and somebody ended (codes, tokens, \
+         sessions, grants, consents) is told by every shard: unless `collection` names a kind of record, \
+         a list goes no further than 2000 lines.",
+    )
     .parameters(pages(&filters))
     .answers(200, "A page of it.", page("AuditLine"))
     .refuses(&[400, 404]);
@@ -106,7 +110,7 @@ fn line() -> Value {
     object(
         &LINE,
         json!({
-            "pk": { "type": "integer", "minimum": 1, "description": "the later, the larger" },
+            "pk": { "type": "integer", "minimum": 1, "description": "names the line; of the same kind, the later, the larger" },
             "time": { "type": "string", "format": "date-time" },
             "actor": known("a username, or a name in angle brackets for who has none"),
             "address": known("from where, if it is known"),

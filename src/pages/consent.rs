@@ -4,12 +4,14 @@ use fluent_uri::Uri;
 use maud::html;
 
 use super::field;
-use super::layout::{destination, hidden, host, name, page};
+use super::layout::{destination, heading, hidden, host, name, page};
 use super::neutralise;
 
 /// What the consent page shows; the grant must equal exactly this (UI-6).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Consent<'a> {
+    /// What the page is called, where an administrator has said; the application is named all the same.
+    pub title: Option<&'a str>,
     /// The application that asks, by its display name.
     pub client_name: &'a str,
     /// Its home page; shown when it is an https URI, and only as a link that the user may follow.
@@ -48,8 +50,12 @@ pub fn consent(consent: &Consent<'_>) -> String {
     page(
         "Allow access",
         html! {
-            h1 { (name(consent.client_name)) " asks for access" }
+            @match consent.title {
+                Some(title) => { h1 { (heading(Some(title), "")) } }
+                None => { h1 { (name(consent.client_name)) " asks for access" } }
+            }
             p class="lede" {
+                @if consent.title.is_some() { (name(consent.client_name)) " asks for access. " }
                 "You are signed in as " (name(consent.username)) "."
             }
             h2 id="asked" { "If you allow it, it can" }
@@ -128,6 +134,7 @@ mod tests {
         },
     ];
     const ASKED: Consent<'static> = Consent {
+        title: None,
         client_name: "Ledger",
         client_uri: Some("https://ledger.example/about"),
         redirect_host: "app.ledger.example",

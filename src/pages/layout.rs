@@ -29,6 +29,16 @@ pub(super) fn page(title: &str, card: Markup) -> String {
     .into_string()
 }
 
+/// A heading in an administrator's words, or in ours.
+pub(super) fn heading(title: Option<&str>, usual: &str) -> Markup {
+    html! {
+        @match title {
+            Some(title) => { bdi { (neutralise(title)) } }
+            None => { (usual) }
+        }
+    }
+}
+
 /// Hidden fields: what the answer continues, and the proof that this browser was asked.
 pub(super) fn hidden(request: Option<&str>, csrf: &str) -> Markup {
     html! {

@@ -3,11 +3,13 @@
 use maud::{Markup, html};
 
 use super::field;
-use super::layout::{destination, hidden, name, page};
+use super::layout::{destination, heading, hidden, name, page};
 
 /// What the sign-in page says and posts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Login<'a> {
+    /// What the page is called, where an administrator has said.
+    pub title: Option<&'a str>,
     /// The application that asks, by its display name. None when somebody signs in to Edgemint itself.
     pub client_name: Option<&'a str>,
     /// Host (and port) of the redirect URI, or the scheme with its colon for a private-use one.
@@ -46,7 +48,7 @@ pub fn login(login: &Login<'_>) -> String {
     page(
         "Sign in",
         html! {
-            h1 { "Sign in" }
+            h1 { (heading(login.title, "Sign in")) }
             p class="lede" {
                 @match login.client_name {
                     Some(client) => { "to continue to " (name(client)) }
@@ -123,6 +125,7 @@ mod tests {
     use super::*;
 
     const ASKED: Login<'static> = Login {
+        title: None,
         client_name: Some("Ledger & Sons"),
         redirect_host: Some("ledger.example"),
         action: "/login",

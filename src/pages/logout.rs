@@ -2,15 +2,19 @@
 
 use maud::html;
 
-use super::layout::{hidden, name, page};
+use super::layout::{heading, hidden, name, page};
 
 /// What the sign-out page asks and posts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Logout<'a> {
+    /// What the page is called, where an administrator has said.
+    pub title: Option<&'a str>,
     /// Who is signed in.
     pub username: &'a str,
     /// The application that sent the user here, when it is proven.
     pub client_name: Option<&'a str>,
+    /// Only what the application has of the session ends.
+    pub leaves_session: bool,
     /// Where the form posts to.
     pub action: &'a str,
     /// The sealed request, when there is a registered place to return to.
@@ -26,12 +30,20 @@ pub fn logout(logout: &Logout<'_>) -> String {
     page(
         "Sign out",
         html! {
-            h1 { "Sign out?" }
+            h1 { (heading(logout.title, "Sign out?")) }
             p class="lede" {
                 "You are signed in as " (name(logout.username)) "."
-                @if let Some(client) = logout.client_name { " " (name(client)) " asks to end this session." }
+                @if let Some(client) = logout.client_name {
+                    " " (name(client))
+                    @if logout.leaves_session { " asks to be signed out of." }
+                    @else { " asks to end this session." }
+                }
             }
-            p { "Signing out ends this session in every application that uses it." }
+            @if logout.leaves_session {
+                p { "It then has no access any more. You stay signed in here and in other applications." }
+            } @else {
+                p { "Signing out ends this session in every application that uses it." }
+            }
             form method="post" action=(logout.action) {
                 (hidden(logout.request, logout.csrf))
                 div class="answers" {
@@ -43,8 +55,21 @@ pub fn logout(logout: &Logout<'_>) -> String {
     )
 }
 
-/// Says that it is done, where no registered place waits for the user.
-pub fn logged_out() -> String {
+/// Says that it is done, where no registered place waits for the user; at one application alone, where
+/// it is named.
+pub fn logged_out(client: Option<&str>) -> String {
+    if let Some(client) = client {
+        return page(
+            "Signed out",
+            html! {
+                h1 { "You are signed out of " (name(client)) }
+                p class="lede" { "It has no access any more. You are still signed in here." }
+                div class="answers" {
+                    a class="button primary" href="/login" { "To your account" }
+                }
+            },
+        );
+    }
     page(
         "Signed out",
         html! {
@@ -66,6 +91,8 @@ mod tests {
     #[test]
     fn signing_out_is_a_post_with_the_proof() {
         let html = logout(&Logout {
+            title: None,
+            leaves_session: false,
             username: "ada",
             client_name: Some("<Ledger>"),
             action: "/logout",
@@ -82,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_page_after_it_says_so_and_posts_nothing() {
-        let html = logged_out();
+        let html = logged_out(None);
         assert!(html.contains("You are signed out"));
         assert!(!html.contains("<form"));
     }

@@ -23,6 +23,7 @@ fn pages() -> Vec<(String, String)> {
         scope: EVIL,
     }];
     let asked = Login {
+        title: None,
         client_name: Some(EVIL),
         redirect_host: Some(EVIL),
         action: "/login",
@@ -36,6 +37,7 @@ fn pages() -> Vec<(String, String)> {
         (
             "login_refused".to_owned(),
             login(&Login {
+                title: None,
                 message: Some(LoginMessage::WrongCredentials),
                 ..asked
             }),
@@ -43,6 +45,7 @@ fn pages() -> Vec<(String, String)> {
         (
             "consent".to_owned(),
             consent(&Consent {
+                title: None,
                 client_name: EVIL,
                 client_uri: Some("https://ledger.example/%22%3E"),
                 redirect_host: EVIL,
@@ -58,6 +61,8 @@ fn pages() -> Vec<(String, String)> {
         (
             "logout".to_owned(),
             logout(&Logout {
+                title: None,
+                leaves_session: false,
                 username: EVIL,
                 client_name: Some(EVIL),
                 action: "/logout",
@@ -66,7 +71,7 @@ fn pages() -> Vec<(String, String)> {
                 stay: "/login",
             }),
         ),
-        ("logged_out".to_owned(), logged_out()),
+        ("logged_out".to_owned(), logged_out(None)),
         (
             "account".to_owned(),
             account(&Account {
@@ -244,6 +249,7 @@ fn pages_are_written_to_be_looked_at() {
         return;
     };
     let asked = Login {
+        title: None,
         client_name: Some("Ledger & Sons"),
         redirect_host: Some("app.ledger.example"),
         action: "/login",
@@ -274,6 +280,7 @@ fn pages_are_written_to_be_looked_at() {
         },
     ];
     let asks = Consent {
+        title: None,
         client_name: "Ledger & Sons",
         client_uri: Some("https://ledger.example/about"),
         redirect_host: "app.ledger.example",
@@ -298,6 +305,8 @@ fn pages_are_written_to_be_looked_at() {
         },
     ];
     let leave = Logout {
+        title: None,
+        leaves_session: false,
         username: "ada",
         client_name: Some("Ledger & Sons"),
         action: "/logout",
@@ -312,6 +321,7 @@ fn pages_are_written_to_be_looked_at() {
         (
             "login-wrong",
             login(&Login {
+                title: None,
                 username: "ada",
                 message: Some(LoginMessage::WrongCredentials),
                 ..asked
@@ -320,6 +330,7 @@ fn pages_are_written_to_be_looked_at() {
         (
             "login-wait",
             login(&Login {
+                title: None,
                 username: "ada",
                 message: Some(LoginMessage::TooManyAttempts { seconds: 300 }),
                 ..asked
@@ -328,6 +339,7 @@ fn pages_are_written_to_be_looked_at() {
         (
             "login-own",
             login(&Login {
+                title: None,
                 client_name: None,
                 redirect_host: None,
                 request: None,
@@ -339,6 +351,7 @@ fn pages_are_written_to_be_looked_at() {
         (
             "consent-long",
             consent(&Consent {
+                title: None,
                 client_name: &long,
                 redirect_host: &long_host,
                 ..asks
@@ -347,6 +360,7 @@ fn pages_are_written_to_be_looked_at() {
         (
             "consent-device",
             consent(&Consent {
+                title: None,
                 redirect_host: "127.0.0.1:49152",
                 client_uri: None,
                 remembered: false,
@@ -355,7 +369,7 @@ fn pages_are_written_to_be_looked_at() {
             }),
         ),
         ("logout", logout(&leave)),
-        ("logged-out", logged_out()),
+        ("logged-out", logged_out(None)),
         (
             "account",
             account(&Account {

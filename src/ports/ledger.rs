@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::history::{ListEnds, Noted};
 use super::verbs;
+use crate::directory::records::Actor;
 use crate::model::{
     ClientId, GrantId, RoleFacts, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
     UnixTime,
@@ -30,6 +32,7 @@ verbs! {
     ListIssued => Issued,
     ReadCode => bool,
     EndCode => bool,
+    ListEnds => Issued,
     ReadSubject => Option<SubjectFacts>,
     ReadConsent => Option<Scope>,
     ListConsents => Vec<GivenConsent>,
@@ -68,6 +71,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::ListIssued(_)
         | LedgerAnswer::ReadCode(_)
         | LedgerAnswer::EndCode(_)
+        | LedgerAnswer::ListEnds(_)
         | LedgerAnswer::ReadConsent(_)
         | LedgerAnswer::ListConsents(_)
         | LedgerAnswer::RememberConsent(())
@@ -211,6 +215,9 @@ pub struct RevokeGrant {
     pub grant: GrantId,
     /// Only if it is this client's.
     pub client: ClientId,
+    /// What the history says of it, if it lived until now; nothing where a client does it.
+    #[serde(default)]
+    pub noted: Option<Noted>,
 }
 
 /// What revoking did.
@@ -343,11 +350,22 @@ pub struct ReadSession {
     pub session: SessionId,
 }
 
-/// Ends a session, and the families bound to it.
+/// Ends a session, and the families bound to it; or of these only a client's, while the session
+/// stands, and codes that the client has from it until now open nothing.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct EndSession {
     /// Which.
     pub session: SessionId,
+    /// Whose families alone; everything, where nobody is named.
+    #[serde(default)]
+    pub client: Option<ClientId>,
+}
+
+/// What is spent when a session is ended for a client alone, for as long as a code from before may be
+/// redeemed.
+#[must_use]
+pub fn left(session: &SessionId, client: &ClientId) -> String {
+    format!("left:{session}:{client}")
 }
 
 /// The sessions of a subject that stand, the newest first; at most [`MOST_LISTED`]. A row has
@@ -390,7 +408,7 @@ pub struct ListIssued {
 }
 
 /// Some of them. A row has `grant`, `subject`, `client`, `scope`, `advanced_at`, `expires_at` (if nobody
-/// uses it).
+/// uses it); one of [`ListEnds`] has `number` and the members of [`Noted::line`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issued {
     /// How many there are.
@@ -420,6 +438,9 @@ pub struct EndCode {
     pub session: SessionId,
     /// When it would end by itself.
     pub expires_at: UnixTime,
+    /// What the history says of it.
+    #[serde(default)]
+    pub noted: Option<Noted>,
 }
 
 /// A row of a list for people, by column: nothing of ours looks at most of them, and a type each
@@ -434,6 +455,9 @@ pub struct EndOwned {
     pub subject: Subject,
     /// What.
     pub what: Owned,
+    /// Who wants it, for the history: it has a line for each thing that lived until now.
+    #[serde(default)]
+    pub actor: Option<Actor>,
 }
 
 /// Something that a person can end.
@@ -507,6 +531,9 @@ pub struct WithdrawConsent {
     pub subject: Subject,
     /// For which client.
     pub client: ClientId,
+    /// Who wants it, for the history, if there was anything to take back.
+    #[serde(default)]
+    pub actor: Option<Actor>,
 }
 
 /// What is spent when a consent is withdrawn, for as long as a code from before may be redeemed.

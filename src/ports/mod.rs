@@ -1,8 +1,10 @@
 //! What we ask of the world. Everything that may happen once, or must be unique or fresh, is one
 //! verb of an object, carries the id of its request, and is answered alike when it is repeated.
 
+pub mod courier;
 pub mod directory;
 pub mod feed;
+pub mod history;
 pub mod ledger;
 
 use std::rc::Rc;
@@ -15,6 +17,7 @@ use crate::model::{
     Username,
 };
 use crate::token::{FeedAnswer, Revocations, SessionHandle};
+use courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use feed::{FeedObjectAnswer, FeedVerb, Since};
 use ledger::{LedgerAnswer, LedgerVerb, Row, Session};
@@ -84,6 +87,7 @@ macro_rules! verbs {
             fn from_answer(answer: $answers) -> Option<$answer> {
                 match answer {
                     $answers::$name(answer) => Some(answer),
+                    #[allow(unreachable_patterns, reason = "an object may have one verb")]
                     _ => None,
                 }
             }
@@ -341,6 +345,41 @@ pub trait Keys: Verifier {
     async fn sign_with(&self, key: &StoredKey, message: &[u8]) -> Result<Vec<u8>, JoseError>;
 }
 
+/// Who sends requests to others, for us.
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
+pub trait Courier {
+    /// Carries a verb to the courier.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn call_courier(&self, call: Call<CourierVerb>) -> Result<CourierAnswer, Unavailable>;
+
+    /// Asks the courier one thing.
+    ///
+    /// # Errors
+    /// As [`Ledger::call_ledger`].
+    async fn courier<V>(&self, at: &At, verb: V) -> Result<V::Answer, Unavailable>
+    where
+        V: Verb<Verbs = CourierVerb, Answers = CourierAnswer>,
+    {
+        let call = Call {
+            at: at.clone(),
+            verb: verb.into_verb(),
+        };
+        let answer = self.call_courier(call).await?;
+        V::from_answer(answer).ok_or(Unavailable("courier answered another verb"))
+    }
+
+    /// The copy at hand of the keys at a URL; see [`courier::remote_keys`], which says how long it does.
+    fn kept_keys(&self, url: &str) -> Option<Rc<RemoteKeys>>;
+
+    /// Keeps a copy.
+    fn keep_keys(&self, url: &str, keys: &Rc<RemoteKeys>, at: &At);
+}
+
 /// Randomness.
 pub trait Entropy {
     /// Fills the buffer from a CSPRNG.
@@ -351,6 +390,12 @@ pub trait Entropy {
 }
 
 /// Everything at once.
-pub trait Ports: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions {}
+pub trait Ports:
+    Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Sessions
+{
+}
 
-impl<T> Ports for T where T: Clients + Codes + Directory + Entropy + Feed + Keys + Ledger + Sessions {}
+impl<T> Ports for T where
+    T: Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Sessions
+{
+}

@@ -90,7 +90,7 @@ pub struct Prompt {
     pub consent: bool,
 }
 
-/// Where a logout leads.
+/// Who asks for a logout, and where it leads.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Departure {
     /// A registered post-logout URI of the client that asked.
@@ -99,4 +99,17 @@ pub struct Departure {
     /// `state`, to be returned there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
+    /// The application that asks. With `subject` its ID token has proven it; else anybody may have
+    /// named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<ClientId>,
+    /// Whom its ID token is about, as the application knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// In which session its ID token was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Whose part of the session ends; all of it, where nobody is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<ClientId>,
 }

@@ -24,7 +24,7 @@ const PATIENCE_MS = 30_000;
 /** What the runtime says of requests that never reach us: its own parser refused them. */
 const RUNTIMES_OWN = /kj\/compat\/(url|http)\.c\+\+|Incoming CONNECT on a worker not supported|disconnected|Network connection lost/;
 const FAULT = /RuntimeError|unreachable|"level":"error"|"reason":"internal"|panicked|Uncaught/;
-const PAGES = ["/login", "/consent", "/logout", "/oauth/authorize"];
+const PAGES = ["/login", "/consent", "/logout", "/oauth/logout", "/oauth/authorize"];
 
 /**
  * @param {{ requests: number, seed: number, log?: (line: string) => void }} options

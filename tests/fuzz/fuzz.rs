@@ -25,9 +25,10 @@ use libfuzzer_sys::fuzz_target;
 type Target = fn(&[u8]);
 
 /// `scripts/fuzz.mjs` finds the names by the folders of seeds.
-const TARGETS: [(&str, Target); 14] = [
+const TARGETS: [(&str, Target); 15] = [
     ("basic", texts::basic),
     ("cookies", texts::cookies),
+    ("fetched", uris::fetched),
     ("form", texts::form),
     ("http", http::run),
     ("json", json::run),

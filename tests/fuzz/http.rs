@@ -235,7 +235,13 @@ impl Script {
     /// Whether a redirect leads to a page of ours or to a registered URI, of whose answer it has
     /// only what we may add.
     fn is_known(&self, location: &str) -> bool {
-        let pages = ["/login", "/consent", "/logout", "/oauth/authorize"];
+        let pages = [
+            "/login",
+            "/consent",
+            "/logout",
+            "/oauth/logout",
+            "/oauth/authorize",
+        ];
         let at_ours = |rest: &str| {
             let path = rest.split('?').next().unwrap_or_default();
             pages.contains(&path)

@@ -103,6 +103,7 @@ export function shot(seed, index, world) {
         // A password costs a hash of 30 ms: few of them.
         return Object.entries({ ...page.fields, ...(path === "/consent" ? { decision: "allow" } : chance(0.003) ? { username: pick(["eve", "mallory", "admin "]), password: "wrong" } : {}) });
       case "/logout":
+      case "/oauth/logout":
         return [["id_token_hint", token.id_token], ["client_id", client.client_id], ["state", "x"]];
       case "/oauth/register":
         return Object.entries({ client_name: "Random", redirect_uris: [REGISTERED], scope: "openid", ...(chance(0.98) ? { grant_types: 7 } : {}) });

@@ -5,6 +5,7 @@ use std::net::Ipv6Addr;
 
 use edgemint::config::Config;
 use edgemint::model::redirect::{RedirectUri, display_host};
+use edgemint::model::target::may_be_fetched;
 use edgemint::model::{Seconds, Secret};
 use edgemint::token::Keyring;
 use fluent_uri::Uri;
@@ -74,6 +75,36 @@ pub(crate) fn redirect(data: &[u8]) {
         ported.set_port(other.port()).expect("a host with a port");
         assert_eq!(ported, other);
     }
+}
+
+/// What we fetch from is a host with a name, as the platform reads it, too.
+pub(crate) fn fetched(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if !may_be_fetched(&text, false) {
+        return;
+    }
+    assert!(may_be_fetched(&text, true));
+    let read = match Url::parse(&text) {
+        Ok(read) => read,
+        Err(ParseError::IdnaError) => return,
+        Err(refusal) => panic!("the platform refuses it: {refusal}"),
+    };
+    assert_eq!(
+        (read.scheme(), read.port(), read.fragment()),
+        ("https", None, None)
+    );
+    assert_eq!((read.username(), read.password()), ("", None));
+    let Some(Host::Domain(name)) = read.host() else {
+        panic!("an address");
+    };
+    let last = name.rsplit_once('.').expect("a name with a dot").1;
+    assert!(
+        !["", "localhost", "local", "internal", "arpa"].contains(&last),
+        "{name}"
+    );
+    let authority = text.split('/').nth(2).expect("an authority");
+    let host = authority.split(['?', ':']).next();
+    assert_eq!(host, Some(name));
 }
 
 /// The text between the brackets, if it is of this address.

@@ -258,7 +258,7 @@ fn endpoint(path: &str) -> Endpoint {
         "/oauth/authorize" => Endpoint::Authorize,
         "/login" => Endpoint::Login,
         "/consent" => Endpoint::Consent,
-        "/logout" => Endpoint::Logout,
+        "/logout" | "/oauth/logout" => Endpoint::Logout,
         other => panic!("{other} is no page"),
     }
 }

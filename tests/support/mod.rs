@@ -184,6 +184,8 @@ impl Fixture {
             directory: after.directory - before.directory,
             feed: after.feed - before.feed,
             kv_puts: after.kv_puts - before.kv_puts,
+            courier: after.courier - before.courier,
+            fetches: after.fetches - before.fetches,
         }
     }
 

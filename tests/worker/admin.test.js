@@ -200,7 +200,7 @@ describe("a deployment in a file", () => {
     const wrong = await admin(target, ["import", file], { EXPORT_PASSPHRASE: "not that passphrase" });
     assert.deepEqual([wrong.code, /400.*X-Export-Passphrase is not the passphrase/.test(wrong.err)], [1, true], wrong.err);
 
-    assert.match(done(await admin(target, ["import", file])), / imported, 12 were there already/);
+    assert.match(done(await admin(target, ["import", file])), / imported, 13 were there already/);
     const there = await tokens(target, client, ADMINISTRATOR);
     const keys = createLocalJWKSet((await read(await fetch(`${target.url}/.well-known/jwks.json`))).body);
     // The very key that signed there: only the issuer in it is another.

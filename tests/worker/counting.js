@@ -71,6 +71,7 @@ function countedEnv(env, who) {
     LEDGER: countedObjects(env.LEDGER, `${who} ledger`),
     DIRECTORY: countedObjects(env.DIRECTORY, `${who} directory`),
     FEED: countedObjects(env.FEED, `${who} feed`),
+    COURIER: countedObjects(env.COURIER, `${who} courier`),
   };
 }
 
@@ -125,6 +126,7 @@ function countingClass(base) {
 export class Ledger extends countingClass(classes.Ledger) {}
 export class Directory extends countingClass(classes.Directory) {}
 export class Feed extends countingClass(classes.Feed) {}
+export class Courier extends countingClass(classes.Courier) {}
 
 export class Edgemint extends classes.Edgemint {
   /**

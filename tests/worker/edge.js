@@ -6,7 +6,7 @@
  */
 import shim from "../../src/shim.js";
 
-export { Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
+export { Courier, Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
 
 const KV_STALE = 60_000;
 

@@ -176,6 +176,7 @@ function faultyEnv(env, whose) {
     LEDGER: faultyObjects(env.LEDGER, "ledger", whose),
     DIRECTORY: faultyObjects(env.DIRECTORY, "directory", whose),
     FEED: faultyObjects(env.FEED, "feed", whose),
+    COURIER: faultyObjects(env.COURIER, "courier", whose),
   };
 }
 
@@ -200,6 +201,7 @@ function faultyClass(base) {
 export class Ledger extends faultyClass(classes.Ledger) {}
 export class Directory extends faultyClass(classes.Directory) {}
 export class Feed extends faultyClass(classes.Feed) {}
+export class Courier extends faultyClass(classes.Courier) {}
 
 export class Edgemint extends classes.Edgemint {
   /**

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from "jose";
 import * as oidc from "openid-client";
-import { ADMINISTRATOR, CALLBACK, api, ask, authorizeUrl, browser, code, exchange, formOf, read, refresh, register, serve, serveReady } from "./support.js";
+import { ADMINISTRATOR, CALLBACK, api, ask, authorizeUrl, browser, code, exchange, formOf, made, read, refresh, register, serve, serveReady } from "./support.js";
 
 const RESOURCE = "https://api.example/";
 const ALGORITHMS = ["EdDSA", "ES256", "RS256"];
@@ -255,6 +255,75 @@ describe("the whole path", () => {
     assert.equal((await refresh(server, client, offline.refresh_token)).status, 200);
     const silent = await visitor.walk(authorizeUrl(server, client, { prompt: "none" }));
     assert.equal(silent.location?.searchParams.get("error"), "login_required");
+  });
+
+  test("S4.6: openid-client ends the session at the endpoint that the metadata names, and is asked nothing", async () => {
+    const departure = "https://client.example/bye";
+    const client = await register(server, { post_logout_redirect_uris: [departure] });
+    const config = await discover(client);
+    const visitor = browser(server);
+    const { tokens } = await signIn(config, visitor, { scope: "openid" });
+    assert.ok(tokens.id_token);
+    const state = oidc.randomState();
+    const more = { id_token_hint: tokens.id_token, post_logout_redirect_uri: departure, state };
+    const url = oidc.buildEndSessionUrl(config, more);
+    assert.equal(url.pathname, "/oauth/logout");
+    const left = await visitor.walk(url);
+    assert.deepEqual([left.location?.href, left.pages], [`${departure}?state=${state}`, []]);
+    assert.equal(visitor.cookies.has("edgemint-session"), false);
+    assert.deepEqual(await oidc.tokenIntrospection(config, tokens.access_token), { active: false });
+    const silent = await visitor.walk(authorizeUrl(server, client, { prompt: "none" }));
+    assert.equal(silent.location?.searchParams.get("error"), "login_required");
+
+    // By a form, from the application's own site: without the session cookie, and led to it.
+    const again = await signIn(config, visitor, { scope: "openid" });
+    const form = { ...more, id_token_hint: again.tokens.id_token ?? "", client_id: client.client_id };
+    const posted = await browser(server).go("/oauth/logout", { form, headers: { origin: "https://client.example", "sec-fetch-site": "cross-site" } });
+    assert.equal(posted.status, 303, posted.text);
+    const sent = await visitor.walk(new URL(posted.headers.get("location") ?? ""));
+    assert.equal(sent.location?.href, `${departure}?state=${state}`);
+    assert.deepEqual(await oidc.tokenIntrospection(config, again.tokens.access_token), { active: false });
+
+    // Without a hint it asks; nobody is led to what is not registered.
+    const third = await signIn(config, visitor, { scope: "openid" });
+    const asks = await visitor.go(oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: departure }));
+    assert.deepEqual([asks.status, formOf(asks.text)?.action], [200, "/logout"]);
+    const elsewhere = await visitor.go(oidc.buildEndSessionUrl(config, { ...more, id_token_hint: third.tokens.id_token ?? "", post_logout_redirect_uri: `${departure}?foo=bar` }));
+    assert.deepEqual([elsewhere.status, elsewhere.headers.get("location")], [400, null]);
+    assert.equal((await oidc.tokenIntrospection(config, third.tokens.access_token)).active, true);
+  });
+
+  test("S4.6: an application that is an issuer ends sessions at its own endpoint, and only what its flow says", async () => {
+    const departure = "https://client.example/bye";
+    const flow = await made(server, "flows/", { name: "Leave", slug: "leave", designation: "invalidation", ends: "client" });
+    const provider = await made(server, "providers/oauth2/", {
+      name: "Shop",
+      redirect_uris: CALLBACK,
+      post_logout_redirect_uris: departure,
+      issuer_mode: "per_provider",
+      invalidation_flow: flow.pk,
+    });
+    await made(server, "applications/", { name: "Shop", slug: "shop", provider: provider.pk });
+    const config = await oidc.discovery(new URL(`${server.url}/application/o/shop/`), provider.client_id, {}, oidc.ClientSecretBasic(provider.client_secret), {
+      execute: [oidc.allowInsecureRequests],
+    });
+    const client = await register(server);
+    const visitor = browser(server);
+    const { body: others } = await exchange(server, client, await code(server, visitor, client, { scope: "openid" }));
+    const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
+    const challenge = { code_challenge: await oidc.calculatePKCECodeChallenge(pkceCodeVerifier), code_challenge_method: "S256" };
+    const { location } = await visitor.walk(oidc.buildAuthorizationUrl(config, { redirect_uri: CALLBACK, scope: "openid", ...challenge }));
+    assert.ok(location);
+    const tokens = await oidc.authorizationCodeGrant(config, location, { pkceCodeVerifier, idTokenExpected: true });
+    const url = oidc.buildEndSessionUrl(config, { id_token_hint: tokens.id_token ?? "", post_logout_redirect_uri: departure });
+    assert.equal(url.pathname, "/application/o/shop/end-session/");
+    const left = await visitor.walk(url);
+    assert.deepEqual([left.location?.href, left.pages], [departure, []]);
+    assert.deepEqual(await oidc.tokenIntrospection(config, tokens.access_token), { active: false });
+    const known = await ask(server, "/oauth/introspect", client, { token: others.access_token });
+    assert.equal(known.body.active, true);
+    assert.ok((await visitor.walk(authorizeUrl(server, client, { prompt: "none" }))).location?.searchParams.get("code"));
+    assert.equal((await visitor.go("/application/o/other/end-session/")).status, 404);
   });
 
   test("without a hint the page asks before it signs out, and only a registered URI is led to", async () => {

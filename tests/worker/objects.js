@@ -9,7 +9,7 @@ import { Miniflare } from "miniflare";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const ENTRY = `
-  export { Ledger, Directory, Feed } from "../../src/objects.js";
+  export { Ledger, Directory, Feed, Courier } from "../../src/objects.js";
   export default { fetch: () => new Response("only objects here") };
 `;
 
@@ -32,6 +32,7 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
       { type: "ESModule", path: `${root}src/deciding.js`, contents: core ?? text("src/deciding.js") },
       { type: "ESModule", path: `${root}src/real-core.js`, contents: text("src/deciding.js") },
       { type: "ESModule", path: `${root}src/watched.js` },
+      { type: "ESModule", path: `${root}src/edge/fetching.js` },
       { type: "ESModule", path: `${root}src/edge/unfinished.js` },
       { type: "ESModule", path: `${root}src/edge/within.js` },
       ...scripts(`${root}build/objects`),
@@ -41,6 +42,7 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
       LEDGER: sqlite("Ledger"),
       DIRECTORY: sqlite("Directory"),
       FEED: sqlite("Feed"),
+      COURIER: sqlite("Courier"),
     },
     kvNamespaces: ["KV"],
     bindings: { ISSUER: "http://127.0.0.1:1", ROOT_SECRETS: "root-secret-of-the-objects-alone-1", ...bindings },

@@ -36,7 +36,10 @@ const CLIENT = {
 /** An entry module whose objects can be told to misbehave. */
 const UNRULY = `
   import * as real from "../../src/objects.js";
-  export class Directory extends real.Directory {}
+  export class Directory extends real.Directory {
+    fire() { return this.alarm(); }
+    run(statement) { return [...this.ctx.storage.sql.exec(statement)]; }
+  }
   export class Ledger extends real.Ledger {
     fire() { return this.alarm(); }
     count(table) { return [...this.ctx.storage.sql.exec("SELECT count(*) AS n FROM " + table)][0].n; }
@@ -324,6 +327,43 @@ it("the alarm forgets what has expired, and nothing else", async () => {
     await shard.fire();
     await shard.fire();
     assert.deepEqual([await shard.count("spent"), await shard.count("failures")], [2, 0]);
+  } finally {
+    await objects.stop();
+  }
+});
+
+it("the alarm forgets the history from before the setting's days, in steps, and nothing of it since", async () => {
+  const objects = await startObjects({ entry: UNRULY, bindings: { EDGEMINT_HISTORY_DAYS: "10" } });
+  try {
+    const day = 86_400_000;
+    const noted = { actor: { name: "ann", address: null }, collection: "authorization_codes", record: "1" };
+    for (const [grant, days] of Object.entries({ old: 11, young: 9 })) {
+      const at = { request: grant, now: Date.now() - days * day };
+      const verb = { end_code: { grant, subject: "u_ann", client: "app", session: "s", expires_at: NOW, noted } };
+      await objects.call("shard-0", { at, verb });
+    }
+    const shard = await objects.object("shard-0");
+    assert.equal(await shard.count("audit"), 2);
+    await shard.fire();
+    const left = await objects.call("shard-0", call("left", { list_ends: { filters: [], most: 9 } }));
+    assert.deepEqual(left.list_ends.rows.map((/** @type {any} */ row) => row.request), ["young"]);
+
+    const actor = { name: "ann", address: null };
+    const role = (/** @type {string} */ name) => ({ change_record: { collection: "roles", change: { create: { name, description: "", scopes: "" } }, actor } });
+    await objects.call("directory", call("r1", role("One")));
+    const directory = await objects.object("directory");
+    // More than one step takes: as old as the oldest.
+    await directory.run(`INSERT INTO audit (time, request, collection, id, line)
+      WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) SELECT time, 'many', collection, id, line FROM audit, n`);
+    await directory.run(`UPDATE audit SET time = time - ${11 * day}`);
+    await objects.call("directory", call("r2", role("Two")));
+    const count = async () => (await directory.run("SELECT count(*) AS n FROM audit"))[0].n;
+    await directory.fire();
+    assert.equal(await count(), 502);
+    await directory.fire();
+    assert.equal(await count(), 1);
+    await directory.fire();
+    assert.equal(await count(), 1);
   } finally {
     await objects.stop();
   }

@@ -1,7 +1,9 @@
 // @ts-check
 // What the steady state costs, counted at the bindings. The numbers are those that the design promises.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { SignJWT, exportJWK, generateKeyPair } from "jose";
 import { ask, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
 
 describe("operations", () => {
@@ -82,6 +84,24 @@ describe("operations", () => {
       assert.deepEqual(spent, {});
     });
   }
+
+  test("an assertion costs the one ledger call that spends it", async () => {
+    const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+    const jwks = { keys: [await exportJWK(publicKey)] };
+    const metadata = { token_endpoint_auth_method: "private_key_jwt", jwks, redirect_uris: [], grant_types: ["client_credentials"], scope: "a" };
+    const { client_id } = await register(server, metadata);
+    const issue = async () => {
+      const claims = new SignJWT({ iss: client_id, sub: client_id, aud: server.url, jti: randomUUID() });
+      const client_assertion = await claims.setProtectedHeader({ alg: "ES256" }).setExpirationTime("1m").sign(privateKey);
+      const client_assertion_type = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+      const body = new URLSearchParams({ grant_type: "client_credentials", client_assertion, client_assertion_type });
+      return (await read(await fetch(`${server.url}/oauth/token`, { method: "POST", body }))).status;
+    };
+    assert.equal(await issue(), 200);
+    const [spent, status] = await cost(issue);
+    assert.equal(status, 200);
+    assert.deepEqual(spent, { "worker ledger": 1 });
+  });
 
   test("who a token belongs to costs one ledger call", async () => {
     const { body } = await exchange(server, client, await code(server, visitor, client));

@@ -14,6 +14,8 @@
  * @typedef {Outcome | [warm: Outcome, cold: Outcome]} Cell
  * @typedef {import("./faulty.js").Faults} Faults
  */
+import { randomUUID } from "node:crypto";
+import { SignJWT, exportJWK, generateKeyPair } from "jose";
 import { api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
 
 /**
@@ -239,6 +241,28 @@ export const rows = [
     prepare: async ({ server, machine }) => () => ask(server, "/oauth/token", machine, { grant_type: "client_credentials" }),
     healthy: "200",
     cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "token, client credentials by assertion",
+    prepare: async ({ server }) => {
+      const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });
+      const jwks = { keys: [await exportJWK(publicKey)] };
+      const metadata = { token_endpoint_auth_method: "private_key_jwt", jwks, redirect_uris: [], grant_types: ["client_credentials"], scope: "a" };
+      const { client_id } = await register(server, metadata);
+      // Each time another, as a client does that asks again.
+      const send = async () => {
+        const claims = new SignJWT({ iss: client_id, sub: client_id, aud: server.url, jti: randomUUID() });
+        const client_assertion = await claims.setProtectedHeader({ alg: "ES256" }).setExpirationTime("10m").sign(privateKey);
+        const client_assertion_type = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        const body = new URLSearchParams({ grant_type: "client_credentials", client_assertion, client_assertion_type });
+        return read(await fetch(`${server.url}/oauth/token`, { method: "POST", body }));
+      };
+      await send();
+      return send;
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
     afterwards: "again",
   },
   {

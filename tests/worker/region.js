@@ -3,7 +3,7 @@
  * One set of objects and one KV for several workerds: `POST /object/{binding}/{name}` calls, `/kv/{verb}?key=`
  * reads and writes. `edge.js` is the other end.
  */
-export { Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
+export { Courier, Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
 
 export default {
   /**

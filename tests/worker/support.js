@@ -166,7 +166,7 @@ export function browser(server) {
       const location = last.headers.get("location");
       if (location !== null) {
         const target = new URL(location, server.url);
-        const ours = target.href.startsWith(server.url) && /^\/(login|logout|consent|oauth\/authorize)$/.test(target.pathname);
+        const ours = target.href.startsWith(server.url) && /^\/(login|logout|consent|oauth\/(authorize|logout))$/.test(target.pathname);
         if (!ours) return { location: target, pages, last };
         last = await go(target);
         continue;

@@ -6,7 +6,7 @@
 import { enter } from "../../src/core.js";
 import shim from "../../src/shim.js";
 
-export { Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
+export { Courier, Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
 
 /** @type {PromiseWithResolvers<void> | undefined} */
 let held;

@@ -5,7 +5,7 @@
  */
 import * as real from "../../src/shim.js";
 
-export { Edgemint, default } from "../../src/shim.js";
+export { Courier, Edgemint, default } from "../../src/shim.js";
 
 export class Feed extends real.Feed {
   /** @param {string} call */

@@ -1,7 +1,7 @@
 //! What a shard tells administrators of codes and tokens. What a verb promises is written at its
 //! arguments, in `ports::ledger`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ledger::Shard;
 use super::sql::Fault;
@@ -54,9 +54,9 @@ impl Shard<'_> {
         Ok(row.is_none())
     }
 
-    pub(super) fn end_code(&self, verb: &EndCode, at: &At) -> Result<bool, Fault> {
+    pub(super) fn end_code(&self, verb: EndCode, at: &At) -> Result<bool, Fault> {
         let now = at.now.unix();
-        self.sql.write(
+        let unspent = self.sql.write(
             "INSERT INTO grants (grant_id, subject, subject_generation, client, session, offline,
                 refreshable, terms, expires_at, opened_by, dead, advanced_at, created_at)
              VALUES (?, ?, 0, ?, ?, 0, 0, '{}', ?, ?, 1, ?7, ?7) ON CONFLICT DO NOTHING",
@@ -70,6 +70,10 @@ impl Shard<'_> {
                 now,
             ),
         )?;
+        if unspent {
+            let before = json!({"subject": verb.subject, "client_id": verb.client});
+            self.note(verb.noted, &before, at)?;
+        }
         let ours: Option<Value> = self.sql.row(
             "SELECT 1 FROM grants WHERE grant_id = ? AND opened_by = ? AND dead = 1",
             (&verb.grant, &at.request),

@@ -3,6 +3,7 @@
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::sql::{Fault, Flag, Json, Sql};
 use super::{migrations, outbox};
@@ -10,11 +11,12 @@ use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
     UnixTime, public_id,
 };
+use crate::ports::history::Noted;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
     LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, RateLimit, ReadConsent,
     ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, withdrawn,
+    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -50,7 +52,9 @@ pub(super) fn apply(
         LedgerVerb::AdvanceFamily(verb) => shard
             .advance_family(&verb, &at)
             .map(LedgerAnswer::AdvanceFamily),
-        LedgerVerb::RevokeGrant(verb) => shard.revoke_grant(&verb).map(LedgerAnswer::RevokeGrant),
+        LedgerVerb::RevokeGrant(verb) => shard
+            .revoke_grant(*verb, &at)
+            .map(LedgerAnswer::RevokeGrant),
         LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
         LedgerVerb::RevokeToken(verb) => shard
             .revoke_token(*verb, &at)
@@ -62,16 +66,17 @@ pub(super) fn apply(
             .session(&verb.session, now)
             .map(LedgerAnswer::ReadSession),
         LedgerVerb::EndSession(verb) => shard
-            .end_session(&verb.session)
+            .end_session(&verb.session, verb.client.as_ref(), &at)
             .map(LedgerAnswer::EndSession),
         LedgerVerb::ListSessions(verb) => shard
             .sessions(&verb.subject, now)
             .map(LedgerAnswer::ListSessions),
         LedgerVerb::ListGrants(verb) => shard.grants(&verb, now).map(LedgerAnswer::ListGrants),
-        LedgerVerb::EndOwned(verb) => shard.end_owned(&verb, &at).map(LedgerAnswer::EndOwned),
+        LedgerVerb::EndOwned(verb) => shard.end_owned(*verb, &at).map(LedgerAnswer::EndOwned),
         LedgerVerb::ListIssued(verb) => shard.issued(&verb, now).map(LedgerAnswer::ListIssued),
         LedgerVerb::ReadCode(verb) => shard.code(&verb).map(LedgerAnswer::ReadCode),
-        LedgerVerb::EndCode(verb) => shard.end_code(&verb, &at).map(LedgerAnswer::EndCode),
+        LedgerVerb::EndCode(verb) => shard.end_code(*verb, &at).map(LedgerAnswer::EndCode),
+        LedgerVerb::ListEnds(verb) => shard.ends(&verb).map(LedgerAnswer::ListEnds),
         LedgerVerb::ReadSubject(verb) => {
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
         }
@@ -83,7 +88,7 @@ pub(super) fn apply(
             .remember_consent(*verb)
             .map(LedgerAnswer::RememberConsent),
         LedgerVerb::WithdrawConsent(verb) => shard
-            .withdraw_consent(&verb, &at)
+            .withdraw_consent(*verb, &at)
             .map(LedgerAnswer::WithdrawConsent),
         LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, &at).map(LedgerAnswer::SpendOnce),
         LedgerVerb::ReadFailures(verb) => shard
@@ -300,12 +305,14 @@ impl Shard<'_> {
         }
     }
 
-    /// Whether the consent that a code rests on was withdrawn after the code was issued.
+    /// Whether the consent that a code rests on was withdrawn after the code was issued, or its client
+    /// was signed out.
     fn was_withdrawn(&self, verb: &SpendCode, now: UnixTime) -> Result<bool, Fault> {
         let row: Option<serde_json::Value> = self.sql.row(
-            "SELECT 1 FROM spent WHERE key = ? AND expires_at > ? AND expires_at >= ?",
+            "SELECT 1 FROM spent WHERE key IN (?, ?) AND expires_at > ? AND expires_at >= ?",
             (
                 withdrawn(&verb.subject, &verb.client),
+                left(&verb.session, &verb.client),
                 now,
                 verb.issued_at + code::LONGEST,
             ),
@@ -313,17 +320,16 @@ impl Shard<'_> {
         Ok(row.is_some())
     }
 
-    /// Ends a grant, and says so unless it had ended before.
-    fn kill(&self, grant: &GrantId, by: Option<&RequestId>) -> Result<(), Fault> {
+    /// Ends a grant, and says so unless it had ended before; answers whether it had not.
+    fn kill(&self, grant: &GrantId, by: Option<&RequestId>) -> Result<bool, Fault> {
         let lived = self.sql.write(
             "UPDATE grants SET dead = 1, killed_by = ? WHERE grant_id = ? AND dead = 0",
             (by, grant),
         )?;
         if lived {
-            self.revoke(&[Revocation::Grant(grant.clone())])
-        } else {
-            Ok(())
+            self.revoke(&[Revocation::Grant(grant.clone())])?;
         }
+        Ok(lived)
     }
 
     fn grant(&self, grant: &GrantId) -> Result<Option<GrantRow>, Fault> {
@@ -402,15 +408,22 @@ impl Shard<'_> {
         })))
     }
 
-    fn revoke_grant(&self, verb: &RevokeGrant) -> Result<Revoked, Fault> {
-        let known: Option<IgnoredAny> = self.sql.row(
-            "SELECT 1 FROM grants WHERE grant_id = ? AND client = ?",
+    fn revoke_grant(&self, verb: RevokeGrant, at: &At) -> Result<Revoked, Fault> {
+        #[derive(Deserialize)]
+        struct Of {
+            subject: String,
+        }
+        let known: Option<Of> = self.sql.row(
+            "SELECT subject FROM grants WHERE grant_id = ? AND client = ?",
             (&verb.grant, &verb.client),
         )?;
-        if known.is_none() {
+        let Some(Of { subject }) = known else {
             return Ok(Revoked::Unknown);
+        };
+        if self.kill(&verb.grant, None)? {
+            let before = json!({"subject": subject, "client_id": verb.client});
+            self.note(verb.noted, &before, at)?;
         }
-        self.kill(&verb.grant, None)?;
         Ok(Revoked::Done)
     }
 
@@ -517,7 +530,13 @@ impl Shard<'_> {
         }))
     }
 
-    fn end_session(&self, id: &SessionId) -> Result<(), Fault> {
+    fn end_session(&self, id: &SessionId, client: Option<&ClientId>, at: &At) -> Result<(), Fault> {
+        if let Some(client) = client {
+            self.spend_for_codes(&left(id, client), at)?;
+            let ended = "UPDATE grants SET dead = 1
+                 WHERE session = ? AND client = ? AND offline = 0 AND dead = 0";
+            return self.end_grants(ended, (id, client)).map(drop);
+        }
         if !self
             .sql
             .write("DELETE FROM sessions WHERE session = ?", (id,))?
@@ -530,6 +549,31 @@ impl Shard<'_> {
         )?;
         // The session's own entry ends the tokens of the grants bound to it.
         self.revoke(&[Revocation::Session(id.clone())])
+    }
+
+    /// Remembers something for as long as a code from before it may be redeemed.
+    fn spend_for_codes(&self, key: &str, at: &At) -> Result<(), Fault> {
+        self.sql.write(
+            "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
+            (key, &at.request, at.now.unix() + code::LONGEST),
+        )?;
+        Ok(())
+    }
+
+    /// Ends grants, and says so; answers whether there was one.
+    fn end_grants(&self, statement: &str, values: impl Serialize) -> Result<bool, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            grant_id: GrantId,
+        }
+        let ended: Vec<Row> = self
+            .sql
+            .rows(&format!("{statement} RETURNING grant_id"), values)?;
+        let mut grants: Vec<GrantId> = ended.into_iter().map(|row| row.grant_id).collect();
+        grants.sort();
+        let entries: Vec<Revocation> = grants.into_iter().map(Revocation::Grant).collect();
+        self.revoke(&entries)?;
+        Ok(!entries.is_empty())
     }
 
     fn sessions(&self, subject: &Subject, now: UnixTime) -> Result<Vec<Row>, Fault> {
@@ -574,11 +618,12 @@ impl Shard<'_> {
         Ok(rows.into_iter().map(|row| row.columns.0).collect())
     }
 
-    fn end_owned(&self, verb: &EndOwned, at: &At) -> Result<Revoked, Fault> {
+    fn end_owned(&self, verb: EndOwned, at: &At) -> Result<Revoked, Fault> {
         #[derive(Deserialize)]
         struct Own {
             id: String,
             expires_at: UnixTime,
+            client: ClientId,
         }
         let now = at.now.unix();
         let rows = |statement: &str| -> Result<Vec<Own>, Fault> {
@@ -588,22 +633,37 @@ impl Shard<'_> {
             let mut rows = rows.into_iter();
             rows.find(|row| public_id(&row.id) == public)
         };
-        let sessions = "SELECT session AS id, expires_at FROM sessions
+        let sessions = "SELECT session AS id, expires_at, 'none' AS client FROM sessions
              WHERE subject = ? AND expires_at > ? ORDER BY session";
+        let noted = |collection: &str, public: &str| {
+            let actor = verb.actor.as_ref();
+            actor.map(|actor| Noted::new(actor, collection, public))
+        };
+        let end = |id: String| {
+            let public = public_id(&id);
+            self.end_session(&known(id)?, None, at)?;
+            let before = json!({ "subject": verb.subject });
+            self.note(noted("sessions", &public), &before, at)
+        };
         match &verb.what {
             Owned::Grant(public) => {
-                let grants = "SELECT grant_id AS id, expires_at FROM grants
+                let grants = "SELECT grant_id AS id, expires_at, client FROM grants
                      WHERE subject = ? AND expires_at > ?";
                 let Some(row) = named(rows(grants)?, public) else {
                     return Ok(Revoked::Unknown);
                 };
-                self.kill(&known(row.id)?, None)?;
+                let revoke = RevokeGrant {
+                    grant: known(row.id)?,
+                    client: row.client,
+                    noted: noted("grants", public),
+                };
+                return self.revoke_grant(revoke, at);
             }
             Owned::Sessions(except) => {
                 let except = except.as_ref().map(SessionId::as_str);
                 for row in rows(sessions)? {
                     if except != Some(row.id.as_str()) {
-                        self.end_session(&known(row.id)?)?;
+                        end(row.id)?;
                     }
                 }
             }
@@ -620,7 +680,7 @@ impl Shard<'_> {
                     "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
                     (key, &at.request, row.expires_at),
                 )?;
-                self.end_session(&known(row.id)?)?;
+                end(row.id)?;
             }
         }
         Ok(Revoked::Done)
@@ -662,35 +722,19 @@ impl Shard<'_> {
         Ok(())
     }
 
-    fn withdraw_consent(&self, verb: &WithdrawConsent, at: &At) -> Result<(), Fault> {
-        #[derive(Deserialize)]
-        struct Row {
-            grant_id: GrantId,
-        }
-        self.sql.write(
-            "INSERT OR REPLACE INTO spent (key, request, expires_at) VALUES (?, ?, ?)",
-            (
-                withdrawn(&verb.subject, &verb.client),
-                &at.request,
-                at.now.unix() + code::LONGEST,
-            ),
-        )?;
-        let mut ended: Vec<Row> = self.sql.rows(
-            "UPDATE grants SET dead = 1 WHERE subject = ? AND client = ? AND dead = 0
-             RETURNING grant_id",
-            (&verb.subject, &verb.client),
-        )?;
-        ended.sort_by(|left, right| left.grant_id.cmp(&right.grant_id));
-        let entries: Vec<Revocation> = ended
-            .into_iter()
-            .map(|row| Revocation::Grant(row.grant_id))
-            .collect();
-        self.revoke(&entries)?;
-        self.sql.write(
+    fn withdraw_consent(&self, verb: WithdrawConsent, at: &At) -> Result<(), Fault> {
+        self.spend_for_codes(&withdrawn(&verb.subject, &verb.client), at)?;
+        let ended = "UPDATE grants SET dead = 1 WHERE subject = ? AND client = ? AND dead = 0";
+        let ended = self.end_grants(ended, (&verb.subject, &verb.client))?;
+        let remembered = self.sql.write(
             "DELETE FROM consents WHERE subject = ? AND client = ?",
             (&verb.subject, &verb.client),
         )?;
-        Ok(())
+        let there = remembered || ended;
+        let noted = verb.actor.filter(|_| there);
+        let noted = noted.map(|actor| Noted::new(&actor, "consents", &verb.client));
+        let before = json!({"subject": verb.subject, "client_id": verb.client});
+        self.note(noted, &before, at)
     }
 
     fn spend_once(&self, verb: &SpendOnce, at: &At) -> Result<Once, Fault> {

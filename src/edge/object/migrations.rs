@@ -102,6 +102,14 @@ pub(super) const LEDGER: Migrations = &[
         "CREATE INDEX sessions_by_subject ON sessions (subject)",
         "ALTER TABLE grants ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0",
     ],
+    &["CREATE TABLE audit (
+        number INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        request TEXT NOT NULL,
+        collection TEXT NOT NULL,
+        record TEXT NOT NULL,
+        line TEXT NOT NULL
+    )"],
 ];
 
 /// The directory.
@@ -242,6 +250,13 @@ pub(super) const FEED: Migrations = &[&[
     ) WITHOUT ROWID",
 ]];
 
+/// The courier.
+pub(super) const COURIER: Migrations = &[&["CREATE TABLE key_sets (
+        url TEXT PRIMARY KEY,
+        known TEXT NOT NULL,
+        tried_at INTEGER NOT NULL
+    ) WITHOUT ROWID"]];
+
 /// Brings the tables to the newest number; answers whether they were not. Tables of a newer release
 /// are left as they are.
 pub(super) fn migrate(sql: &Sql, migrations: Migrations) -> Result<bool, Fault> {
@@ -285,8 +300,9 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192, 213, 281]);
+        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
+        assert_eq!(lengths(COURIER), [136]);
     }
 }

@@ -6,8 +6,10 @@
     reason = "wasm-bindgen exports only what is `pub`, wherever it is"
 )]
 
+mod courier;
 mod directory;
 mod feed;
+mod history;
 mod issued;
 mod ledger;
 mod migrations;
@@ -66,13 +68,14 @@ pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> 
     Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
 }
 
-/// Forgets what has expired; answers whether there is more.
+/// Forgets what has expired, and what the history no longer tells; answers whether there is more.
 ///
 /// # Errors
-/// Throws what the database throws.
+/// Throws what the database throws, or a string when the settings cannot be served.
 #[wasm_bindgen]
-pub fn ledger_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
-    Ok(ledger::sweep(sql, swept_until(now))?)
+pub fn ledger_sweep(sql: &Sql, env: JsValue, now: u64) -> Result<bool, JsValue> {
+    let more = ledger::sweep(sql, swept_until(now))?;
+    Ok(sweep_history(sql, &env, now)? | more)
 }
 
 /// Makes the tables of the directory, which spreads subjects over so many shards.
@@ -105,6 +108,15 @@ pub fn directory_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValu
             ..outcome
         }
     })
+}
+
+/// Forgets what the history no longer tells; answers whether there is more.
+///
+/// # Errors
+/// As [`directory_open`].
+#[wasm_bindgen]
+pub fn directory_sweep(sql: &Sql, env: JsValue, now: u64) -> Result<bool, JsValue> {
+    Ok(sweep_history(sql, &env, now)?)
 }
 
 /// What KV has not been told yet: `[{key, version, value}]`, sealed.
@@ -152,6 +164,46 @@ pub fn feed_call(sql: &Sql, call: &str) -> Result<String, JsValue> {
 #[wasm_bindgen]
 pub fn feed_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
     Ok(feed::sweep(sql, swept_until(now))?)
+}
+
+/// Makes the tables of the courier.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_open(sql: &Sql) -> Result<(), JsValue> {
+    Ok(courier::open(sql)?)
+}
+
+/// Does one verb of the courier; answers `fetch` and a URL where that has to be fetched first.
+///
+/// # Errors
+/// As [`ledger_call`].
+#[wasm_bindgen]
+pub fn courier_call(sql: &Sql, env: JsValue, call: &str) -> Result<String, JsValue> {
+    let private = super::settings::fetches_private(&env);
+    match courier::apply(sql, read_call(call)?, private)? {
+        courier::Next::Fetch(url) => Ok(format!("fetch {url}")),
+        courier::Next::Answer(answer) => Ok(serde_json::to_string(&answer).map_err(Fault::from)?),
+    }
+}
+
+/// Takes what was fetched for a call; nothing where that failed.
+///
+/// # Errors
+/// As [`ledger_call`].
+#[wasm_bindgen]
+pub fn courier_fetched(sql: &Sql, call: &str, document: Option<String>) -> Result<(), JsValue> {
+    Ok(courier::learn(sql, read_call(call)?, document.as_deref())?)
+}
+
+/// Forgets what nobody asks for; answers whether there is more.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
+    Ok(courier::sweep(sql, Moment(now))?)
 }
 
 /// The newest number in the outbox; 0 when it is empty.
@@ -223,6 +275,12 @@ fn outcome(
         publishes,
         undone: false,
     })
+}
+
+fn sweep_history(sql: &Sql, env: &JsValue, now: u64) -> Result<bool, Fault> {
+    let kept = super::settings::history_kept(env);
+    let Seconds(kept) = kept.map_err(|_| Fault::Refused("a setting cannot be served"))?;
+    history::sweep(sql, Moment(now.saturating_sub(kept.saturating_mul(1000))))
 }
 
 fn swept_until(now: u64) -> UnixTime {

@@ -1,0 +1,60 @@
+// @ts-check
+/**
+ * Fetches what others publish. Whether a URL may be fetched is decided before, in `model/target.rs`; that its name
+ * leads to no network of our own is the platform's to see to (`global_fetch_strictly_public`).
+ */
+
+/** How long it may take, from the question to the last byte: less than who waits for the courier waits (`LONGEST_WAIT`). */
+const LONGEST_FETCH = 3_000;
+/** Bytes of a document, unpacked: a hundred keys. */
+const LARGEST = 64 * 1024;
+
+/**
+ * @param {string} url
+ * @returns {Promise<string | undefined>} the document; nothing when there is none, whyever
+ */
+export async function fetchKeys(url) {
+  try {
+    const response = await fetch(url, {
+      // A redirect leads where nobody has looked.
+      redirect: "manual",
+      headers: { accept: "application/jwk-set+json, application/json" },
+      signal: AbortSignal.timeout(LONGEST_FETCH),
+    });
+    const type = response.headers.get("content-type") ?? "";
+    if (response.status !== 200 || !/^application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(type)) {
+      await response.body?.cancel();
+      return undefined;
+    }
+    return await readWithin(response, LARGEST);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {Response} response
+ * @param {number} limit bytes
+ * @returns {Promise<string | undefined>} nothing when it is longer
+ */
+async function readWithin(response, limit) {
+  if (response.body === null) {
+    return undefined;
+  }
+  const text = new TextDecoder("utf-8", { fatal: true });
+  const reader = response.body.getReader();
+  let length = 0;
+  let read = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return read + text.decode();
+    }
+    length += value.byteLength;
+    if (length > limit) {
+      await reader.cancel();
+      return undefined;
+    }
+    read += text.decode(value, { stream: true });
+  }
+}

@@ -1,0 +1,172 @@
+//! Assertions that authenticate a client, RFC 7523 §2.2 and §3: `private_key_jwt` by a key of its own
+//! (OpenID Connect Core §9), and those of a source that the administrator trusts to speak for it.
+
+use crate::config::APPLICATIONS;
+use crate::error::Reason;
+use crate::jose::{
+    Audience, ExpectedTyp, JoseError, KeySet, Policy, UnverifiedJws, parse_strict_object,
+};
+use crate::model::{Client, Digest, KeySource, Seconds, UnixTime};
+use crate::ports::courier::remote_keys;
+use crate::ports::ledger::SpendOnce;
+use crate::ports::{At, Ports, Unavailable};
+use crate::server::Server;
+
+/// The one `client_assertion_type` (RFC 7523 §2.2).
+pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// Octets of an assertion: what `jose` reads at most.
+pub const LARGEST: usize = 16 * 1024;
+/// The `typ` by which an assertion may name itself, else it is a plain JWT (RFC 8725 §3.11).
+const TYP: &str = "client-authentication+jwt";
+/// How far ahead `exp` may lie: as long as Kubernetes makes its tokens unless told otherwise. So long
+/// the ledger has to remember each, and a stolen one that was never used is good for.
+const LONGEST: Seconds = Seconds(3600);
+/// What clocks may differ by, and what some issuers add to their hour.
+const SKEW: Seconds = Seconds(60);
+/// Bytes of a `sub` that are logged, and of a `jti`.
+const LONGEST_NAME: usize = 255;
+
+/// An assertion whose form is right and which nobody has checked.
+pub struct Assertion {
+    jws: UnverifiedJws,
+    issuer: String,
+}
+
+/// An assertion that proves who the client is, unless it was used before.
+pub struct Proof {
+    /// Whom it speaks of.
+    pub subject: String,
+    /// What its use spends.
+    pub spends: SpendOnce,
+}
+
+impl Assertion {
+    /// Reads the compact form.
+    ///
+    /// # Errors
+    /// What it would have to be.
+    pub fn parse(compact: &str) -> Result<Self, JoseError> {
+        let jws = UnverifiedJws::parse(compact)?;
+        let claims = parse_strict_object(jws.danger_unverified_payload())?;
+        let issuer = claims.get("iss").ok_or(JoseError::ClaimMissing)?;
+        let issuer = issuer.as_str().ok_or(JoseError::ClaimInvalid)?.to_owned();
+        Ok(Self { jws, issuer })
+    }
+
+    /// Who says to have made it: good for choosing whose keys to try.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}
+
+/// Checks an assertion for a client. `acts_for_itself` says whether it asks for a token of its own.
+///
+/// A source vouches for whoever runs the client, at the moment and somewhere else; it does so only for
+/// what the client may do by itself. What people agreed to (codes, refresh tokens), and what the client
+/// may look up or end, belongs to who holds the client's own credentials: else everybody who can have
+/// the source sign something, a build of any branch, say, would hold those, too.
+///
+/// # Errors
+/// Why it proves nothing.
+pub async fn check<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    assertion: Assertion,
+    acts_for_itself: bool,
+    at: &At,
+) -> Result<Proof, Reason> {
+    let Assertion { jws, issuer } = assertion;
+    let own = client.keys.as_deref().filter(|keys| keys.issuer == issuer);
+    let source = match own {
+        Some(own) => own,
+        None => source(server, client, &issuer)?,
+    };
+    if own.is_none() && !acts_for_itself {
+        return Err(Reason::AssertionNotForThisGrant);
+    }
+    let config = &server.config;
+    let audiences = if source.audience.is_empty() {
+        let endpoint = config.url("/oauth/token");
+        vec![endpoint, config.issuer.clone(), config.issuer_of(client)]
+    } else {
+        vec![source.audience.clone()]
+    };
+    let typ = match jws.typ() {
+        Some(typ) if typ.eq_ignore_ascii_case(TYP) => ExpectedTyp::exactly(TYP),
+        _ => ExpectedTyp::Plain,
+    };
+    let mut policy = Policy::new(&issuer, "", typ);
+    policy.audience = Audience::AnyOf(audiences);
+    let keys = keys(server, source, &jws, at).await?;
+    let key = keys.select_for(&jws).map_err(refused)?;
+    let signer = key.thumbprint();
+    let verified = jws.verify(key, &server.ports).await.map_err(refused)?;
+    let now = at.now.unix();
+    let claims = policy.check(&verified, now.0).map_err(refused)?;
+    let text = |claim: Option<&str>, name| {
+        let fits = |text: &&str| (1..=LONGEST_NAME).contains(&text.len());
+        let text = claim.filter(fits).ok_or(Reason::AssertionLacks(name))?;
+        Ok::<String, Reason>(text.to_owned())
+    };
+    let expires_at = claims
+        .expires_at()
+        .map(UnixTime)
+        .ok_or(Reason::AssertionLacks("exp"))?;
+    if expires_at > now + LONGEST + SKEW {
+        return Err(Reason::AssertionLivesTooLong);
+    }
+    let subject = text(claims.subject(), "sub")?;
+    if own.is_some() && subject != client.id.as_str() {
+        return Err(Reason::AssertionForOtherClient);
+    }
+    let id = text(claims.id(), "jti")?;
+    // By the key and not by the record that named it: two sources may have the same one, and what was
+    // signed once is used once. None of the three can contain the character between them, but for `jti`.
+    let used = Digest::of(format!("{issuer}\n{signer}\n{id}").as_bytes());
+    Ok(Proof {
+        subject,
+        spends: SpendOnce {
+            key: format!("assertion:{}", used.as_str()),
+            expires_at: expires_at + SKEW,
+        },
+    })
+}
+
+/// The client's source of this issuer. Never ourselves, whatever an administrator wrote: an ID token of
+/// ours is told to clients, and proves nothing about one.
+fn source<'a, P: Ports>(
+    server: &Server<P>,
+    client: &'a Client,
+    issuer: &str,
+) -> Result<&'a KeySource, Reason> {
+    let config = &server.config;
+    let ours = issuer == config.issuer || issuer.starts_with(&config.url(APPLICATIONS));
+    let mut sources = client.sources.iter();
+    sources
+        .find(|source| source.issuer == issuer && !ours)
+        .ok_or(Reason::AssertionIssuerUnknown)
+}
+
+/// The keys of a source, which may be somewhere else.
+async fn keys<P: Ports>(
+    server: &Server<P>,
+    source: &KeySource,
+    jws: &UnverifiedJws,
+    at: &At,
+) -> Result<KeySet, Reason> {
+    if source.jwks_uri.is_empty() {
+        return KeySet::from_members(&source.jwks).map_err(|_| refused(JoseError::KeyUnknown));
+    }
+    let lacks = |keys: &KeySet| matches!(keys.select_for(jws), Err(JoseError::KeyUnknown));
+    let remote = remote_keys(&server.ports, &source.jwks_uri, &lacks, at).await?;
+    Ok(remote.keys.clone())
+}
+
+fn refused(why: JoseError) -> Reason {
+    match why {
+        JoseError::BackendUnavailable => {
+            Reason::Unavailable(Unavailable("signatures cannot be checked"))
+        }
+        why => Reason::AssertionRefused(why),
+    }
+}
