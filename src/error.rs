@@ -6,6 +6,7 @@ use crate::directory::Unfit;
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
 use crate::token::SealRefused;
+use crate::validator::{INVALID_TOKEN, Refused};
 
 /// Why. Printed in snake case in logs and metrics; renaming one is a changelog line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -488,7 +489,7 @@ impl Reason {
             ErrorCode::InvalidToken if *self == Self::LifetimeTooShort => {
                 "the token ends too soon for what it is needed for"
             }
-            ErrorCode::InvalidToken => "the token is invalid, expired, revoked or for others",
+            ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
@@ -556,6 +557,21 @@ impl From<Unavailable> for Reason {
 impl From<JoseError> for Reason {
     fn from(_: JoseError) -> Self {
         Self::Internal("signing failed")
+    }
+}
+
+/// The verdicts that a resource gives by itself, too.
+impl From<Refused> for Reason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoToken => Self::NoToken,
+            Refused::TokenUnknown | Refused::KeyUnknown => Self::TokenUnknown,
+            Refused::TokenExpired => Self::TokenExpired,
+            Refused::TokenRevoked => Self::TokenRevoked,
+            Refused::OtherAudience => Self::TokenForOtherAudience,
+            Refused::InsufficientScope(scope) => Self::InsufficientScope(scope.to_string()),
+            Refused::Missing(_) => Self::Internal("the issuer lacks nothing that it judges by"),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Token formats: what is sealed or signed, and the one way to open each.
 
 pub mod access;
+pub mod access_jwt;
 pub mod code;
 pub mod handle;
 pub mod opened;

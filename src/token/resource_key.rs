@@ -97,6 +97,16 @@ impl ResourceKeys {
         read().ok_or(MalformedKeys)
     }
 
+    /// Whether a text is sealed for this resource in a later epoch than these keys are of: so it says, and
+    /// nothing here can tell whether it is true.
+    #[must_use]
+    pub fn are_older_than(&self, text: &str) -> bool {
+        Sealed::read(Kind::Access, text).is_ok_and(|sealed| {
+            sealed.header.epoch > self.epoch
+                && sealed.header.resource == resource_tag(&self.resource)
+        })
+    }
+
     /// Opens an access token for this resource. Whether it has expired or was revoked is for others to
     /// say.
     ///
