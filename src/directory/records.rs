@@ -225,6 +225,11 @@ pub trait Rows {
     fn tell_subject(&mut self, facts: &SubjectFacts) -> Result<(), Self::Fault>;
     /// Tells every shard what roles give.
     fn tell_roles(&mut self, roles: Vec<RoleFacts>) -> Result<(), Self::Fault>;
+    /// Tells every shard that there is a scope no more.
+    ///
+    /// # Errors
+    /// When the rows cannot be written.
+    fn tell_no_scope(&mut self, scope: &str) -> Result<(), Self::Fault>;
     /// Puts a line into the feed.
     fn revoke(&mut self, line: Revocation) -> Result<(), Self::Fault>;
     /// Has a client's copy in KV written anew, or taken away.

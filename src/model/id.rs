@@ -186,6 +186,11 @@ pub const MOST_SHARDS: u16 = 256;
 const KEYED_SHARDS: u16 = 16;
 
 impl Shard {
+    /// All of them, where subjects are spread over so many.
+    pub fn all(spread: u16) -> impl Iterator<Item = Self> {
+        (0..spread.max(KEYED_SHARDS)).map(Self)
+    }
+
     /// The shard of a thing without a subject, by the hash of its own key.
     #[must_use]
     pub fn of_key(key: &str) -> Self {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod code;
+pub mod handle;
 pub mod opened;
 pub mod passphrase;
 pub mod pending;
@@ -14,6 +15,7 @@ pub mod snapshot;
 
 pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
+pub use handle::TokenHandle;
 pub use opened::Opened;
 pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
 pub use refresh::RefreshToken;
