@@ -15,6 +15,7 @@ use edgemint::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
+use edgemint::ports::tokens::TokenFacts;
 use edgemint::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger,
     Sessions, Unavailable,
@@ -86,6 +87,16 @@ impl Sessions for Noting<'_> {
         at: &At,
     ) -> Result<Option<Rc<Session>>, Unavailable> {
         self.memory.session(handle, at).await
+    }
+}
+
+impl edgemint::ports::Tokens for Noting<'_> {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        edgemint::ports::Tokens::kept(self.memory, name, at, oldest)
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        edgemint::ports::Tokens::keep(self.memory, name, facts, at);
     }
 }
 
