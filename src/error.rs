@@ -95,6 +95,8 @@ pub enum Reason {
     TokenExpired,
     /// The access token was revoked.
     TokenRevoked,
+    /// What was shown ends too soon for what was asked for.
+    LifetimeTooShort,
     /// The access token is for another resource.
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
@@ -134,6 +136,12 @@ pub enum Reason {
     UnfitMetadata(&'static str),
     /// Fields of an API request, each with its rule.
     UnfitField(Vec<Unfit>),
+    /// Something in a request that does not fit, where seed 001's words are spoken.
+    UnfitInput(Box<Input>),
+    /// It is another one's, or not to be changed by who asks.
+    PermissionDenied,
+    /// Another token of the same person has the name.
+    DuplicateTokenName,
     /// There is no such record, page or collection.
     NoSuchRecord,
     /// Not what can be done there; what can.
@@ -152,6 +160,63 @@ pub enum Reason {
     Unavailable(Unavailable),
     /// A failure of ours.
     Internal(&'static str),
+}
+
+/// What does not fit in a request, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// `body`, `query` or `path`.
+    pub within: &'static str,
+    /// Its name; empty for the whole.
+    pub name: String,
+    /// What it would have to be.
+    pub rule: &'static str,
+    /// The word for the mistake.
+    pub kind: &'static str,
+}
+
+impl Input {
+    /// In the body.
+    #[must_use]
+    pub fn body(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("body", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// In the query.
+    #[must_use]
+    pub fn query(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("query", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// In the path.
+    #[must_use]
+    pub fn path(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("path", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// The reason to refuse the request.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        Reason::UnfitInput(Box::new(self))
+    }
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
@@ -258,6 +323,8 @@ impl Reason {
             | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
+            | Self::UnfitInput(_)
+            | Self::DuplicateTokenName
             | Self::NoSuchRecord
             | Self::MethodNotAllowed(_)
             | Self::ValueTaken(_)
@@ -298,6 +365,7 @@ impl Reason {
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
+            | Self::LifetimeTooShort
             | Self::TokenForOtherAudience
             | Self::NoToken => ErrorCode::InvalidToken,
             Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
@@ -307,6 +375,7 @@ impl Reason {
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
+            | Self::PermissionDenied
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
@@ -324,9 +393,11 @@ impl Reason {
             Self::TooManyFailures(_) => 429,
             Self::NoSuchRecord => 404,
             Self::MethodNotAllowed(_) => 405,
+            Self::UnfitInput(_) => 422,
             Self::LastAdministrator
             | Self::NotFirst
             | Self::ValueTaken(_)
+            | Self::DuplicateTokenName
             | Self::CollectionFull
             | Self::TooManyKeys
             | Self::KeySigns => 409,
@@ -350,6 +421,13 @@ impl Reason {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
                 None => self.fixed_description().to_owned(),
             },
+            Self::UnfitInput(input) => {
+                let name = match input.name.as_str() {
+                    "" => input.within.to_owned(),
+                    name => printable(name),
+                };
+                format!("{name} {}", input.rule)
+            }
             Self::ValueTaken(field) => format!("another record has this {field}"),
             Self::TooManyRevocations(seconds) => {
                 format!("too many tokens revoked one by one, wait {seconds} seconds")
@@ -362,6 +440,9 @@ impl Reason {
         match self.code() {
             ErrorCode::AccessDenied if *self == Self::ProtectedRecord => {
                 "the record belongs to the system and stays as it is"
+            }
+            ErrorCode::AccessDenied if *self == Self::PermissionDenied => {
+                "this is not yours to see or to change"
             }
             ErrorCode::AccessDenied if *self == Self::InvalidCsrf => {
                 "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
@@ -400,6 +481,7 @@ impl Reason {
                 Self::KeySigns => {
                     "this key signs, rotate first and retire it when its successor signs"
                 }
+                Self::DuplicateTokenName => "another token has this name",
                 Self::NotFirst => "there is an account already",
                 Self::TokenForOtherClient => "the token was issued to another client",
                 _ => "the request is not valid here",

@@ -12,6 +12,7 @@ pub mod error;
 pub mod gate;
 pub mod http;
 pub mod jose;
+pub mod ledger;
 pub mod memory;
 pub mod message;
 pub mod model;

@@ -37,6 +37,11 @@ export const routes = {
   "/api/v1/revocations": { methods: { GET: "revocations" } },
   "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },
+  "/api/v1/token-info": { methods: { GET: "tokens" } },
+  "/api/v1/user-info": { methods: { GET: "tokens" } },
+  "/api/v1/tokens": { methods: { POST: "tokens" } },
+  "/api/v1/history/token-changes": { methods: { GET: "tokens" } },
+  "/api/v1/users/{username}/token*": { methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/health": { methods: { GET: "health" } },
@@ -53,6 +58,7 @@ const APPLICATIONS = "/application/o/";
 /** Where an application that is an issuer ends sessions. */
 const END_SESSION = /^\/application\/o\/[^/]+\/end-session\/$/;
 /** What is a person's own there; everything else below `users/` is of the records. */
+const OF_TOKENS = /^\/api\/v1\/users\/[^/]+\/(tokens|token-change-history)(\/|$)/;
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
 
 /**
@@ -74,6 +80,9 @@ export function route(path, base) {
   }
   if (Object.hasOwn(routes, path)) {
     return routes[path];
+  }
+  if (OF_TOKENS.test(path)) {
+    return routes[`${API}users/{username}/token*`];
   }
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];

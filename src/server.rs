@@ -49,13 +49,14 @@ pub enum Endpoint {
     ResourceKeys,
     Records,
     Users,
+    Tokens,
     Health,
     Ready,
 }
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 26] = [
+    pub const ALL: [(&'static str, Self); 27] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -80,6 +81,7 @@ impl Endpoint {
         ("resource_keys", Self::ResourceKeys),
         ("records", Self::Records),
         ("users", Self::Users),
+        ("tokens", Self::Tokens),
         ("health", Self::Health),
         ("ready", Self::Ready),
     ];
@@ -135,6 +137,7 @@ impl<P: Ports> Server<P> {
             }
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
+            Endpoint::Tokens => api::tokens::answer(self, request, at).await,
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
         }

@@ -15,4 +15,6 @@ mod providers;
 pub mod records;
 pub mod resource_keys;
 pub mod revocations;
+mod token_history;
+pub mod tokens;
 pub mod users;

@@ -19,9 +19,10 @@ use crate::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use crate::ports::directory::{self, DirectoryAnswer, DirectoryVerb, FindClient, KeySet};
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
+use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Sessions,
-    Unavailable,
+    Tokens, Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -111,6 +112,7 @@ pub(super) struct Bindings {
     feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
+    tokens: Copies<String, TokenFacts>,
     remote: Copies<String, RemoteKeys>,
     pub(super) keys: Copies<(), KeySet>,
     pub(super) public: Copies<(), KeySet>,
@@ -131,6 +133,7 @@ impl Bindings {
             feed_was_silent: Cell::new(Moment::default()),
             clients: Copies::new(),
             sessions: Copies::new(),
+            tokens: Copies::new(),
             remote: Copies::new(),
             keys: Copies::new(),
             public: Copies::new(),
@@ -386,6 +389,16 @@ impl Sessions for Bindings {
             self.sessions.keep(key, row, at.now);
         }
         Ok(row)
+    }
+}
+
+impl Tokens for Bindings {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        self.tokens.get_within(name, at.now, oldest)
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        self.tokens.keep(name.to_owned(), facts, at.now);
     }
 }
 

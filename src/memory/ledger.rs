@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::tokens::sure;
 use crate::directory::list::{ListQuery, page_of};
 use crate::directory::records::Actor;
+use crate::ledger::tokens::{self, Line};
 use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
-    UnixTime, public_id,
+    TokenKey, UnixTime, public_id,
 };
 use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{
@@ -18,6 +20,7 @@ use crate::ports::ledger::{
     Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
     SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
 };
+use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
 
@@ -82,6 +85,8 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
+    pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
+    pub(super) history: BTreeMap<u64, Line>,
     /// Lines of the history, the oldest first.
     audit: Vec<Row>,
     /// What the feed has not been sent yet.
@@ -92,6 +97,16 @@ pub struct LedgerState {
 impl LedgerState {
     /// Does one verb.
     pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
+        let (at, told) = (call.at.clone(), self.last_sent);
+        let answer = self.decide(call);
+        let entries = self.outbox.iter().filter(|(number, _)| *number > told);
+        for (_, entry) in entries.cloned().collect::<Vec<_>>() {
+            sure(tokens::follow(self, &entry, &at));
+        }
+        answer
+    }
+
+    fn decide(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
         let at = call.at;
         match call.verb {
             LedgerVerb::PutSubject(verb) => {
@@ -171,10 +186,45 @@ impl LedgerState {
             LedgerVerb::RecordFailure(verb) => {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
+            LedgerVerb::AddToken(verb) => {
+                LedgerAnswer::AddToken(sure(tokens::add(self, *verb, &at)))
+            }
+            LedgerVerb::ReadToken(verb) => {
+                let read = sure(tokens::read(self, &verb.key, at.now.unix()));
+                LedgerAnswer::ReadToken(read.map(Box::new))
+            }
+            LedgerVerb::ListTokens(verb) => {
+                LedgerAnswer::ListTokens(sure(tokens::list(self, &verb, at.now.unix())))
+            }
+            LedgerVerb::ChangeToken(verb) => {
+                LedgerAnswer::ChangeToken(sure(tokens::change(self, *verb, &at)))
+            }
+            LedgerVerb::EndToken(verb) => {
+                LedgerAnswer::EndToken(sure(tokens::end(self, &verb, &at)))
+            }
+            LedgerVerb::Delegate(verb) => {
+                let child = sure(tokens::delegate(self, *verb, &at));
+                LedgerAnswer::Delegate(child.map(Box::new))
+            }
+            LedgerVerb::DropScope(verb) => {
+                sure(tokens::drop_scope(self, &verb.scope, &at));
+                LedgerAnswer::DropScope(())
+            }
+            LedgerVerb::ReadTokenHistory(verb) => {
+                LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
+            }
         }
     }
 
-    fn publish(&mut self, entry: Revocation) {
+    pub(super) fn subject(&self, subject: &Subject) -> Option<SubjectFacts> {
+        self.subjects.get(subject).cloned()
+    }
+
+    pub(super) fn has_live_grant(&self, grant: &GrantId) -> bool {
+        self.grants.get(grant).is_some_and(|row| !row.dead)
+    }
+
+    pub(super) fn publish(&mut self, entry: Revocation) {
         self.last_sent += 1;
         self.outbox.push((self.last_sent, entry));
     }
@@ -440,7 +490,7 @@ impl LedgerState {
         }
     }
 
-    fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
+    pub(super) fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
         let row = self.sessions.get(id).filter(|row| now < row.expires_at)?;
         let subject = self.standing(&row.subject, row.subject_generation)?;
         Some(Session {
@@ -765,6 +815,7 @@ impl LedgerState {
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
+        self.sweep_tokens(now);
     }
 
     /// Forgets the history from before this.

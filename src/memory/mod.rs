@@ -4,6 +4,7 @@
 mod directory;
 mod feed;
 mod ledger;
+mod tokens;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,16 +20,17 @@ use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
     Verifier, base64url, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Shard};
+use crate::model::{Client, ClientId, Moment, Shard};
 use crate::ports::courier::{CourierAnswer, CourierVerb, Known, RemoteKeys};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
+use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger,
-    Sessions, Unavailable,
+    Sessions, Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -87,6 +89,7 @@ pub struct Memory {
     copy: RefCell<Rc<Revocations>>,
     clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
+    tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
     documents: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Known>>,
     remote: RefCell<BTreeMap<String, Rc<RemoteKeys>>>,
@@ -110,6 +113,7 @@ impl Default for Memory {
             copy: RefCell::default(),
             clients: RefCell::default(),
             sessions: RefCell::default(),
+            tokens: RefCell::default(),
             documents: RefCell::default(),
             fetched: RefCell::default(),
             remote: RefCell::default(),
@@ -377,6 +381,19 @@ impl Sessions for Memory {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
         }
         Ok(row)
+    }
+}
+
+impl Tokens for Memory {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+        let kept = self.tokens.borrow();
+        let (read_at, facts) = kept.get(name)?;
+        (at.now.since(*read_at) < oldest).then(|| Rc::clone(facts))
+    }
+
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+        let kept = (at.now, Rc::clone(facts));
+        self.tokens.borrow_mut().insert(name.to_owned(), kept);
     }
 }
 

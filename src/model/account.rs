@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::scope::OWN;
 use super::{Scope, Shard, Subject, Username};
 
 /// Claims about a person (OpenID Connect Core §5.1), by scope `profile` and `email`.
@@ -95,6 +96,12 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl SubjectFacts {
+    /// What the person may do for themselves: everybody speaks for themselves.
+    #[must_use]
+    pub fn own_scope(&self) -> Scope {
+        self.scope.with(OWN)
+    }
+
     /// These facts, whose scope is what is held directly, with what the roles give besides.
     #[must_use]
     pub fn with_roles<'a>(mut self, known: impl Fn(&str) -> Option<&'a RoleFacts>) -> Self {

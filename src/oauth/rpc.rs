@@ -1,15 +1,17 @@
 //! What a Worker with a service binding asks: introspect, validate, revoke. Who it is, its binding
 //! says (`ctx.props.client`); without one every verb refuses.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client_authentication::{self, AuthenticatedClient};
 use super::introspect::{self, Caller};
-use super::{bearer, revoke};
+use super::{access_token, bearer, revoke};
 use crate::error::Reason;
+use crate::gate::principal;
 use crate::model::{ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::Kind;
 use crate::validator::Needed;
 
 /// What is asked.
@@ -121,9 +123,19 @@ async fn validate<P: Ports>(
     needed: &Needed,
     at: &At,
 ) -> Result<String, Reason> {
-    let live = bearer::authenticate(server, authorization, at).await?;
-    let token = live.token();
+    let token = bearer::presented(authorization)?;
     let resource = caller.client();
+    if token.expose().starts_with(Kind::Token.prefix()) {
+        let shown = principal::by_token(server, token.expose(), at).await?;
+        // The binding says that it is behind the gate: whatever is not for another service is for it.
+        if shown.service.is_some() && !introspect::serves(resource, &shown) {
+            return Err(Reason::TokenForOtherAudience);
+        }
+        needed.of(&shown.scopes)?;
+        return Ok(Value::Object(introspect::told(&shown)).to_string());
+    }
+    let live = access_token::validate(server, token.expose(), at).await?;
+    let token = live.token();
     // Where its own tokens go says nothing about who it is: `default_resource` does not count.
     let own = resource.id.as_str() == token.audience || resource.serves.contains(&token.audience);
     if !own {

@@ -16,6 +16,7 @@ mod records;
 mod resources;
 mod service;
 mod shared;
+mod tokens;
 
 use operation::Operation;
 
@@ -65,6 +66,7 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         issued::operations(),
         own::operations(),
+        tokens::operations(),
         service::operations(),
         resources::operations(),
         copies::operations(),
@@ -74,7 +76,13 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, service::TAG, resources::TAG];
+    let more = [
+        keys::TAG,
+        own::TAG,
+        tokens::TAG,
+        service::TAG,
+        resources::TAG,
+    ];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()
@@ -87,6 +95,7 @@ fn schemas() -> Map<String, Value> {
         keys::schemas(),
         issued::schemas(),
         own::schemas(),
+        tokens::schemas(),
         shared::schemas(),
     ];
     parts.into_iter().flatten().collect()

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::history::{ListEnds, Noted};
+use super::tokens::{
+    AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
+    TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
+};
 use super::verbs;
 use crate::directory::records::Actor;
 use crate::model::{
@@ -41,6 +45,14 @@ verbs! {
     SpendOnce => Once,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
+    AddToken => TokenAdded,
+    ReadToken => Option<Box<TokenFacts>>,
+    ListTokens => TokenList,
+    ChangeToken => TokenChanged,
+    EndToken => bool,
+    Delegate => Option<Box<TokenFacts>>,
+    DropScope => (),
+    ReadTokenHistory => TokenHistory,
 }
 
 /// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
@@ -55,6 +67,9 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::OpenSession(_)
         | LedgerAnswer::EndSession(())
         | LedgerAnswer::EndOwned(_)
+        | LedgerAnswer::ChangeToken(_)
+        | LedgerAnswer::EndToken(_)
+        | LedgerAnswer::DropScope(())
         | LedgerAnswer::WithdrawConsent(()) => true,
         LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
         LedgerAnswer::AdvanceFamily(advanced) => {
@@ -77,7 +92,12 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::RememberConsent(())
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
-        | LedgerAnswer::RecordFailure(_) => false,
+        | LedgerAnswer::RecordFailure(_)
+        | LedgerAnswer::AddToken(_)
+        | LedgerAnswer::ReadToken(_)
+        | LedgerAnswer::ListTokens(_)
+        | LedgerAnswer::Delegate(_)
+        | LedgerAnswer::ReadTokenHistory(_) => false,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod access;
 pub mod access_jwt;
 pub mod code;
+pub mod handle;
 pub mod opened;
 pub mod passphrase;
 pub mod pending;
@@ -15,6 +16,7 @@ pub mod snapshot;
 
 pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
+pub use handle::TokenHandle;
 pub use opened::Opened;
 pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
 pub use refresh::RefreshToken;

@@ -53,11 +53,13 @@ pub enum Kind {
     SigningKey,
     /// A copy that the directory publishes.
     Snapshot,
+    /// A token that is a row of the ledger.
+    Token,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Access,
         Self::Code,
         Self::Refresh,
@@ -65,6 +67,7 @@ impl Kind {
         Self::Pending,
         Self::SigningKey,
         Self::Snapshot,
+        Self::Token,
     ];
 
     /// What the sealed text begins with.
@@ -78,6 +81,7 @@ impl Kind {
             Self::Pending => "emp_",
             Self::SigningKey => "emk_",
             Self::Snapshot => "emx_",
+            Self::Token => "emt_",
         }
     }
 
@@ -90,6 +94,7 @@ impl Kind {
             Self::Pending => b'p',
             Self::SigningKey => b'k',
             Self::Snapshot => b'x',
+            Self::Token => b't',
         }
     }
 

@@ -13,6 +13,8 @@
 mod contract_support;
 #[path = "trace_records.rs"]
 mod records;
+#[path = "trace_tokens.rs"]
+mod tokens;
 
 use contract_support::World;
 use edgemint::model::public_id;
@@ -34,6 +36,7 @@ fn main() {
         requests: 0,
         said: Vec::new(),
         opened: Vec::new(),
+        made: Vec::new(),
     };
     for name in ["ann", "bob", "cy"] {
         trace.say("directory", create_account(name));
@@ -58,6 +61,8 @@ struct Trace {
     requests: u64,
     said: Vec<Value>,
     opened: Vec<(String, String, String)>,
+    /// Keys of tokens, by shard and owner.
+    made: Vec<(String, Value, String)>,
 }
 
 impl Trace {
@@ -97,6 +102,14 @@ impl Trace {
                 [&spent["grant"], &spent["client"]].map(|id| id.as_str().unwrap().to_owned());
             self.opened.push((object.to_owned(), grant, client));
         }
+        if let Some(row) = tokens::made(&answer) {
+            let owner = match row["subject"].as_str() {
+                Some(subject) => json!({ "person": subject }),
+                None => json!({ "service": row["username"] }),
+            };
+            let key = row["key"].as_str().unwrap().to_owned();
+            self.made.push((object.to_owned(), owner, key));
+        }
         self.said
             .push(json!({ "object": object, "call": call, "answer": answer, "feed": feed }));
     }
@@ -130,10 +143,11 @@ impl Trace {
             call["at"]["now"] = json!(self.now);
             return self.send(again["object"].as_str().unwrap(), call);
         }
-        match self.below(20) {
+        match self.below(24) {
             0..=1 => self.directory(),
             2..=7 => self.records(),
             8 => self.feed(),
+            9..=12 => self.tokens(),
             _ => self.ledger(),
         }
     }

@@ -12,6 +12,7 @@
 mod browser;
 mod client;
 mod form;
+mod handles;
 pub(crate) mod records;
 mod seen;
 pub(crate) mod tokens;

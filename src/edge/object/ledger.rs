@@ -1,12 +1,15 @@
 //! One shard of the ledger in SQLite. What a verb promises is written at its arguments, in
 //! `ports::ledger`.
 
+use std::cell::RefCell;
+
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::sql::{Fault, Flag, Json, Sql};
 use super::{migrations, outbox};
+use crate::ledger::tokens;
 use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
     UnixTime, public_id,
@@ -37,9 +40,17 @@ pub(super) fn apply(
     call: Call<LedgerVerb>,
 ) -> Result<LedgerAnswer, Fault> {
     let at = call.at;
+    let mut shard = Shard::new(sql, clock);
+    let answer = decide(&mut shard, call.verb, &at)?;
+    for entry in shard.told.take() {
+        tokens::follow(&mut shard, &entry, &at)?;
+    }
+    Ok(answer)
+}
+
+fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnswer, Fault> {
     let now = at.now.unix();
-    let shard = Shard { sql, clock };
-    match call.verb {
+    match verb {
         LedgerVerb::PutSubject(verb) => {
             shard.put_subject(&verb.facts).map(LedgerAnswer::PutSubject)
         }
@@ -48,20 +59,20 @@ pub(super) fn apply(
             .iter()
             .try_for_each(|role| shard.put_role(role))
             .map(LedgerAnswer::PutRoles),
-        LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, &at).map(LedgerAnswer::SpendCode),
+        LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, at).map(LedgerAnswer::SpendCode),
         LedgerVerb::AdvanceFamily(verb) => shard
-            .advance_family(&verb, &at)
+            .advance_family(&verb, at)
             .map(LedgerAnswer::AdvanceFamily),
         LedgerVerb::RevokeGrant(verb) => shard
             .revoke_grant(*verb, &at)
             .map(LedgerAnswer::RevokeGrant),
         LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
-        LedgerVerb::RevokeToken(verb) => shard
-            .revoke_token(*verb, &at)
-            .map(LedgerAnswer::RevokeToken),
-        LedgerVerb::OpenSession(verb) => shard
-            .open_session(*verb, &at)
-            .map(LedgerAnswer::OpenSession),
+        LedgerVerb::RevokeToken(verb) => {
+            shard.revoke_token(*verb, at).map(LedgerAnswer::RevokeToken)
+        }
+        LedgerVerb::OpenSession(verb) => {
+            shard.open_session(*verb, at).map(LedgerAnswer::OpenSession)
+        }
         LedgerVerb::ReadSession(verb) => shard
             .session(&verb.session, now)
             .map(LedgerAnswer::ReadSession),
@@ -72,10 +83,10 @@ pub(super) fn apply(
             .sessions(&verb.subject, now)
             .map(LedgerAnswer::ListSessions),
         LedgerVerb::ListGrants(verb) => shard.grants(&verb, now).map(LedgerAnswer::ListGrants),
-        LedgerVerb::EndOwned(verb) => shard.end_owned(*verb, &at).map(LedgerAnswer::EndOwned),
+        LedgerVerb::EndOwned(verb) => shard.end_owned(*verb, at).map(LedgerAnswer::EndOwned),
         LedgerVerb::ListIssued(verb) => shard.issued(&verb, now).map(LedgerAnswer::ListIssued),
         LedgerVerb::ReadCode(verb) => shard.code(&verb).map(LedgerAnswer::ReadCode),
-        LedgerVerb::EndCode(verb) => shard.end_code(*verb, &at).map(LedgerAnswer::EndCode),
+        LedgerVerb::EndCode(verb) => shard.end_code(*verb, at).map(LedgerAnswer::EndCode),
         LedgerVerb::ListEnds(verb) => shard.ends(&verb).map(LedgerAnswer::ListEnds),
         LedgerVerb::ReadSubject(verb) => {
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
@@ -88,21 +99,29 @@ pub(super) fn apply(
             .remember_consent(*verb)
             .map(LedgerAnswer::RememberConsent),
         LedgerVerb::WithdrawConsent(verb) => shard
-            .withdraw_consent(*verb, &at)
+            .withdraw_consent(*verb, at)
             .map(LedgerAnswer::WithdrawConsent),
-        LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, &at).map(LedgerAnswer::SpendOnce),
+        LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, at).map(LedgerAnswer::SpendOnce),
         LedgerVerb::ReadFailures(verb) => shard
             .refused_until(&verb.key, verb.limit, now)
             .map(LedgerAnswer::ReadFailures),
         LedgerVerb::RecordFailure(verb) => shard
-            .record_failure(&verb, &at)
+            .record_failure(&verb, at)
             .map(LedgerAnswer::RecordFailure),
+        verb @ (LedgerVerb::AddToken(_)
+        | LedgerVerb::ReadToken(_)
+        | LedgerVerb::ListTokens(_)
+        | LedgerVerb::ChangeToken(_)
+        | LedgerVerb::EndToken(_)
+        | LedgerVerb::Delegate(_)
+        | LedgerVerb::DropScope(_)
+        | LedgerVerb::ReadTokenHistory(_)) => shard.with_tokens(verb, at),
     }
 }
 
 /// Forgets what had expired by `until`; answers whether there is more.
 pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
-    let mut more = false;
+    let mut more = Shard::new(sql, Moment::default()).sweep_tokens(until)?;
     for (table, key, expiry) in [
         ("sessions", "session", "expires_at"),
         ("grants", "grant_id", "expires_at"),
@@ -160,14 +179,25 @@ struct FactsRow {
 pub(super) struct Shard<'a> {
     pub(super) sql: &'a Sql,
     clock: Moment,
+    /// What the feed is told by this call.
+    told: RefCell<Vec<Revocation>>,
 }
 
-impl Shard<'_> {
-    fn revoke(&self, entries: &[Revocation]) -> Result<(), Fault> {
+impl<'a> Shard<'a> {
+    fn new(sql: &'a Sql, clock: Moment) -> Self {
+        Self {
+            sql,
+            clock,
+            told: RefCell::default(),
+        }
+    }
+
+    pub(super) fn revoke(&self, entries: &[Revocation]) -> Result<(), Fault> {
+        self.told.borrow_mut().extend_from_slice(entries);
         outbox::revoke(self.sql, self.clock, entries)
     }
 
-    fn subject(&self, subject: &Subject) -> Result<Option<SubjectFacts>, Fault> {
+    pub(super) fn subject(&self, subject: &Subject) -> Result<Option<SubjectFacts>, Fault> {
         let row: Option<FactsRow> = self
             .sql
             .row("SELECT facts FROM subjects WHERE subject = ?", (subject,))?;
@@ -506,7 +536,7 @@ impl Shard<'_> {
         })
     }
 
-    fn session(&self, id: &SessionId, now: UnixTime) -> Result<Option<Session>, Fault> {
+    pub(super) fn session(&self, id: &SessionId, now: UnixTime) -> Result<Option<Session>, Fault> {
         #[derive(Deserialize)]
         struct Row {
             generation: u64,
