@@ -105,6 +105,20 @@ pub enum Reason {
     NoToken,
     /// The token lacks a scope.
     InsufficientScope(String),
+    /// What a proxy asks for cannot be asked for: its configuration is wrong, each part with its rule.
+    UnfitRequirement(Vec<Unfit>),
+    /// An `Authorization` that holds no credential of a kind that is taken.
+    MalformedCredential,
+    /// The route is for somebody else: another user, other services, another user's host.
+    NotForThisUser,
+    /// The quota of this minute is used up: how many there are, and when the next ones are.
+    QuotaExceeded(u32, u64),
+    /// The quota is nought.
+    QuotaBlocked,
+    /// A preflight from an origin that is not the gate's.
+    PreflightRejected,
+    /// An `OPTIONS` that is no preflight.
+    OptionsNotSupported,
     /// `prompt=none`, and nobody is signed in.
     LoginRequired,
     /// `prompt=none`, and the person was not asked yet.
@@ -331,6 +345,9 @@ impl Reason {
             | Self::CollectionFull
             | Self::TooManyKeys
             | Self::KeySigns
+            | Self::UnfitRequirement(_)
+            | Self::MalformedCredential
+            | Self::OptionsNotSupported
             | Self::TokenForOtherClient => ErrorCode::InvalidRequest,
             Self::UnknownClient
             | Self::WrongSecret
@@ -368,7 +385,9 @@ impl Reason {
             | Self::LifetimeTooShort
             | Self::TokenForOtherAudience
             | Self::NoToken => ErrorCode::InvalidToken,
-            Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
+            Self::InsufficientScope(_) | Self::NotForThisUser | Self::QuotaBlocked => {
+                ErrorCode::InsufficientScope
+            }
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
@@ -376,6 +395,8 @@ impl Reason {
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
             | Self::PermissionDenied
+            | Self::QuotaExceeded(..)
+            | Self::PreflightRejected
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
@@ -390,8 +411,9 @@ impl Reason {
     pub fn status(&self) -> u16 {
         match self {
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) => 429,
-            Self::NoSuchRecord => 404,
+            Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
+            Self::NoSuchRecord | Self::OptionsNotSupported => 404,
+            Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
             Self::UnfitInput(_) => 422,
             Self::LastAdministrator
@@ -417,7 +439,8 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
-            Self::UnfitField(fields) => match fields.first() {
+            Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
+            Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
                 None => self.fixed_description().to_owned(),
             },
@@ -447,15 +470,25 @@ impl Reason {
             ErrorCode::AccessDenied if *self == Self::InvalidCsrf => {
                 "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
             }
+            ErrorCode::AccessDenied if *self == Self::PreflightRejected => {
+                "pages of that origin may not ask"
+            }
             ErrorCode::AccessDenied => "the request was denied",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
-            ErrorCode::InsufficientScope => "the token lacks a scope",
+            ErrorCode::InsufficientScope => match self {
+                Self::NotForThisUser => "this user or token is not among those that it is for",
+                Self::QuotaBlocked => "this user may not use the service",
+                _ => "the token lacks a scope",
+            },
             ErrorCode::InvalidClient => "client authentication failed",
             ErrorCode::InvalidClientMetadata => "the metadata cannot be registered",
             ErrorCode::InvalidGrant => "the grant is invalid, expired, revoked or not yours",
             ErrorCode::InvalidRedirectUri => "a redirect URI cannot be registered",
             ErrorCode::InvalidScope => "more scope than this client may have",
             ErrorCode::InvalidTarget => "this client may not name that resource",
+            ErrorCode::InvalidToken if *self == Self::LifetimeTooShort => {
+                "the token ends too soon for what it is needed for"
+            }
             ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RequestNotSupported => "request objects are not supported",
@@ -483,6 +516,8 @@ impl Reason {
                 }
                 Self::DuplicateTokenName => "another token has this name",
                 Self::NotFirst => "there is an account already",
+                Self::MalformedCredential => "the credential is not of a kind that is taken here",
+                Self::OptionsNotSupported => "OPTIONS is for preflights alone",
                 Self::TokenForOtherClient => "the token was issued to another client",
                 _ => "the request is not valid here",
             },

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::api;
 use crate::config::Config;
 use crate::error::Reason;
+use crate::gate;
 use crate::http::{Request, Response};
 use crate::jose::base64url;
 use crate::oauth;
@@ -50,13 +51,16 @@ pub enum Endpoint {
     Records,
     Users,
     Tokens,
+    QuotaOverrides,
+    IngressAuth,
+    IngressAnonymous,
     Health,
     Ready,
 }
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 27] = [
+    pub const ALL: [(&'static str, Self); 30] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -82,6 +86,9 @@ impl Endpoint {
         ("records", Self::Records),
         ("users", Self::Users),
         ("tokens", Self::Tokens),
+        ("quota_overrides", Self::QuotaOverrides),
+        ("ingress_auth", Self::IngressAuth),
+        ("ingress_anonymous", Self::IngressAnonymous),
         ("health", Self::Health),
         ("ready", Self::Ready),
     ];
@@ -93,6 +100,12 @@ impl Endpoint {
             .into_iter()
             .find(|(known, _)| *known == word)
             .map(|(_, endpoint)| endpoint)
+    }
+
+    /// Whether it is asked by proxies, which say more than others.
+    #[must_use]
+    pub fn is_for_proxies(self) -> bool {
+        matches!(self, Self::IngressAuth | Self::IngressAnonymous)
     }
 
     /// The word, for logs.
@@ -138,6 +151,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
             Endpoint::Tokens => api::tokens::answer(self, request, at).await,
+            Endpoint::QuotaOverrides => api::quotas::answer(self, request, at).await,
+            Endpoint::IngressAuth => gate::ingress::auth(self, request, at).await,
+            Endpoint::IngressAnonymous => gate::ingress::anonymous(self, request),
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
         }

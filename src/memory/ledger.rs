@@ -17,8 +17,9 @@ use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
     LedgerAnswer, LedgerVerb, ListGrants, ListIssued, MOST_LISTED, Once, OpenSession, Opened,
-    Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
+    Owned, QuotaSpent, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked,
+    Row, Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
+    ended, left, withdrawn,
 };
 use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
@@ -186,6 +187,7 @@ impl LedgerState {
             LedgerVerb::RecordFailure(verb) => {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
+            LedgerVerb::SpendQuota(verb) => LedgerAnswer::SpendQuota(self.spend_quota(*verb, &at)),
             LedgerVerb::AddToken(verb) => {
                 LedgerAnswer::AddToken(sure(tokens::add(self, *verb, &at)))
             }
@@ -235,13 +237,18 @@ impl LedgerState {
             return;
         }
         let raised = before.is_some_and(|before| before.generation < facts.generation);
+        let regrouped = before.is_some_and(|before| before.groups != facts.groups);
         let entry = Revocation::Subject(facts.subject.clone(), facts.generation);
+        let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
         self.direct
             .insert(facts.subject.clone(), facts.scope.clone());
         let facts = facts.with_roles(|role| self.roles.get(role));
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
             self.publish(entry);
+        }
+        if regrouped {
+            self.publish(changed);
         }
     }
 
@@ -807,6 +814,33 @@ impl LedgerState {
             },
             now,
         )
+    }
+
+    fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
+        let now = at.now.unix();
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key)
+            .or_insert_with(|| fresh.clone());
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        let repeated = row.by.as_ref() == Some(&at.request);
+        let granted = repeated || row.count < verb.limit.most;
+        if granted && !repeated {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
+        QuotaSpent {
+            granted,
+            used: row.count,
+            resets_at: row.window_ends,
+        }
     }
 
     /// Forgets what has expired.

@@ -130,6 +130,7 @@ impl Caller {
         match self {
             Self::Client(caller) => caller.client().id == *client,
             Self::Bearer(live) => live.token().client == *client,
+            Self::Owner(_) => false,
         }
     }
 

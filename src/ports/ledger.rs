@@ -45,6 +45,7 @@ verbs! {
     SpendOnce => Once,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
+    SpendQuota => QuotaSpent,
     AddToken => TokenAdded,
     ReadToken => Option<Box<TokenFacts>>,
     ListTokens => TokenList,
@@ -93,6 +94,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
         | LedgerAnswer::RecordFailure(_)
+        | LedgerAnswer::SpendQuota(_)
         | LedgerAnswer::AddToken(_)
         | LedgerAnswer::ReadToken(_)
         | LedgerAnswer::ListTokens(_)
@@ -597,6 +599,26 @@ pub struct RecordFailure {
     pub key: String,
     /// The limit it is held to.
     pub limit: RateLimit,
+}
+
+/// Counts one use of something that may be used so often in so long, unless it was used so often already.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpendQuota {
+    /// Whose, of what.
+    pub key: String,
+    /// How often; at least once.
+    pub limit: RateLimit,
+}
+
+/// What counting a use did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaSpent {
+    /// Whether it was counted, now or when the same request came before; else there was none left.
+    pub granted: bool,
+    /// How often it was used in this window.
+    pub used: u32,
+    /// When the next one begins.
+    pub resets_at: UnixTime,
 }
 
 /// So many in so long, then nothing until the window ends.
