@@ -475,6 +475,14 @@ export const rows = [
     cells: { ledger: "503", feed: "503", fresh: "503", directory: "503" },
     afterwards: "again",
   },
+  { title: "what was revoked", prepare: async ({ server }) => () => api(server, "/api/v1/revocations"), healthy: "200", cells: { feed: "503", fresh: "503" }, afterwards: "again" },
+  {
+    title: "key of a resource",
+    prepare: post("/api/v1/resource-keys", () => ({ resource: "https://api.example/" })),
+    healthy: "200",
+    cells: { feed: "503", directory: "503" },
+    afterwards: "again",
+  },
   {
     title: "overrides of quotas, replaced",
     prepare: async ({ server }) => {
@@ -484,14 +492,6 @@ export const rows = [
     },
     healthy: "200",
     cells: { feed: "503", fresh: "503", directory: "503" },
-    afterwards: "again",
-  },
-  { title: "what was revoked", prepare: async ({ server }) => () => api(server, "/api/v1/revocations"), healthy: "200", cells: { feed: "503", fresh: "503" }, afterwards: "again" },
-  {
-    title: "key of a resource",
-    prepare: post("/api/v1/resource-keys", () => ({ resource: "https://api.example/" })),
-    healthy: "200",
-    cells: { feed: "503", directory: "503" },
     afterwards: "again",
   },
   { title: "list of keys", prepare: async (world) => () => administer(world, "GET", KEYS), healthy: "200", cells: { directory: "503" }, afterwards: "again" },
