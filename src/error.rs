@@ -80,6 +80,22 @@ pub enum Reason {
     CodeReplayed,
     /// The code's subject or session has ended.
     CodeEnded,
+    /// The device code's seal does not hold.
+    DeviceCodeUnknown(SealRefused),
+    /// The device code is another client's.
+    DeviceCodeForOtherClient,
+    /// The device code is older than its ten minutes, or from before a restore or a change of its client.
+    DeviceCodeExpired,
+    /// The device code was redeemed before.
+    DeviceCodeSpent,
+    /// Nobody has answered the device yet.
+    DevicePending,
+    /// The device asks too often.
+    DeviceTooEarly,
+    /// The person said no to the device.
+    DeviceDenied,
+    /// No device shows that user code, or no longer.
+    UserCodeUnknown,
     /// The refresh token's seal does not hold.
     RefreshTokenUnknown(SealRefused),
     /// The refresh token is another client's.
@@ -154,12 +170,14 @@ pub enum Reason {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
     AccessDenied,
+    AuthorizationPending,
     ConsentRequired,
+    ExpiredToken,
     InsufficientScope,
     InvalidClient,
     InvalidClientMetadata,
@@ -173,6 +191,7 @@ pub enum ErrorCode {
     RequestNotSupported,
     RequestUriNotSupported,
     ServerError,
+    SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
@@ -185,7 +204,9 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
             Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidClient => "invalid_client",
             Self::InvalidClientMetadata => "invalid_client_metadata",
@@ -199,6 +220,7 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
+            Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -214,7 +236,10 @@ impl ErrorCode {
             Self::AccessDenied | Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
-            Self::ConsentRequired
+            Self::AuthorizationPending
+            | Self::ConsentRequired
+            | Self::ExpiredToken
+            | Self::SlowDown
             | Self::InvalidClientMetadata
             | Self::InvalidGrant
             | Self::InvalidRedirectUri
@@ -254,6 +279,7 @@ impl Reason {
             | Self::PageExpired
             | Self::PageSpent
             | Self::PageFromElsewhere
+            | Self::UserCodeUnknown
             | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
@@ -290,10 +316,16 @@ impl Reason {
             | Self::VerifierMismatch
             | Self::CodeReplayed
             | Self::CodeEnded
+            | Self::DeviceCodeUnknown(_)
+            | Self::DeviceCodeForOtherClient
+            | Self::DeviceCodeSpent
             | Self::RefreshTokenUnknown(_)
             | Self::RefreshTokenForOtherClient
             | Self::RefreshTokenReused
             | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            Self::DevicePending => ErrorCode::AuthorizationPending,
+            Self::DeviceTooEarly => ErrorCode::SlowDown,
+            Self::DeviceCodeExpired => ErrorCode::ExpiredToken,
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
@@ -303,6 +335,7 @@ impl Reason {
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
+            | Self::DeviceDenied
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
@@ -319,6 +352,8 @@ impl Reason {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
+            // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
+            Self::DeviceDenied => 400,
             Self::TooLarge => 413,
             Self::TooManyFailures(_) => 429,
             Self::NoSuchRecord => 404,
@@ -366,7 +401,9 @@ impl Reason {
                 "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
             }
             ErrorCode::AccessDenied => "the request was denied",
+            ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
+            ErrorCode::ExpiredToken => "the device code has expired, begin again",
             ErrorCode::InsufficientScope => "the token lacks a scope",
             ErrorCode::InvalidClient => "client authentication failed",
             ErrorCode::InvalidClientMetadata => "the metadata cannot be registered",
@@ -379,6 +416,7 @@ impl Reason {
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
+            ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
             ErrorCode::UnsupportedGrantType => "no such grant type here",

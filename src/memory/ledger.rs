@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::devices::DeviceRow;
 use crate::directory::list::{ListQuery, page_of};
 use crate::directory::records::Actor;
 use crate::model::{
@@ -82,6 +83,7 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
+    pub(super) devices: BTreeMap<String, DeviceRow>,
     /// Lines of the history, the oldest first.
     audit: Vec<Row>,
     /// What the feed has not been sent yet.
@@ -171,6 +173,14 @@ impl LedgerState {
             LedgerVerb::RecordFailure(verb) => {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
+            LedgerVerb::BeginDevice(verb) => {
+                LedgerAnswer::BeginDevice(self.begin_device(*verb, &at))
+            }
+            LedgerVerb::ReadDevice(verb) => LedgerAnswer::ReadDevice(self.read_device(&verb, &at)),
+            LedgerVerb::DecideDevice(verb) => {
+                LedgerAnswer::DecideDevice(self.decide_device(*verb, &at))
+            }
+            LedgerVerb::PollDevice(verb) => LedgerAnswer::PollDevice(self.poll_device(&verb, &at)),
         }
     }
 
@@ -222,7 +232,7 @@ impl LedgerState {
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
         let known = self.grants.get_mut(&verb.grant);
         if let Some(row) = known.filter(|row| row.opened_by != at.request) {
-            if !row.dead {
+            if !row.dead && !verb.polled {
                 row.dead = true;
                 self.publish(Revocation::Grant(verb.grant));
             }
@@ -765,6 +775,7 @@ impl LedgerState {
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
+        self.devices.retain(|_, row| now < row.expires_at);
     }
 
     /// Forgets the history from before this.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
 use super::verbs;
 use crate::directory::records::Actor;
@@ -41,6 +42,10 @@ verbs! {
     SpendOnce => Once,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
+    BeginDevice => Once,
+    ReadDevice => Option<DeviceRequest>,
+    DecideDevice => bool,
+    PollDevice => Polled,
 }
 
 /// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
@@ -77,7 +82,11 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::RememberConsent(())
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
-        | LedgerAnswer::RecordFailure(_) => false,
+        | LedgerAnswer::RecordFailure(_)
+        | LedgerAnswer::BeginDevice(_)
+        | LedgerAnswer::ReadDevice(_)
+        | LedgerAnswer::DecideDevice(_)
+        | LedgerAnswer::PollDevice(_) => false,
     }
 }
 
@@ -125,6 +134,10 @@ pub struct SpendCode {
     /// is before all.
     #[serde(default)]
     pub issued_at: UnixTime,
+    /// Whether its client asks again and again: then a second redemption is nobody's theft, and ends
+    /// nothing.
+    #[serde(default)]
+    pub polled: bool,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }
@@ -144,7 +157,7 @@ pub struct Authentication {
 pub enum Spent {
     /// Nobody had; the grant is open. Also the answer to the same request repeated.
     First(Box<SubjectFacts>),
-    /// Somebody had; what they got is dead now.
+    /// Somebody had; what they got is dead now, unless they poll.
     Again,
     /// Its subject, session or consent has ended; nothing was opened.
     Never,

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod code;
+pub mod device;
 pub mod opened;
 pub mod passphrase;
 pub mod pending;
@@ -14,8 +15,9 @@ pub mod snapshot;
 
 pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
+pub use device::DeviceCode;
 pub use opened::Opened;
-pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
+pub use pending::{AuthorizationRequest, Departure, DeviceQuestion, Intent, Pending, Prompt};
 pub use refresh::RefreshToken;
 pub use resource_key::{MalformedKeys, ResourceKeys};
 pub use revocations::{FeedAnswer, KEPT, Revocation, Revocations};

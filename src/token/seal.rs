@@ -43,6 +43,8 @@ pub enum Kind {
     Access,
     /// An authorization code.
     Code,
+    /// A device code.
+    Device,
     /// A refresh token.
     Refresh,
     /// A session cookie.
@@ -57,9 +59,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Access,
         Self::Code,
+        Self::Device,
         Self::Refresh,
         Self::Session,
         Self::Pending,
@@ -73,6 +76,7 @@ impl Kind {
         match self {
             Self::Access => "ema_",
             Self::Code => "emc_",
+            Self::Device => "emd_",
             Self::Refresh => "emr_",
             Self::Session => "ems_",
             Self::Pending => "emp_",
@@ -85,6 +89,7 @@ impl Kind {
         match self {
             Self::Access => b'a',
             Self::Code => b'c',
+            Self::Device => b'd',
             Self::Refresh => b'r',
             Self::Session => b's',
             Self::Pending => b'p',

@@ -97,6 +97,14 @@ pub(super) fn apply(
         LedgerVerb::RecordFailure(verb) => shard
             .record_failure(&verb, &at)
             .map(LedgerAnswer::RecordFailure),
+        LedgerVerb::BeginDevice(verb) => shard
+            .begin_device(&verb, &at)
+            .map(LedgerAnswer::BeginDevice),
+        LedgerVerb::ReadDevice(verb) => shard.read_device(&verb, now).map(LedgerAnswer::ReadDevice),
+        LedgerVerb::DecideDevice(verb) => shard
+            .decide_device(&verb, &at)
+            .map(LedgerAnswer::DecideDevice),
+        LedgerVerb::PollDevice(verb) => shard.poll_device(&verb, &at).map(LedgerAnswer::PollDevice),
     }
 }
 
@@ -108,6 +116,7 @@ pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
         ("grants", "grant_id", "expires_at"),
         ("spent", "key", "expires_at"),
         ("failures", "key", "window_ends"),
+        ("devices", "key", "expires_at"),
     ] {
         let expired = format!("SELECT {key} FROM {table} WHERE {expiry} <= ?1 LIMIT ?2");
         let swept = sql.write(
@@ -297,7 +306,9 @@ impl Shard<'_> {
         )?;
         match (row, facts) {
             (Some(row), _) if row.opened_by != at.request => {
-                self.kill(&verb.grant, None)?;
+                if !verb.polled {
+                    self.kill(&verb.grant, None)?;
+                }
                 Ok(Spent::Again)
             }
             (_, Some(facts)) => Ok(Spent::First(Box::new(facts))),

@@ -110,6 +110,23 @@ pub(super) const LEDGER: Migrations = &[
         record TEXT NOT NULL,
         line TEXT NOT NULL
     )"],
+    &[
+        "CREATE TABLE devices (
+        key TEXT PRIMARY KEY,
+        grant_id TEXT NOT NULL,
+        client TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        begun_by TEXT NOT NULL,
+        interval INTEGER NOT NULL,
+        polled_at INTEGER,
+        polled_by TEXT,
+        slowed INTEGER NOT NULL DEFAULT 0,
+        decided_by TEXT,
+        approval TEXT
+    ) WITHOUT ROWID",
+        "CREATE INDEX devices_by_expiry ON devices (expires_at)",
+    ],
 ];
 
 /// The directory.
