@@ -81,6 +81,22 @@ pub enum Reason {
     CodeReplayed,
     /// The code's subject or session has ended.
     CodeEnded,
+    /// The device code's seal does not hold.
+    DeviceCodeUnknown(SealRefused),
+    /// The device code is another client's.
+    DeviceCodeForOtherClient,
+    /// The device code is older than its ten minutes, or from before a restore or a change of its client.
+    DeviceCodeExpired,
+    /// The device code was redeemed before.
+    DeviceCodeSpent,
+    /// Nobody has answered the device yet.
+    DevicePending,
+    /// The device asks too often.
+    DeviceTooEarly,
+    /// The person said no to the device.
+    DeviceDenied,
+    /// No device shows that user code, or no longer.
+    UserCodeUnknown,
     /// The refresh token's seal does not hold.
     RefreshTokenUnknown(SealRefused),
     /// The refresh token is another client's.
@@ -234,12 +250,14 @@ impl Input {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
     AccessDenied,
+    AuthorizationPending,
     ConsentRequired,
+    ExpiredToken,
     InsufficientScope,
     InvalidClient,
     InvalidClientMetadata,
@@ -253,6 +271,7 @@ pub enum ErrorCode {
     RequestNotSupported,
     RequestUriNotSupported,
     ServerError,
+    SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
@@ -265,7 +284,9 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
             Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidClient => "invalid_client",
             Self::InvalidClientMetadata => "invalid_client_metadata",
@@ -279,6 +300,7 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
+            Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -294,7 +316,10 @@ impl ErrorCode {
             Self::AccessDenied | Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
-            Self::ConsentRequired
+            Self::AuthorizationPending
+            | Self::ConsentRequired
+            | Self::ExpiredToken
+            | Self::SlowDown
             | Self::InvalidClientMetadata
             | Self::InvalidGrant
             | Self::InvalidRedirectUri
@@ -334,6 +359,7 @@ impl Reason {
             | Self::PageExpired
             | Self::PageSpent
             | Self::PageFromElsewhere
+            | Self::UserCodeUnknown
             | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
@@ -375,10 +401,16 @@ impl Reason {
             | Self::VerifierMismatch
             | Self::CodeReplayed
             | Self::CodeEnded
+            | Self::DeviceCodeUnknown(_)
+            | Self::DeviceCodeForOtherClient
+            | Self::DeviceCodeSpent
             | Self::RefreshTokenUnknown(_)
             | Self::RefreshTokenForOtherClient
             | Self::RefreshTokenReused
             | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            Self::DevicePending => ErrorCode::AuthorizationPending,
+            Self::DeviceTooEarly => ErrorCode::SlowDown,
+            Self::DeviceCodeExpired => ErrorCode::ExpiredToken,
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
@@ -391,6 +423,7 @@ impl Reason {
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
+            | Self::DeviceDenied
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
@@ -410,6 +443,8 @@ impl Reason {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
+            // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
+            Self::DeviceDenied => 400,
             Self::TooLarge => 413,
             Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
@@ -474,7 +509,9 @@ impl Reason {
                 "pages of that origin may not ask"
             }
             ErrorCode::AccessDenied => "the request was denied",
+            ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
+            ErrorCode::ExpiredToken => "the device code has expired, begin again",
             ErrorCode::InsufficientScope => match self {
                 Self::NotForThisUser => "this user or token is not among those that it is for",
                 Self::QuotaBlocked => "this user may not use the service",
@@ -494,6 +531,7 @@ impl Reason {
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
+            ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
             ErrorCode::UnsupportedGrantType => "no such grant type here",

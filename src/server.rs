@@ -33,6 +33,7 @@ pub enum Endpoint {
     ProtectedResource,
     Authorize,
     Token,
+    DeviceAuthorization,
     Introspect,
     CheckToken,
     Revoke,
@@ -40,6 +41,7 @@ pub enum Endpoint {
     Register,
     Login,
     Consent,
+    Device,
     Logout,
     FirstRun,
     RotateKeys,
@@ -60,7 +62,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 30] = [
+    pub const ALL: [(&'static str, Self); 32] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -68,6 +70,7 @@ impl Endpoint {
         ("protected_resource", Self::ProtectedResource),
         ("authorize", Self::Authorize),
         ("token", Self::Token),
+        ("device_authorization", Self::DeviceAuthorization),
         ("introspect", Self::Introspect),
         ("check_token", Self::CheckToken),
         ("revoke", Self::Revoke),
@@ -75,6 +78,7 @@ impl Endpoint {
         ("register", Self::Register),
         ("login", Self::Login),
         ("consent", Self::Consent),
+        ("device", Self::Device),
         ("logout", Self::Logout),
         ("first_run", Self::FirstRun),
         ("rotate_keys", Self::RotateKeys),
@@ -130,6 +134,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Application => oauth::discovery::application(self, request, at).await,
             Endpoint::Authorize => oauth::authorize::answer(self, request, at).await,
             Endpoint::Token => oauth::token::answer(self, request, at).await,
+            Endpoint::DeviceAuthorization => {
+                oauth::device_authorization::answer(self, request, at).await
+            }
             Endpoint::Introspect => oauth::introspect::answer(self, request, at).await,
             Endpoint::CheckToken => oauth::check_token::answer(self, request, at).await,
             Endpoint::Revoke => oauth::revoke::answer(self, request, at).await,
@@ -137,6 +144,7 @@ impl<P: Ports> Server<P> {
             Endpoint::Register => oauth::register::answer(self, request, at).await,
             Endpoint::Login => oauth::login::answer(self, request, at).await,
             Endpoint::Consent => oauth::consent::answer(self, request, at).await,
+            Endpoint::Device => oauth::device::answer(self, request, at).await,
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
             Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
             Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,

@@ -273,10 +273,11 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
             "must not be empty where codes are granted",
         ));
     }
-    if has("refresh_token") && !has("authorization_code") {
+    let for_people = has("authorization_code") || has(GrantType::DeviceCode.as_str());
+    if has("refresh_token") && !for_people {
         unfit.push(Unfit::new(
             "grant_types",
-            "refreshes nothing without authorization_code",
+            "refreshes nothing without authorization_code or device_code",
         ));
     }
     if has("client_credentials") && record.text("client_type") == "public" {

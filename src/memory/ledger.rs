@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::devices::DeviceRow;
 use super::tokens::sure;
 use crate::directory::list::{ListQuery, page_of};
 use crate::directory::records::Actor;
@@ -88,6 +89,7 @@ pub struct LedgerState {
     failures: BTreeMap<String, Failures>,
     pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
     pub(super) history: BTreeMap<u64, Line>,
+    pub(super) devices: BTreeMap<String, DeviceRow>,
     /// Lines of the history, the oldest first.
     audit: Vec<Row>,
     /// What the feed has not been sent yet.
@@ -215,6 +217,14 @@ impl LedgerState {
             LedgerVerb::ReadTokenHistory(verb) => {
                 LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
             }
+            LedgerVerb::BeginDevice(verb) => {
+                LedgerAnswer::BeginDevice(self.begin_device(*verb, &at))
+            }
+            LedgerVerb::ReadDevice(verb) => LedgerAnswer::ReadDevice(self.read_device(&verb, &at)),
+            LedgerVerb::DecideDevice(verb) => {
+                LedgerAnswer::DecideDevice(self.decide_device(*verb, &at))
+            }
+            LedgerVerb::PollDevice(verb) => LedgerAnswer::PollDevice(self.poll_device(&verb, &at)),
         }
     }
 
@@ -279,7 +289,7 @@ impl LedgerState {
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
         let known = self.grants.get_mut(&verb.grant);
         if let Some(row) = known.filter(|row| row.opened_by != at.request) {
-            if !row.dead {
+            if !row.dead && !verb.polled {
                 row.dead = true;
                 self.publish(Revocation::Grant(verb.grant));
             }
@@ -850,6 +860,7 @@ impl LedgerState {
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
         self.sweep_tokens(now);
+        self.devices.retain(|_, row| now < row.expires_at);
     }
 
     /// Forgets the history from before this.

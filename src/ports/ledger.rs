@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
 use super::tokens::{
     AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
@@ -54,6 +55,10 @@ verbs! {
     Delegate => Option<Box<TokenFacts>>,
     DropScope => (),
     ReadTokenHistory => TokenHistory,
+    BeginDevice => Once,
+    ReadDevice => Option<DeviceRequest>,
+    DecideDevice => bool,
+    PollDevice => Polled,
 }
 
 /// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
@@ -99,7 +104,11 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::ReadToken(_)
         | LedgerAnswer::ListTokens(_)
         | LedgerAnswer::Delegate(_)
-        | LedgerAnswer::ReadTokenHistory(_) => false,
+        | LedgerAnswer::ReadTokenHistory(_)
+        | LedgerAnswer::BeginDevice(_)
+        | LedgerAnswer::ReadDevice(_)
+        | LedgerAnswer::DecideDevice(_)
+        | LedgerAnswer::PollDevice(_) => false,
     }
 }
 
@@ -147,6 +156,10 @@ pub struct SpendCode {
     /// is before all.
     #[serde(default)]
     pub issued_at: UnixTime,
+    /// Whether its client asks again and again: then a second redemption is nobody's theft, and ends
+    /// nothing.
+    #[serde(default)]
+    pub polled: bool,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }
@@ -166,7 +179,7 @@ pub struct Authentication {
 pub enum Spent {
     /// Nobody had; the grant is open. Also the answer to the same request repeated.
     First(Box<SubjectFacts>),
-    /// Somebody had; what they got is dead now.
+    /// Somebody had; what they got is dead now, unless they poll.
     Again,
     /// Its subject, session or consent has ended; nothing was opened.
     Never,

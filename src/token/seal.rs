@@ -52,6 +52,8 @@ pub enum Kind {
     Access,
     /// An authorization code.
     Code,
+    /// A device code.
+    Device,
     /// A refresh token.
     Refresh,
     /// A session cookie.
@@ -68,9 +70,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Access,
         Self::Code,
+        Self::Device,
         Self::Refresh,
         Self::Session,
         Self::Pending,
@@ -85,6 +88,7 @@ impl Kind {
         match self {
             Self::Access => "ema_",
             Self::Code => "emc_",
+            Self::Device => "emd_",
             Self::Refresh => "emr_",
             Self::Session => "ems_",
             Self::Pending => "emp_",
@@ -98,6 +102,7 @@ impl Kind {
         match self {
             Self::Access => b'a',
             Self::Code => b'c',
+            Self::Device => b'd',
             Self::Refresh => b'r',
             Self::Session => b's',
             Self::Pending => b'p',
