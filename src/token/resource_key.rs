@@ -114,8 +114,6 @@ impl ResourceKeys {
     /// Why it is none.
     pub fn open(&self, text: &str) -> Result<Opened, SealRefused> {
         let mut sealed = Sealed::read(Kind::Access, text)?;
-        // Only the issuer can tell a right one from a wrong one.
-        let _ = sealed.take_mark();
         let header = sealed.header;
         if header.resource != resource_tag(&self.resource) {
             return Err(SealRefused::OtherKind);
@@ -129,7 +127,7 @@ impl ResourceKeys {
             .filter(|_| header.epoch == self.epoch)
             .ok_or(SealRefused::UnknownRoot)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-        let opened: Unsealed<AccessToken> = sealed.open(&key, &self.issuer)?;
+        let opened: Unsealed<AccessToken> = sealed.open(&key, None, &self.issuer)?;
         let (id, epoch, token) = opened.into_parts();
         Ok(Opened::new(id, epoch, token))
     }
@@ -140,7 +138,6 @@ mod tests {
     use super::*;
     use crate::model::Secret;
     use crate::token::access::tests::token;
-    use crate::token::seal;
 
     const RESOURCE: &str = "https://api.example";
 
@@ -191,7 +188,7 @@ mod tests {
         let keys = keyring.resource_keys(RESOURCE, 3).unwrap();
         let text = sealed(&keyring, RESOURCE, 3);
         let bytes = base64url::decode(&text["ema_".len()..]).unwrap();
-        for bit in 0..(bytes.len() - seal::MARK) * 8 {
+        for bit in 0..bytes.len() * 8 {
             let mut bent = bytes.clone();
             bent[bit / 8] ^= 1 << (bit % 8);
             let bent = format!("ema_{}", base64url::encode(bent));

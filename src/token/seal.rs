@@ -1,7 +1,7 @@
 //! Sealing: ChaCha20-Poly1305 under a key of the thing's own.
 //!
 //! ```text
-//! version kind root(4) epoch(4) [resource(16)] id(24) ‖ ciphertext ‖ tag(16) [‖ mark(16)]
+//! version kind root(4) epoch(4) [resource(16)] id(24) ‖ ciphertext ‖ tag(16)
 //! └──────────── clear header ────────────────┘
 //! ```
 //! base64url of that, behind a prefix that names the kind. Kind key = HKDF(root, `edgemint/1` ‖
@@ -9,9 +9,9 @@
 //! is constant and isolates need not agree on one. Header and issuer are associated data. What
 //! is opened as one kind can never be another: [`Keyring::unseal`] is the only door.
 //!
-//! What is for a resource has a mark as well, an HMAC over all before it under a key that never leaves:
-//! whoever was given the resource's kind key opens it without looking at the mark, and can seal what
-//! they like, but nothing that we take for our own.
+//! What is for a resource has a mark inside, behind what it says: 16 bytes of an HMAC over id and text
+//! under a key that never leaves. Whoever was given the resource's kind key opens it without looking at
+//! the mark, and can seal what they like, but nothing that we take for our own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ const ROOT_ID: usize = 4;
 /// Bytes of the digest that stands for a resource: no two meet by chance.
 const RESOURCE_TAG: usize = 16;
 /// Bytes of our mark on what is for a resource.
-pub(super) const MARK: usize = 16;
+const MARK: usize = 16;
 /// Stands where a kind's letter does in the derivation of its key; no kind has it.
 const MARKED: u8 = b'!';
 /// Bytes of a kind key.
@@ -288,15 +288,15 @@ impl Keyring {
         let mut text = header(T::KIND, self.newest.id, epoch, tag);
         let key = own_key(&self.kind_key(&self.newest, T::KIND, epoch, tag)?, &id)?;
         let mut body = value.write().ok_or(SealRefused::Broken)?;
+        if T::KIND.is_for_resource() {
+            let mark = mark(&self.mark_key(&self.newest, epoch)?, &id, &body);
+            body.extend_from_slice(&mark);
+        }
         let aad = aead::Aad::from(associated(&text, &self.issuer));
         key.seal_in_place_append_tag(aead::Nonce::assume_unique_for_key([0; 12]), aad, &mut body)
             .map_err(|_| SealRefused::Broken)?;
         text.extend_from_slice(&id);
         text.extend_from_slice(&body);
-        if T::KIND.is_for_resource() {
-            let mark = hmac::sign(&self.mark_key(&self.newest, epoch)?, &text);
-            text.extend_from_slice(mark.as_ref().get(..MARK).unwrap_or_default());
-        }
         let mut sealed = String::from(T::KIND.prefix());
         sealed.push_str(&base64url::encode(&text));
         Ok(Secret::new(sealed))
@@ -317,14 +317,8 @@ impl Keyring {
             .chain(&self.older)
             .find(|known| known.id == root)
             .ok_or(SealRefused::UnknownRoot)?;
-        if let Some(mark) = sealed.take_mark() {
-            let made = hmac::sign(&self.mark_key(root, epoch)?, &sealed.bytes);
-            if !bool::from(made.as_ref().get(..MARK).unwrap_or_default().ct_eq(&mark)) {
-                return Err(SealRefused::Broken);
-            }
-        }
         let key = self.kind_key(root, T::KIND, epoch, resource)?;
-        sealed.open(&key, &self.issuer)
+        sealed.open(&key, Some(&self.mark_key(root, epoch)?), &self.issuer)
     }
 
     /// What only we can mark: no resource's key is derived this way, whatever the resource is called.
@@ -428,6 +422,19 @@ fn associated(head: &[u8], issuer: &str) -> Vec<u8> {
     data
 }
 
+/// What says that we sealed it, and not somebody who was given the resource's key.
+fn mark(key: &hmac::Key, id: &[u8; ID], plain: &[u8]) -> [u8; MARK] {
+    let mut context = hmac::Context::with_key(key);
+    context.update(id);
+    context.update(plain);
+    let mut mark = [0; MARK];
+    let tag = context.sign();
+    mark.iter_mut()
+        .zip(tag.as_ref())
+        .for_each(|(to, from)| *to = *from);
+    mark
+}
+
 /// The key of one sealed thing, by its id.
 fn own_key(kind_key: &hmac::Key, id: &[u8]) -> Result<aead::LessSafeKey, SealRefused> {
     let own = hmac::sign(kind_key, id);
@@ -461,21 +468,11 @@ impl Sealed {
         })
     }
 
-    /// Takes our mark off, where its kind has one.
-    pub(super) fn take_mark(&mut self) -> Option<[u8; MARK]> {
-        if !self.kind.is_for_resource() {
-            return None;
-        }
-        let at = self.bytes.len().saturating_sub(MARK);
-        let mark = self.bytes.split_off(at);
-        // What is too short has none, and no seal either.
-        Some(mark.try_into().unwrap_or_default())
-    }
-
-    /// Opens it with the kind's key, without the mark.
+    /// Opens it with the kind's key, and looks at our mark if the key of marks is known.
     pub(super) fn open<T: Sealable>(
         &mut self,
         kind_key: &hmac::Key,
+        mark_key: Option<&hmac::Key>,
         issuer: &str,
     ) -> Result<Unsealed<T>, SealRefused> {
         let (head, rest) = self
@@ -489,6 +486,17 @@ impl Sealed {
         let plain = own_key(kind_key, id.as_slice())?
             .open_in_place(aead::Nonce::assume_unique_for_key([0; 12]), aad, sealed)
             .map_err(|_| SealRefused::Broken)?;
+        let plain = match plain.split_last_chunk::<MARK>() {
+            _ if !self.kind.is_for_resource() => &*plain,
+            Some((plain, shown)) => {
+                let right = |key| bool::from(mark(key, id, plain).ct_eq(shown));
+                if !mark_key.is_none_or(right) {
+                    return Err(SealRefused::Broken);
+                }
+                plain
+            }
+            None => return Err(SealRefused::Broken),
+        };
         let value = T::read(plain).ok_or(SealRefused::Broken)?;
         if value.resource().map(resource_tag).unwrap_or_default() != self.header.resource {
             return Err(SealRefused::Broken);
@@ -571,6 +579,7 @@ impl Sealed {
         let mut text = header(self.kind, root, epoch, resource_tag(resource));
         let id = [9; ID];
         let mut body = value.write().unwrap();
+        body.extend_from_slice(&[7; MARK]);
         let aad = aead::Aad::from(associated(&text, issuer));
         own_key(kind_key, &id)
             .unwrap()
@@ -578,7 +587,6 @@ impl Sealed {
             .unwrap();
         text.extend_from_slice(&id);
         text.extend_from_slice(&body);
-        text.extend_from_slice(&[7; MARK]);
         format!("{}{}", self.kind.prefix(), base64url::encode(&text))
     }
 }
