@@ -6,6 +6,7 @@ use crate::directory::Unfit;
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
 use crate::token::SealRefused;
+use crate::validator::{INVALID_TOKEN, Refused};
 
 /// Why. Printed in snake case in logs and metrics; renaming one is a changelog line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,22 @@ pub enum Reason {
     CodeReplayed,
     /// The code's subject or session has ended.
     CodeEnded,
+    /// The device code's seal does not hold.
+    DeviceCodeUnknown(SealRefused),
+    /// The device code is another client's.
+    DeviceCodeForOtherClient,
+    /// The device code is older than its ten minutes, or from before a restore or a change of its client.
+    DeviceCodeExpired,
+    /// The device code was redeemed before.
+    DeviceCodeSpent,
+    /// Nobody has answered the device yet.
+    DevicePending,
+    /// The device asks too often.
+    DeviceTooEarly,
+    /// The person said no to the device.
+    DeviceDenied,
+    /// No device shows that user code, or no longer.
+    UserCodeUnknown,
     /// The refresh token's seal does not hold.
     RefreshTokenUnknown(SealRefused),
     /// The refresh token is another client's.
@@ -149,6 +166,12 @@ pub enum Reason {
     UnfitMetadata(&'static str),
     /// Fields of an API request, each with its rule.
     UnfitField(Vec<Unfit>),
+    /// Something in a request that does not fit, where seed 001's words are spoken.
+    UnfitInput(Box<Input>),
+    /// It is another one's, or not to be changed by who asks.
+    PermissionDenied,
+    /// Another token of the same person has the name.
+    DuplicateTokenName,
     /// There is no such record, page or collection.
     NoSuchRecord,
     /// Not what can be done there; what can.
@@ -169,13 +192,72 @@ pub enum Reason {
     Internal(&'static str),
 }
 
+/// What does not fit in a request, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// `body`, `query` or `path`.
+    pub within: &'static str,
+    /// Its name; empty for the whole.
+    pub name: String,
+    /// What it would have to be.
+    pub rule: &'static str,
+    /// The word for the mistake.
+    pub kind: &'static str,
+}
+
+impl Input {
+    /// In the body.
+    #[must_use]
+    pub fn body(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("body", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// In the query.
+    #[must_use]
+    pub fn query(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("query", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// In the path.
+    #[must_use]
+    pub fn path(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("path", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// The reason to refuse the request.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        Reason::UnfitInput(Box::new(self))
+    }
+}
+
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
     AccessDenied,
+    AuthorizationPending,
     ConsentRequired,
+    ExpiredToken,
     InsufficientScope,
     InvalidClient,
     InvalidClientMetadata,
@@ -189,6 +271,7 @@ pub enum ErrorCode {
     RequestNotSupported,
     RequestUriNotSupported,
     ServerError,
+    SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
@@ -201,7 +284,9 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
             Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidClient => "invalid_client",
             Self::InvalidClientMetadata => "invalid_client_metadata",
@@ -215,6 +300,7 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
+            Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -230,7 +316,10 @@ impl ErrorCode {
             Self::AccessDenied | Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
-            Self::ConsentRequired
+            Self::AuthorizationPending
+            | Self::ConsentRequired
+            | Self::ExpiredToken
+            | Self::SlowDown
             | Self::InvalidClientMetadata
             | Self::InvalidGrant
             | Self::InvalidRedirectUri
@@ -270,9 +359,12 @@ impl Reason {
             | Self::PageExpired
             | Self::PageSpent
             | Self::PageFromElsewhere
+            | Self::UserCodeUnknown
             | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
+            | Self::UnfitInput(_)
+            | Self::DuplicateTokenName
             | Self::NoSuchRecord
             | Self::MethodNotAllowed(_)
             | Self::ValueTaken(_)
@@ -309,10 +401,16 @@ impl Reason {
             | Self::VerifierMismatch
             | Self::CodeReplayed
             | Self::CodeEnded
+            | Self::DeviceCodeUnknown(_)
+            | Self::DeviceCodeForOtherClient
+            | Self::DeviceCodeSpent
             | Self::RefreshTokenUnknown(_)
             | Self::RefreshTokenForOtherClient
             | Self::RefreshTokenReused
             | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            Self::DevicePending => ErrorCode::AuthorizationPending,
+            Self::DeviceTooEarly => ErrorCode::SlowDown,
+            Self::DeviceCodeExpired => ErrorCode::ExpiredToken,
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
@@ -325,9 +423,11 @@ impl Reason {
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
+            | Self::DeviceDenied
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
+            | Self::PermissionDenied
             | Self::QuotaExceeded(..)
             | Self::PreflightRejected
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
@@ -343,14 +443,18 @@ impl Reason {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
+            // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
+            Self::DeviceDenied => 400,
             Self::TooLarge => 413,
             Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
             Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
+            Self::UnfitInput(_) => 422,
             Self::LastAdministrator
             | Self::NotFirst
             | Self::ValueTaken(_)
+            | Self::DuplicateTokenName
             | Self::CollectionFull
             | Self::TooManyKeys
             | Self::KeySigns => 409,
@@ -375,6 +479,13 @@ impl Reason {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
                 None => self.fixed_description().to_owned(),
             },
+            Self::UnfitInput(input) => {
+                let name = match input.name.as_str() {
+                    "" => input.within.to_owned(),
+                    name => printable(name),
+                };
+                format!("{name} {}", input.rule)
+            }
             Self::ValueTaken(field) => format!("another record has this {field}"),
             Self::TooManyRevocations(seconds) => {
                 format!("too many tokens revoked one by one, wait {seconds} seconds")
@@ -388,6 +499,9 @@ impl Reason {
             ErrorCode::AccessDenied if *self == Self::ProtectedRecord => {
                 "the record belongs to the system and stays as it is"
             }
+            ErrorCode::AccessDenied if *self == Self::PermissionDenied => {
+                "this is not yours to see or to change"
+            }
             ErrorCode::AccessDenied if *self == Self::InvalidCsrf => {
                 "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
             }
@@ -395,7 +509,9 @@ impl Reason {
                 "pages of that origin may not ask"
             }
             ErrorCode::AccessDenied => "the request was denied",
+            ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
+            ErrorCode::ExpiredToken => "the device code has expired, begin again",
             ErrorCode::InsufficientScope => match self {
                 Self::NotForThisUser => "this user or token is not among those that it is for",
                 Self::QuotaBlocked => "this user may not use the service",
@@ -410,11 +526,12 @@ impl Reason {
             ErrorCode::InvalidToken if *self == Self::LifetimeTooShort => {
                 "the token ends too soon for what it is needed for"
             }
-            ErrorCode::InvalidToken => "the token is invalid, expired, revoked or for others",
+            ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
+            ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
             ErrorCode::UnsupportedGrantType => "no such grant type here",
@@ -435,6 +552,7 @@ impl Reason {
                 Self::KeySigns => {
                     "this key signs, rotate first and retire it when its successor signs"
                 }
+                Self::DuplicateTokenName => "another token has this name",
                 Self::NotFirst => "there is an account already",
                 Self::MalformedCredential => "the credential is not of a kind that is taken here",
                 Self::OptionsNotSupported => "OPTIONS is for preflights alone",
@@ -477,6 +595,21 @@ impl From<Unavailable> for Reason {
 impl From<JoseError> for Reason {
     fn from(_: JoseError) -> Self {
         Self::Internal("signing failed")
+    }
+}
+
+/// The verdicts that a resource gives by itself, too.
+impl From<Refused> for Reason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoToken => Self::NoToken,
+            Refused::TokenUnknown | Refused::KeyUnknown => Self::TokenUnknown,
+            Refused::TokenExpired => Self::TokenExpired,
+            Refused::TokenRevoked => Self::TokenRevoked,
+            Refused::OtherAudience => Self::TokenForOtherAudience,
+            Refused::InsufficientScope(scope) => Self::InsufficientScope(scope.to_string()),
+            Refused::Missing(_) => Self::Internal("the issuer lacks nothing that it judges by"),
+        }
     }
 }
 

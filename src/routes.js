@@ -18,6 +18,7 @@ export const routes = {
   "/application/o/*": { cors: true, methods: { GET: "application" } },
   "/oauth/authorize": { methods: { GET: "authorize", POST: "authorize" } },
   "/oauth/token": { cors: true, methods: { POST: "token" } },
+  "/oauth/device_authorization": { cors: true, methods: { POST: "device_authorization" } },
   "/oauth/introspect": { cors: true, methods: { POST: "introspect" } },
   "/oauth/check_token": { cors: true, methods: { POST: "check_token" } },
   "/oauth/revoke": { cors: true, methods: { POST: "revoke" } },
@@ -27,6 +28,7 @@ export const routes = {
   "/oauth/register": { cors: true, methods: { POST: "register" } },
   "/login": { methods: { GET: "login", POST: "login" } },
   "/consent": { methods: { GET: "consent", POST: "consent" } },
+  "/device": { methods: { GET: "device", POST: "device" } },
   "/logout": { methods: { GET: "logout", POST: "logout" } },
   "/api/docs": { methods: { GET: "docs" } },
   "/api/v1/openapi.json": { cors: true, methods: { GET: "openapi" } },
@@ -39,6 +41,11 @@ export const routes = {
   "/api/v1/revocations": { methods: { GET: "revocations" } },
   "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },
+  "/api/v1/token-info": { methods: { GET: "tokens" } },
+  "/api/v1/user-info": { methods: { GET: "tokens" } },
+  "/api/v1/tokens": { methods: { POST: "tokens" } },
+  "/api/v1/history/token-changes": { methods: { GET: "tokens" } },
+  "/api/v1/users/{username}/token*": { methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/ingress/auth": { hidden: true, methods: { GET: "ingress_auth" } },
@@ -57,6 +64,7 @@ const APPLICATIONS = "/application/o/";
 /** Where an application that is an issuer ends sessions. */
 const END_SESSION = /^\/application\/o\/[^/]+\/end-session\/$/;
 /** What is a person's own there; everything else below `users/` is of the records. */
+const OF_TOKENS = /^\/api\/v1\/users\/[^/]+\/(tokens|token-change-history)(\/|$)/;
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
 
 /**
@@ -78,6 +86,9 @@ export function route(path, base) {
   }
   if (Object.hasOwn(routes, path)) {
     return routes[path];
+  }
+  if (OF_TOKENS.test(path)) {
+    return routes[`${API}users/{username}/token*`];
   }
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];

@@ -33,6 +33,7 @@ pub enum Endpoint {
     ProtectedResource,
     Authorize,
     Token,
+    DeviceAuthorization,
     Introspect,
     CheckToken,
     Revoke,
@@ -40,6 +41,7 @@ pub enum Endpoint {
     Register,
     Login,
     Consent,
+    Device,
     Logout,
     FirstRun,
     RotateKeys,
@@ -50,6 +52,7 @@ pub enum Endpoint {
     ResourceKeys,
     Records,
     Users,
+    Tokens,
     QuotaOverrides,
     IngressAuth,
     IngressAnonymous,
@@ -59,7 +62,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 29] = [
+    pub const ALL: [(&'static str, Self); 32] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -67,6 +70,7 @@ impl Endpoint {
         ("protected_resource", Self::ProtectedResource),
         ("authorize", Self::Authorize),
         ("token", Self::Token),
+        ("device_authorization", Self::DeviceAuthorization),
         ("introspect", Self::Introspect),
         ("check_token", Self::CheckToken),
         ("revoke", Self::Revoke),
@@ -74,6 +78,7 @@ impl Endpoint {
         ("register", Self::Register),
         ("login", Self::Login),
         ("consent", Self::Consent),
+        ("device", Self::Device),
         ("logout", Self::Logout),
         ("first_run", Self::FirstRun),
         ("rotate_keys", Self::RotateKeys),
@@ -84,6 +89,7 @@ impl Endpoint {
         ("resource_keys", Self::ResourceKeys),
         ("records", Self::Records),
         ("users", Self::Users),
+        ("tokens", Self::Tokens),
         ("quota_overrides", Self::QuotaOverrides),
         ("ingress_auth", Self::IngressAuth),
         ("ingress_anonymous", Self::IngressAnonymous),
@@ -128,6 +134,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Application => oauth::discovery::application(self, request, at).await,
             Endpoint::Authorize => oauth::authorize::answer(self, request, at).await,
             Endpoint::Token => oauth::token::answer(self, request, at).await,
+            Endpoint::DeviceAuthorization => {
+                oauth::device_authorization::answer(self, request, at).await
+            }
             Endpoint::Introspect => oauth::introspect::answer(self, request, at).await,
             Endpoint::CheckToken => oauth::check_token::answer(self, request, at).await,
             Endpoint::Revoke => oauth::revoke::answer(self, request, at).await,
@@ -135,6 +144,7 @@ impl<P: Ports> Server<P> {
             Endpoint::Register => oauth::register::answer(self, request, at).await,
             Endpoint::Login => oauth::login::answer(self, request, at).await,
             Endpoint::Consent => oauth::consent::answer(self, request, at).await,
+            Endpoint::Device => oauth::device::answer(self, request, at).await,
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
             Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
             Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
@@ -148,6 +158,7 @@ impl<P: Ports> Server<P> {
             }
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
+            Endpoint::Tokens => api::tokens::answer(self, request, at).await,
             Endpoint::QuotaOverrides => api::quotas::answer(self, request, at).await,
             Endpoint::IngressAuth => gate::ingress::auth(self, request, at).await,
             Endpoint::IngressAnonymous => gate::ingress::anonymous(self, request),

@@ -16,4 +16,6 @@ pub mod quotas;
 pub mod records;
 pub mod resource_keys;
 pub mod revocations;
+mod token_history;
+pub mod tokens;
 pub mod users;

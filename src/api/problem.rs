@@ -53,6 +53,28 @@ fn refused(reason: Reason, status: u16) -> Response {
         }
         body.insert("errors".to_owned(), Value::Array(errors));
     }
+    let told = match &reason {
+        Reason::UnfitInput(input) if input.name.is_empty() => {
+            Some((vec![input.within], input.rule, input.kind))
+        }
+        Reason::UnfitInput(input) => {
+            let place = vec![input.within, input.name.as_str()];
+            Some((place, input.rule, input.kind))
+        }
+        Reason::DuplicateTokenName => {
+            let rule = "is another token's";
+            Some((vec!["body", "token_name"], rule, "duplicate_token_name"))
+        }
+        Reason::InvalidCsrf => {
+            let rule = "has to be what GET /api/v1/login says";
+            Some((vec!["header", "X-CSRF-Token"], rule, "invalid_csrf"))
+        }
+        _ => None,
+    };
+    if let Some((place, rule, kind)) = told {
+        let error = json!({ "loc": place, "msg": rule, "type": kind });
+        body.insert("errors".to_owned(), json!([error]));
+    }
     // The challenge, and when or how to try again, are the same everywhere.
     let mut response = bearer::refusal(reason).with_body(Value::Object(body).to_string());
     response.status = status;

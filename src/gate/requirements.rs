@@ -174,11 +174,7 @@ impl Requirements {
     /// Whether a token with these scopes does.
     #[must_use]
     pub fn suffices(&self, scopes: &Scope) -> bool {
-        if self.any {
-            self.scopes.is_empty() || self.scopes.iter().any(|scope| scopes.contains(scope))
-        } else {
-            self.scopes.is_subset(scopes)
-        }
+        scopes.satisfies(&self.scopes, self.any)
     }
 }
 

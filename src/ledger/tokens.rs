@@ -34,6 +34,8 @@ pub enum Index<'a> {
     Grant(&'a GrantId),
     /// The access token.
     Token(&'a TokenId),
+    /// A scope that what acts for itself has.
+    Scope(&'a str),
 }
 
 /// The rows of one shard, inside one transaction.
@@ -53,7 +55,7 @@ pub trait Rows {
     /// Takes a row away.
     fn remove_token(&mut self, key: &TokenKey) -> Result<(), Self::Error>;
     /// Adds a line to the history.
-    fn note(&mut self, line: Line) -> Result<(), Self::Error>;
+    fn note_token(&mut self, line: Line) -> Result<(), Self::Error>;
     /// Whether the history says that this request ended this token.
     fn was_ended_by(&self, key: &TokenKey, request: &RequestId) -> Result<bool, Self::Error>;
     /// Whoever lives here.
@@ -67,7 +69,7 @@ pub trait Rows {
     /// Whether a grant has not ended.
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Self::Error>;
     /// Puts entries out to the feed.
-    fn publish(&mut self, entries: Vec<Revocation>) -> Result<(), Self::Error>;
+    fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Self::Error>;
 }
 
 /// A line of the history.
@@ -261,7 +263,7 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
 fn make<R: Rows>(rows: &mut R, row: &TokenRow, by: &Actor, at: &At) -> Answer<(), R> {
     rows.put_token(row)?;
     let when = (at.now.unix(), Some(&at.request));
-    rows.note(line(row, None, "create", by, when))
+    rows.note_token(line(row, None, "create", by, when))
 }
 
 /// Whether no other token that lives has the name. One that has expired gives it back.
@@ -288,7 +290,7 @@ fn free_name<R: Rows>(
 /// Takes away a row that has expired.
 pub(crate) fn expire<R: Rows>(rows: &mut R, row: &TokenRow) -> Answer<(), R> {
     rows.remove_token(&row.key)?;
-    rows.note(expired(row))
+    rows.note_token(expired(row))
 }
 
 pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answer<TokenChanged, R> {
@@ -348,11 +350,21 @@ fn write<R: Rows>(
     after.changed_by = Some(at.request.clone());
     rows.put_token(after)?;
     let when = (at.now.unix(), Some(&at.request));
-    rows.note(line(after, Some(before), "edit", by, when))?;
-    rows.publish(vec![Revocation::TokenVersion(
+    rows.note_token(line(after, Some(before), "edit", by, when))?;
+    rows.tell_feed(vec![Revocation::TokenVersion(
         after.key.clone(),
         after.version,
     )])
+}
+
+/// Takes a scope from what acts for itself.
+pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<(), R> {
+    for before in rows.tokens(Index::Scope(scope))? {
+        let mut after = before.clone();
+        after.scopes = before.scopes.filter(|token| token != scope);
+        write(rows, &before, &mut after, &nobody(), at)?;
+    }
+    Ok(())
 }
 
 /// What was delegated from these, and from that, with how deep it lies; the deepest first.
@@ -383,7 +395,7 @@ pub(crate) fn end<R: Rows>(rows: &mut R, verb: &EndToken, at: &At) -> Answer<boo
         return rows.was_ended_by(&verb.key, &at.request);
     };
     let ended = end_all(rows, vec![row], &verb.by, at)?;
-    rows.publish(ended.into_iter().map(Revocation::TokenRow).collect())?;
+    rows.tell_feed(ended.into_iter().map(Revocation::TokenRow).collect())?;
     Ok(true)
 }
 
@@ -416,7 +428,7 @@ fn end_all<R: Rows>(
     for row in below.iter().map(|(row, _)| row).chain(&top) {
         rows.remove_token(&row.key)?;
         let when = (at.now.unix(), Some(&at.request));
-        rows.note(line(row, None, "revoke", by, when))?;
+        rows.note_token(line(row, None, "revoke", by, when))?;
         ended.push(row.key.clone());
     }
     Ok(ended)

@@ -16,6 +16,7 @@ use crate::ports::directory::{
     ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeptQuotas, KeySet, StoredKey,
 };
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
+use crate::ports::tokens::DropScope;
 use crate::ports::{Call, Verb};
 use crate::token::Revocation;
 
@@ -336,6 +337,15 @@ impl Rows for DirectoryState {
             let roles = roles.clone();
             self.shards_out
                 .push((Shard(shard), PutRoles { roles }.into_verb()));
+        }
+        Ok(())
+    }
+
+    fn tell_no_scope(&mut self, scope: &str) -> Result<(), Infallible> {
+        for shard in Shard::all(self.shards) {
+            let scope = scope.to_owned();
+            self.shards_out
+                .push((shard, DropScope { scope }.into_verb()));
         }
         Ok(())
     }

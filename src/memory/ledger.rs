@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::devices::DeviceRow;
 use super::tokens::sure;
 use crate::directory::list::{ListQuery, page_of};
 use crate::directory::records::Actor;
@@ -88,6 +89,7 @@ pub struct LedgerState {
     failures: BTreeMap<String, Failures>,
     pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
     pub(super) history: BTreeMap<u64, Line>,
+    pub(super) devices: BTreeMap<String, DeviceRow>,
     /// Lines of the history, the oldest first.
     audit: Vec<Row>,
     /// What the feed has not been sent yet.
@@ -208,9 +210,21 @@ impl LedgerState {
                 let child = sure(tokens::delegate(self, *verb, &at));
                 LedgerAnswer::Delegate(child.map(Box::new))
             }
+            LedgerVerb::DropScope(verb) => {
+                sure(tokens::drop_scope(self, &verb.scope, &at));
+                LedgerAnswer::DropScope(())
+            }
             LedgerVerb::ReadTokenHistory(verb) => {
                 LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
             }
+            LedgerVerb::BeginDevice(verb) => {
+                LedgerAnswer::BeginDevice(self.begin_device(*verb, &at))
+            }
+            LedgerVerb::ReadDevice(verb) => LedgerAnswer::ReadDevice(self.read_device(&verb, &at)),
+            LedgerVerb::DecideDevice(verb) => {
+                LedgerAnswer::DecideDevice(self.decide_device(*verb, &at))
+            }
+            LedgerVerb::PollDevice(verb) => LedgerAnswer::PollDevice(self.poll_device(&verb, &at)),
         }
     }
 
@@ -222,7 +236,7 @@ impl LedgerState {
         self.grants.get(grant).is_some_and(|row| !row.dead)
     }
 
-    pub(super) fn tell(&mut self, entry: Revocation) {
+    pub(super) fn publish(&mut self, entry: Revocation) {
         self.last_sent += 1;
         self.outbox.push((self.last_sent, entry));
     }
@@ -241,10 +255,10 @@ impl LedgerState {
         let facts = facts.with_roles(|role| self.roles.get(role));
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
-            self.tell(entry);
+            self.publish(entry);
         }
         if regrouped {
-            self.tell(changed);
+            self.publish(changed);
         }
     }
 
@@ -275,9 +289,9 @@ impl LedgerState {
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
         let known = self.grants.get_mut(&verb.grant);
         if let Some(row) = known.filter(|row| row.opened_by != at.request) {
-            if !row.dead {
+            if !row.dead && !verb.polled {
                 row.dead = true;
-                self.tell(Revocation::Grant(verb.grant));
+                self.publish(Revocation::Grant(verb.grant));
             }
             return Spent::Again;
         }
@@ -352,7 +366,7 @@ impl LedgerState {
         if retry && !(previous && (repeated || in_time)) {
             row.dead = true;
             row.killed_by = Some(at.request.clone());
-            self.tell(Revocation::Grant(verb.grant.clone()));
+            self.publish(Revocation::Grant(verb.grant.clone()));
             return Advanced::Reused;
         }
         let scope = match &verb.scope {
@@ -422,7 +436,7 @@ impl LedgerState {
         if !row.dead {
             row.dead = true;
             let before = json!({"subject": row.subject, "client_id": row.client});
-            self.tell(Revocation::Grant(verb.grant));
+            self.publish(Revocation::Grant(verb.grant));
             self.note(verb.noted, &before, at);
         }
         Revoked::Done
@@ -485,7 +499,7 @@ impl LedgerState {
             },
         );
         if renewed.is_some() && !repeated {
-            self.tell(Revocation::Handle(id.clone(), generation));
+            self.publish(Revocation::Handle(id.clone(), generation));
         }
         match self.session(&id, now) {
             Some(session) => Opened::Session(Box::new(session)),
@@ -517,7 +531,7 @@ impl LedgerState {
             row.dead = true;
         }
         // The session's own entry ends the tokens of the grants bound to it.
-        self.tell(Revocation::Session(id.clone()));
+        self.publish(Revocation::Session(id.clone()));
     }
 
     fn leave_session(&mut self, session: &SessionId, client: &ClientId, at: &At) {
@@ -540,7 +554,7 @@ impl LedgerState {
         }
         let any = !ended.is_empty();
         for grant in ended {
-            self.tell(Revocation::Grant(grant));
+            self.publish(Revocation::Grant(grant));
         }
         any
     }
@@ -781,7 +795,7 @@ impl LedgerState {
         if let Some(until) = self.record_failure(verb.counted(), at) {
             return TokenRevoked::TooMany(until);
         }
-        self.tell(Revocation::Token(verb.token, verb.expires_at));
+        self.publish(Revocation::Token(verb.token, verb.expires_at));
         TokenRevoked::Done
     }
 
@@ -846,6 +860,7 @@ impl LedgerState {
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
         self.sweep_tokens(now);
+        self.devices.retain(|_, row| now < row.expires_at);
     }
 
     /// Forgets the history from before this.

@@ -1,6 +1,7 @@
 //! The reference store: every port, in memory. It is the test double, and what the objects in
 //! SQLite are compared with.
 
+mod devices;
 mod directory;
 mod feed;
 mod ledger;

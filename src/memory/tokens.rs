@@ -34,6 +34,7 @@ impl Rows for LedgerState {
             Index::Session(id) => row.origin.session.as_ref() == Some(id),
             Index::Grant(id) => row.origin.grant.as_ref() == Some(id),
             Index::Token(id) => row.origin.token.as_ref() == Some(id),
+            Index::Scope(scope) => row.subject.is_none() && row.scopes.contains(scope),
         };
         Ok(self.tokens.values().filter(has).cloned().collect())
     }
@@ -48,7 +49,7 @@ impl Rows for LedgerState {
         Ok(())
     }
 
-    fn note(&mut self, line: Line) -> Result<(), Infallible> {
+    fn note_token(&mut self, line: Line) -> Result<(), Infallible> {
         let number = self.history.keys().next_back().map_or(1, |last| last + 1);
         self.history.insert(number, line);
         Ok(())
@@ -79,9 +80,9 @@ impl Rows for LedgerState {
         Ok(self.has_live_grant(grant))
     }
 
-    fn publish(&mut self, entries: Vec<Revocation>) -> Result<(), Infallible> {
+    fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Infallible> {
         for entry in entries {
-            self.tell(entry);
+            self.publish(entry);
         }
         Ok(())
     }

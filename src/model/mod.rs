@@ -19,7 +19,8 @@ pub use client::{
     SubjectMode,
 };
 pub use id::{
-    ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,
+    ClientId, GrantId, MOST_SHARDS, RequestId, SessionId, Shard, Subject, TokenId, TokenKey,
+    Username, public_id,
 };
 pub use quota::{Quota, Quotas};
 pub use redirect::RedirectUri;

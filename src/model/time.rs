@@ -104,6 +104,59 @@ const MONTHS: [&str; 12] = [
 ];
 
 impl UnixTime {
+    /// Reads RFC 3339; fractions of a second are dropped.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        let number =
+            |from: usize, to: usize| digits(text.get(from..to).filter(|part| !part.is_empty())?);
+        let is = |at: usize, one: &str| {
+            text.get(at..at + 1)
+                .is_some_and(|found| one.contains(found))
+        };
+        let separated = is(4, "-") && is(7, "-") && is(10, "Tt ") && is(13, ":") && is(16, ":");
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+        let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days = match month {
+            2 => 28 + u64::from(leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        let fits = (1..=12).contains(&month) && (1..=days).contains(&day);
+        if !separated || !fits || year < 1970 || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let mut zone = text.get(19..)?;
+        if let Some(rest) = zone.strip_prefix('.') {
+            zone = rest.trim_start_matches(|letter: char| letter.is_ascii_digit());
+            if zone.len() == rest.len() {
+                return None;
+            }
+        }
+        // Years that begin in March, as below.
+        let (shifted, month) = if month > 2 {
+            (year, month - 3)
+        } else {
+            (year - 1, month + 9)
+        };
+        let before = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400;
+        let days = (before + (153 * month + 2) / 5 + day - 1).checked_sub(719_468)?;
+        let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
+        let offset = |zone: &str| {
+            let (hours, minutes) = zone.split_once(':')?;
+            let two = |part: &str| digits(part).filter(|_| part.len() == 2);
+            let (hours, minutes) = (two(hours)?, two(minutes)?);
+            (hours < 24 && minutes < 60).then_some((hours * 60 + minutes) * 60)
+        };
+        let seconds = match zone.split_at_checked(1)? {
+            ("Z" | "z", "") => Some(seconds),
+            ("+", zone) => seconds.checked_sub(offset(zone)?),
+            ("-", zone) => seconds.checked_add(offset(zone)?),
+            _ => None,
+        };
+        seconds.map(Self)
+    }
+
     /// As RFC 3339 in UTC, `1970-01-01T00:00:00Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {

@@ -78,7 +78,7 @@ pub async fn seal<P: Ports>(
 }
 
 /// Seals an intent for nobody: it is worth what the same request by GET is, and only
-/// `/oauth/authorize` takes it.
+/// the endpoint that made it takes it.
 ///
 /// # Errors
 /// As [`seal`].

@@ -17,6 +17,7 @@ mod records;
 mod resources;
 mod service;
 mod shared;
+mod tokens;
 
 use operation::Operation;
 
@@ -66,6 +67,7 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         issued::operations(),
         own::operations(),
+        tokens::operations(),
         quotas::operations(),
         service::operations(),
         resources::operations(),
@@ -79,6 +81,7 @@ fn tags() -> Vec<Value> {
     let more = [
         keys::TAG,
         own::TAG,
+        tokens::TAG,
         quotas::TAG,
         service::TAG,
         resources::TAG,
@@ -95,6 +98,7 @@ fn schemas() -> Map<String, Value> {
         keys::schemas(),
         issued::schemas(),
         own::schemas(),
+        tokens::schemas(),
         quotas::schemas(),
         shared::schemas(),
     ];

@@ -37,7 +37,7 @@ const REFUSALS: [(u16, &str, &str); 8] = [
     (
         422,
         "UnprocessableContent",
-        "As 400, where it is not said so: every place that does not fit is named.",
+        "Something in the body, the query or the path does not fit: `errors` says where.",
     ),
     (
         503,
@@ -249,6 +249,14 @@ pub(super) fn headers() -> Value {
             "description": "RFC 6750 §3",
             "required": true,
             "schema": text,
+        },
+        "Link": {
+            "description": "RFC 8288: `first`, and where there is one `next` and `prev`",
+            "schema": text,
+        },
+        "TotalCount": {
+            "description": "lines that fit, wherever one begins",
+            "schema": { "type": "integer", "minimum": 0 },
         },
         "RetryAfter": {
             "description": "seconds after which asking again makes sense",

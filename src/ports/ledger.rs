@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
 use super::tokens::{
-    AddToken, ChangeToken, Delegate, EndToken, ListTokens, ReadToken, ReadTokenHistory, TokenAdded,
-    TokenChanged, TokenFacts, TokenHistory, TokenList,
+    AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
+    TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
 };
 use super::verbs;
 use crate::directory::records::Actor;
@@ -52,7 +53,12 @@ verbs! {
     ChangeToken => TokenChanged,
     EndToken => bool,
     Delegate => Option<Box<TokenFacts>>,
+    DropScope => (),
     ReadTokenHistory => TokenHistory,
+    BeginDevice => Once,
+    ReadDevice => Option<DeviceRequest>,
+    DecideDevice => bool,
+    PollDevice => Polled,
 }
 
 /// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
@@ -69,6 +75,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::EndOwned(_)
         | LedgerAnswer::ChangeToken(_)
         | LedgerAnswer::EndToken(_)
+        | LedgerAnswer::DropScope(())
         | LedgerAnswer::WithdrawConsent(()) => true,
         LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
         LedgerAnswer::AdvanceFamily(advanced) => {
@@ -97,7 +104,11 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::ReadToken(_)
         | LedgerAnswer::ListTokens(_)
         | LedgerAnswer::Delegate(_)
-        | LedgerAnswer::ReadTokenHistory(_) => false,
+        | LedgerAnswer::ReadTokenHistory(_)
+        | LedgerAnswer::BeginDevice(_)
+        | LedgerAnswer::ReadDevice(_)
+        | LedgerAnswer::DecideDevice(_)
+        | LedgerAnswer::PollDevice(_) => false,
     }
 }
 
@@ -145,6 +156,10 @@ pub struct SpendCode {
     /// is before all.
     #[serde(default)]
     pub issued_at: UnixTime,
+    /// Whether its client asks again and again: then a second redemption is nobody's theft, and ends
+    /// nothing.
+    #[serde(default)]
+    pub polled: bool,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }
@@ -164,7 +179,7 @@ pub struct Authentication {
 pub enum Spent {
     /// Nobody had; the grant is open. Also the answer to the same request repeated.
     First(Box<SubjectFacts>),
-    /// Somebody had; what they got is dead now.
+    /// Somebody had; what they got is dead now, unless they poll.
     Again,
     /// Its subject, session or consent has ended; nothing was opened.
     Never,

@@ -2,6 +2,7 @@
 //! verb of an object, carries the id of its request, and is answered alike when it is repeated.
 
 pub mod courier;
+pub mod device;
 pub mod directory;
 pub mod feed;
 pub mod history;

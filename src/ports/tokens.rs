@@ -277,6 +277,14 @@ pub struct AccessParent {
     pub origin: Origin,
 }
 
+/// There is a scope no more: what acts for itself has it no more. People lose it where it was given
+/// to them, and their tokens with them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DropScope {
+    /// Which.
+    pub scope: String,
+}
+
 /// All changes that fit, the newest first: of a second, by number.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReadTokenHistory {

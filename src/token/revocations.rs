@@ -45,6 +45,15 @@ pub enum Revocation {
 }
 
 impl Revocation {
+    /// Whether it ends anything; the others say which copies are old.
+    #[must_use]
+    pub fn is_an_end(&self) -> bool {
+        !matches!(
+            self,
+            Self::Handle(..) | Self::ClientVersion(..) | Self::KeysVersion(_)
+        )
+    }
+
     /// Until when the feed and its copies keep a line that was put there at `now`.
     #[must_use]
     pub fn kept_until(&self, now: UnixTime) -> UnixTime {

@@ -54,6 +54,7 @@ impl Trace {
             }
             11 | 12 => json!({ "read_token": { "key": key } }),
             13 => json!({ "list_tokens": { "owner": owner } }),
+            15 if self.chance(20) => json!({ "drop_scope": { "scope": "email" } }),
             14 | 15 => json!({ "change_token": {
                 "key": key, "owner": of, "by": by,
                 "token_name": if self.chance(30) { json!(name) } else { Value::Null },
@@ -107,7 +108,8 @@ impl Trace {
             "addresses": sometimes(self, json!([
                 "00000000000000000000ffffc0000200", "00000000000000000000ffffc00002ff",
             ])),
-            "since": sometimes(self, json!(since)),
+            // What ended with a person did so by the directory's clock: long before.
+            "since": since,
             "until": sometimes(self, json!(until)),
             "from": sometimes(self, json!({
                 "time": until, "below": below, "backwards": backwards,

@@ -16,7 +16,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
-import { ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
+import { api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
 
 /**
  * @typedef {object} Column
@@ -473,6 +473,14 @@ export const rows = [
     },
     healthy: "200",
     cells: { ledger: "503", feed: "503", fresh: "503", directory: "503" },
+    afterwards: "again",
+  },
+  { title: "what was revoked", prepare: async ({ server }) => () => api(server, "/api/v1/revocations"), healthy: "200", cells: { feed: "503", fresh: "503" }, afterwards: "again" },
+  {
+    title: "key of a resource",
+    prepare: post("/api/v1/resource-keys", () => ({ resource: "https://api.example/" })),
+    healthy: "200",
+    cells: { feed: "503", directory: "503" },
     afterwards: "again",
   },
   {

@@ -116,7 +116,16 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         | LedgerVerb::ChangeToken(_)
         | LedgerVerb::EndToken(_)
         | LedgerVerb::Delegate(_)
+        | LedgerVerb::DropScope(_)
         | LedgerVerb::ReadTokenHistory(_)) => shard.with_tokens(verb, at),
+        LedgerVerb::BeginDevice(verb) => shard
+            .begin_device(&verb, &at)
+            .map(LedgerAnswer::BeginDevice),
+        LedgerVerb::ReadDevice(verb) => shard.read_device(&verb, now).map(LedgerAnswer::ReadDevice),
+        LedgerVerb::DecideDevice(verb) => shard
+            .decide_device(&verb, &at)
+            .map(LedgerAnswer::DecideDevice),
+        LedgerVerb::PollDevice(verb) => shard.poll_device(&verb, &at).map(LedgerAnswer::PollDevice),
     }
 }
 
@@ -128,6 +137,7 @@ pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
         ("grants", "grant_id", "expires_at"),
         ("spent", "key", "expires_at"),
         ("failures", "key", "window_ends"),
+        ("devices", "key", "expires_at"),
     ] {
         let expired = format!("SELECT {key} FROM {table} WHERE {expiry} <= ?1 LIMIT ?2");
         let swept = sql.write(
@@ -335,7 +345,9 @@ impl<'a> Shard<'a> {
         )?;
         match (row, facts) {
             (Some(row), _) if row.opened_by != at.request => {
-                self.kill(&verb.grant, None)?;
+                if !verb.polled {
+                    self.kill(&verb.grant, None)?;
+                }
                 Ok(Spent::Again)
             }
             (_, Some(facts)) => Ok(Spent::First(Box::new(facts))),

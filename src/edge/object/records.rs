@@ -321,6 +321,10 @@ impl Rows for Records<'_> {
         outbox::tell_roles(self.sql, self.clock, &roles, self.shards()?)
     }
 
+    fn tell_no_scope(&mut self, scope: &str) -> Result<(), Fault> {
+        outbox::tell_no_scope(self.sql, self.clock, scope, self.shards()?)
+    }
+
     fn revoke(&mut self, line: Revocation) -> Result<(), Fault> {
         outbox::revoke(self.sql, self.clock, &[line])
     }

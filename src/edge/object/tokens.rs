@@ -38,8 +38,14 @@ impl Rows for Shard<'_> {
             Index::Session(id) => ("session", id.as_str()),
             Index::Grant(id) => ("grant_id", id.as_str()),
             Index::Token(id) => ("token", id.as_str()),
+            // Whoever acts for itself, and of its scopes the one; nothing is found by this often.
+            Index::Scope(scope) => (
+                "row ->> 'subject' IS NULL AND instr(' ' || (row ->> 'scopes') || ' ', ' ' || ?1 || ' ') > 0
+                    AND ?1",
+                scope,
+            ),
         };
-        let statement = format!("SELECT row FROM tokens WHERE {column} = ? ORDER BY key");
+        let statement = format!("SELECT row FROM tokens WHERE {column} = ?1 ORDER BY key");
         let kept: Vec<Kept> = self.sql.rows(&statement, (value,))?;
         Ok(kept.into_iter().map(|kept| kept.row.0).collect())
     }
@@ -70,7 +76,7 @@ impl Rows for Shard<'_> {
         Ok(())
     }
 
-    fn note(&mut self, line: Line) -> Result<(), Fault> {
+    fn note_token(&mut self, line: Line) -> Result<(), Fault> {
         let address = line.told.get("ip_address").and_then(|value| value.as_str());
         self.sql.write(
             "INSERT INTO token_history (time, owner, bits, request, line) VALUES (?, ?, ?, ?, ?)",
@@ -112,7 +118,7 @@ impl Rows for Shard<'_> {
         Ok(row.is_some())
     }
 
-    fn publish(&mut self, entries: Vec<Revocation>) -> Result<(), Fault> {
+    fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Fault> {
         self.revoke(&entries)
     }
 }
@@ -135,6 +141,10 @@ impl Shard<'_> {
             LedgerVerb::EndToken(verb) => LedgerAnswer::EndToken(tokens::end(self, &verb, at)?),
             LedgerVerb::Delegate(verb) => {
                 LedgerAnswer::Delegate(tokens::delegate(self, *verb, at)?.map(Box::new))
+            }
+            LedgerVerb::DropScope(verb) => {
+                tokens::drop_scope(self, &verb.scope, at)?;
+                LedgerAnswer::DropScope(())
             }
             LedgerVerb::ReadTokenHistory(verb) => {
                 LedgerAnswer::ReadTokenHistory(self.token_history(&verb)?)
