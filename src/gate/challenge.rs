@@ -24,8 +24,10 @@ pub fn refusal(config: &Config, basic: bool, script: bool, reason: Reason) -> Re
     let body = body(&reason);
     let mut answer = Response::json(told, body.clone());
     set(&mut answer, "content-type", "application/problem+json");
-    // A proxy may keep what it was answered; not this.
-    set(&mut answer, "cache-control", "no-cache, no-store");
+    if matches!(told, 401 | 403) {
+        // A proxy may keep what it was answered; not this.
+        set(&mut answer, "cache-control", "no-cache, no-store");
+    }
     if told == 403 && status != 401 && status != 403 {
         answer = answer
             .with("x-error-status", status.to_string())
