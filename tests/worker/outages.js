@@ -16,7 +16,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
-import { ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
+import { api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
 
 /**
  * @typedef {object} Column
@@ -366,6 +366,25 @@ export const rows = [
     },
     healthy: "200",
     cells: { ledger: "unavailable", feed: "unavailable", fresh: "unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "`GET /api/v1/token-info`, a token that is a ledger row",
+    prepare: async ({ server, next }) => {
+      const username = `bot-${next()}`;
+      const { body } = await api(server, "/api/v1/tokens", { username, token_type: "service", scopes: [] });
+      const headers = { authorization: `Bearer ${body.token}` };
+      return async () => read(await fetch(`${server.url}/api/v1/token-info`, { headers }));
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "new token of a service",
+    prepare: async (world) => post("/api/v1/tokens", () => ({ username: `bot-${world.next()}`, token_type: "service", scopes: [] }))(world),
+    healthy: "201",
+    cells: { ledger: "503", feed: "503" },
     afterwards: "again",
   },
   {
