@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
-import { ask, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
+import { BOOTSTRAP_TOKEN, ask, atOnce, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
 
 const PROXY_SECRET = "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y";
 
@@ -127,6 +127,18 @@ describe("operations", () => {
     const [spent, status] = await cost(issue);
     assert.equal(status, 200);
     assert.deepEqual(spent, { "worker ledger": 1 });
+  });
+
+  test("S1.2: a token that is a ledger row costs one read, and then nothing", async () => {
+    const body = JSON.stringify({ username: "bot-ci", token_type: "service", scopes: [] });
+    const headers = { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, "content-type": "application/json" };
+    const { token } = (await read(await fetch(`${server.url}/api/v1/tokens`, { method: "POST", headers, body }))).body;
+    const info = () => fetch(`${server.url}/api/v1/token-info`, { headers: { authorization: `Bearer ${token}` } });
+    const [first, { status }] = await cost(info);
+    assert.equal(status, 200);
+    assert.deepEqual(first, { "worker ledger": 1 });
+    const [then] = await cost(() => atOnce(20, info));
+    assert.deepEqual(then, {});
   });
 
   test("who a token belongs to costs one ledger call", async () => {

@@ -392,6 +392,25 @@ export const rows = [
     afterwards: "again",
   },
   {
+    title: "`GET /api/v1/token-info`, a token that is a ledger row",
+    prepare: async ({ server, next }) => {
+      const username = `bot-${next()}`;
+      const { body } = await api(server, "/api/v1/tokens", { username, token_type: "service", scopes: [] });
+      const headers = { authorization: `Bearer ${body.token}` };
+      return async () => read(await fetch(`${server.url}/api/v1/token-info`, { headers }));
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "new token of a service",
+    prepare: async (world) => post("/api/v1/tokens", () => ({ username: `bot-${world.next()}`, token_type: "service", scopes: [] }))(world),
+    healthy: "201",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
     title: "registration",
     prepare: async (world) =>
       post("/oauth/register", () => ({ client_id: `c-new-${world.next()}`, grant_types: ["client_credentials"], scope: "a" }))(world),
