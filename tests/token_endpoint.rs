@@ -338,7 +338,6 @@ fn te_10_an_unknown_grant_is_unsupported_and_one_that_is_not_the_clients_is_unau
         "AUTHORIZATION_CODE",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:token-exchange",
-        "urn:ietf:params:oauth:grant-type:device_code",
         "x",
     ] {
         let form = Form::new(&[

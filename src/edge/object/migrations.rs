@@ -317,7 +317,7 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215]);
+        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 462]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
         assert_eq!(lengths(COURIER), [136]);
