@@ -4,9 +4,10 @@
 mod support;
 
 use edgemint::http::Response;
-use edgemint::model::{GrantType, Scope, Seconds};
+use edgemint::model::{GrantType, Scope};
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
+use support::records::{App, FLOWS, made};
 use support::{
     Browser, Fixture, Form, ISSUER, Operations, Outage, Page, RESOURCE, Seen, Tokens,
     authenticated, authorization, exchange_form,
@@ -34,16 +35,21 @@ struct Began {
     complete: String,
 }
 
-fn began_with(fixture: &Fixture, id: &str, scope: &str) -> Began {
-    let answer = begin(fixture, id, &Form::new(&[("scope", scope)]));
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    let body = answer.json();
-    let text = |name: &str| body[name].as_str().unwrap().to_owned();
-    Began {
-        device_code: text("device_code"),
-        user_code: text("user_code"),
-        complete: text("verification_uri_complete"),
+impl Began {
+    fn of(answer: &Response) -> Self {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let body = answer.json();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        Self {
+            device_code: text("device_code"),
+            user_code: text("user_code"),
+            complete: text("verification_uri_complete"),
+        }
     }
+}
+
+fn began_with(fixture: &Fixture, id: &str, scope: &str) -> Began {
+    Began::of(&begin(fixture, id, &Form::new(&[("scope", scope)])))
 }
 
 fn began(fixture: &Fixture, id: &str) -> Began {
@@ -425,15 +431,20 @@ fn s4_6_what_is_granted_is_what_the_person_holds_and_was_shown() {
     let device = began_with(&fixture, "native", "openid read write");
     let bob = fixture.browser_of("bob");
     let page = typed(&bob, &device.user_code);
-    assert!(!page.response.body.contains(">write<"));
-    // What was lost meanwhile is shown before it is agreed to.
-    fixture.change_account("bob", |account| account.scope = Some(Scope::default()));
-    fixture.later(61 * 60);
-    let device = began_with(&fixture, "native", "openid read write");
-    let page = typed(&bob, &device.user_code);
-    assert!(!page.response.body.contains(">read<"));
-    bob.submit(&page, &[("decision", "allow")]);
-    // What the client may have later is not added.
+    let shows = |page: &Page, scope: &str| page.response.body.contains(&format!(">{scope}<"));
+    assert!(shows(&page, "read") && !shows(&page, "write"));
+    // What the client lost since the page was shown is shown before it is agreed to.
+    let scope = |text: &'static str| {
+        fixture.change_client("native", |client| {
+            client.scope = Scope::parse(text).unwrap()
+        });
+    };
+    scope("openid");
+    let again = bob.submit(&page, &[("decision", "allow")]);
+    assert!(again.is_page_at("/device") && !shows(&again, "read"));
+    bob.submit(&again, &[("decision", "allow")]);
+    // What it may have later is not added.
+    scope("openid read write");
     let tokens = Tokens::of(&poll(&fixture, "native", &device));
     assert_eq!(tokens.scope, "openid");
 }
@@ -479,30 +490,32 @@ fn s4_6_what_ends_codes_ends_device_codes() {
 
 #[test]
 fn s4_6_a_client_that_wants_a_fresh_sign_in_gets_one() {
-    let fixture = devices();
-    fixture.change_client("web", |client| client.max_session_age = Some(Seconds(300)));
+    let fixture = Fixture::new();
+    let flow = json!({"name": "Own", "slug": "own", "designation": "authentication",
+                      "max_session_age": "minutes=5"});
+    let flow = made(&fixture, FLOWS, flow);
+    let app = App::new(
+        &fixture,
+        json!({"authentication_flow": flow["pk"], "grant_types": [GRANT]}),
+    );
     let browser = fixture.signed_in_browser();
-    fixture.later(400);
-    let device = began(&fixture, "web");
+    fixture.later(301);
+    let device = Began::of(&app.ask(Endpoint::DeviceAuthorization, &Form::default()));
     let page = typed(&browser, &device.user_code);
     assert!(page.is_page_at("/login"));
+    assert!(page.response.body.contains("confirm that it is you"));
     let page = browser.fill_in(&page, "ada");
     let page = browser.submit(&page, &[("user_code", &device.user_code)]);
+    // The administrator answers for everybody, but not here.
     browser.submit(&page, &[("decision", "allow")]);
-    Tokens::of(&poll(&fixture, "web", &device));
+    Tokens::of(&app.ask(Endpoint::Token, &poll_form(&device.device_code)));
 }
 
 #[test]
 fn s4_6_the_resource_of_the_request_is_the_audience() {
     let fixture = devices();
     let form = Form::new(&[("scope", "openid read"), ("resource", RESOURCE)]);
-    let body = begin(&fixture, "web", &form).json();
-    let text = |name: &str| body[name].as_str().unwrap().to_owned();
-    let device = Began {
-        device_code: text("device_code"),
-        user_code: text("user_code"),
-        complete: String::new(),
-    };
+    let device = Began::of(&begin(&fixture, "web", &form));
     decided(&fixture.signed_in_browser(), &device, "allow");
     let other = poll_form(&device.device_code).with("resource", "web");
     assert_told(&fixture.token_as("web", &other), "invalid_target");

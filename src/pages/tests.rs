@@ -69,10 +69,7 @@ fn pages() -> Vec<(String, String)> {
                 csrf: EVIL,
             }),
         ),
-        (
-            "device_answered".to_owned(),
-            device_answered(EVIL, true),
-        ),
+        ("device_answered".to_owned(), device_answered(EVIL, true)),
         (
             "consent".to_owned(),
             consent(&Consent {

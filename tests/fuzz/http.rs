@@ -238,6 +238,7 @@ impl Script {
         let pages = [
             "/login",
             "/consent",
+            "/device",
             "/logout",
             "/oauth/logout",
             "/oauth/authorize",
