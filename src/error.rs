@@ -6,6 +6,7 @@ use crate::directory::Unfit;
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
 use crate::token::SealRefused;
+use crate::validator::{INVALID_TOKEN, Refused};
 
 /// Why. Printed in snake case in logs and metrics; renaming one is a changelog line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,8 @@ pub enum Reason {
     TokenExpired,
     /// The access token was revoked.
     TokenRevoked,
+    /// What was shown ends too soon for what was asked for.
+    LifetimeTooShort,
     /// The access token is for another resource.
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
@@ -118,6 +121,20 @@ pub enum Reason {
     NoToken,
     /// The token lacks a scope.
     InsufficientScope(String),
+    /// What a proxy asks for cannot be asked for: its configuration is wrong, each part with its rule.
+    UnfitRequirement(Vec<Unfit>),
+    /// An `Authorization` that holds no credential of a kind that is taken.
+    MalformedCredential,
+    /// The route is for somebody else: another user, other services, another user's host.
+    NotForThisUser,
+    /// The quota of this minute is used up: how many there are, and when the next ones are.
+    QuotaExceeded(u32, u64),
+    /// The quota is nought.
+    QuotaBlocked,
+    /// A preflight from an origin that is not the gate's.
+    PreflightRejected,
+    /// An `OPTIONS` that is no preflight.
+    OptionsNotSupported,
     /// `prompt=none`, and nobody is signed in.
     LoginRequired,
     /// `prompt=none`, and the person was not asked yet.
@@ -149,6 +166,12 @@ pub enum Reason {
     UnfitMetadata(&'static str),
     /// Fields of an API request, each with its rule.
     UnfitField(Vec<Unfit>),
+    /// Something in a request that does not fit, where seed 001's words are spoken.
+    UnfitInput(Box<Input>),
+    /// It is another one's, or not to be changed by who asks.
+    PermissionDenied,
+    /// Another token of the same person has the name.
+    DuplicateTokenName,
     /// There is no such record, page or collection.
     NoSuchRecord,
     /// Not what can be done there; what can.
@@ -167,6 +190,63 @@ pub enum Reason {
     Unavailable(Unavailable),
     /// A failure of ours.
     Internal(&'static str),
+}
+
+/// What does not fit in a request, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    /// `body`, `query` or `path`.
+    pub within: &'static str,
+    /// Its name; empty for the whole.
+    pub name: String,
+    /// What it would have to be.
+    pub rule: &'static str,
+    /// The word for the mistake.
+    pub kind: &'static str,
+}
+
+impl Input {
+    /// In the body.
+    #[must_use]
+    pub fn body(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("body", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// In the query.
+    #[must_use]
+    pub fn query(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("query", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// In the path.
+    #[must_use]
+    pub fn path(name: &str, rule: &'static str, kind: &'static str) -> Self {
+        let (within, name) = ("path", name.to_owned());
+        Self {
+            within,
+            name,
+            rule,
+            kind,
+        }
+    }
+
+    /// The reason to refuse the request.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        Reason::UnfitInput(Box::new(self))
+    }
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
@@ -283,12 +363,17 @@ impl Reason {
             | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
+            | Self::UnfitInput(_)
+            | Self::DuplicateTokenName
             | Self::NoSuchRecord
             | Self::MethodNotAllowed(_)
             | Self::ValueTaken(_)
             | Self::CollectionFull
             | Self::TooManyKeys
             | Self::KeySigns
+            | Self::UnfitRequirement(_)
+            | Self::MalformedCredential
+            | Self::OptionsNotSupported
             | Self::TokenForOtherClient => ErrorCode::InvalidRequest,
             Self::UnknownClient
             | Self::WrongSecret
@@ -329,9 +414,12 @@ impl Reason {
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
+            | Self::LifetimeTooShort
             | Self::TokenForOtherAudience
             | Self::NoToken => ErrorCode::InvalidToken,
-            Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
+            Self::InsufficientScope(_) | Self::NotForThisUser | Self::QuotaBlocked => {
+                ErrorCode::InsufficientScope
+            }
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
@@ -339,6 +427,9 @@ impl Reason {
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
+            | Self::PermissionDenied
+            | Self::QuotaExceeded(..)
+            | Self::PreflightRejected
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
@@ -355,12 +446,15 @@ impl Reason {
             // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
             Self::DeviceDenied => 400,
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) => 429,
-            Self::NoSuchRecord => 404,
+            Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
+            Self::NoSuchRecord | Self::OptionsNotSupported => 404,
+            Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
+            Self::UnfitInput(_) => 422,
             Self::LastAdministrator
             | Self::NotFirst
             | Self::ValueTaken(_)
+            | Self::DuplicateTokenName
             | Self::CollectionFull
             | Self::TooManyKeys
             | Self::KeySigns => 409,
@@ -380,10 +474,18 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
-            Self::UnfitField(fields) => match fields.first() {
+            Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
+            Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
                 None => self.fixed_description().to_owned(),
             },
+            Self::UnfitInput(input) => {
+                let name = match input.name.as_str() {
+                    "" => input.within.to_owned(),
+                    name => printable(name),
+                };
+                format!("{name} {}", input.rule)
+            }
             Self::ValueTaken(field) => format!("another record has this {field}"),
             Self::TooManyRevocations(seconds) => {
                 format!("too many tokens revoked one by one, wait {seconds} seconds")
@@ -397,21 +499,34 @@ impl Reason {
             ErrorCode::AccessDenied if *self == Self::ProtectedRecord => {
                 "the record belongs to the system and stays as it is"
             }
+            ErrorCode::AccessDenied if *self == Self::PermissionDenied => {
+                "this is not yours to see or to change"
+            }
             ErrorCode::AccessDenied if *self == Self::InvalidCsrf => {
                 "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
+            }
+            ErrorCode::AccessDenied if *self == Self::PreflightRejected => {
+                "pages of that origin may not ask"
             }
             ErrorCode::AccessDenied => "the request was denied",
             ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
             ErrorCode::ExpiredToken => "the device code has expired, begin again",
-            ErrorCode::InsufficientScope => "the token lacks a scope",
+            ErrorCode::InsufficientScope => match self {
+                Self::NotForThisUser => "this user or token is not among those that it is for",
+                Self::QuotaBlocked => "this user may not use the service",
+                _ => "the token lacks a scope",
+            },
             ErrorCode::InvalidClient => "client authentication failed",
             ErrorCode::InvalidClientMetadata => "the metadata cannot be registered",
             ErrorCode::InvalidGrant => "the grant is invalid, expired, revoked or not yours",
             ErrorCode::InvalidRedirectUri => "a redirect URI cannot be registered",
             ErrorCode::InvalidScope => "more scope than this client may have",
             ErrorCode::InvalidTarget => "this client may not name that resource",
-            ErrorCode::InvalidToken => "the token is invalid, expired, revoked or for others",
+            ErrorCode::InvalidToken if *self == Self::LifetimeTooShort => {
+                "the token ends too soon for what it is needed for"
+            }
+            ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
@@ -437,7 +552,10 @@ impl Reason {
                 Self::KeySigns => {
                     "this key signs, rotate first and retire it when its successor signs"
                 }
+                Self::DuplicateTokenName => "another token has this name",
                 Self::NotFirst => "there is an account already",
+                Self::MalformedCredential => "the credential is not of a kind that is taken here",
+                Self::OptionsNotSupported => "OPTIONS is for preflights alone",
                 Self::TokenForOtherClient => "the token was issued to another client",
                 _ => "the request is not valid here",
             },
@@ -477,6 +595,21 @@ impl From<Unavailable> for Reason {
 impl From<JoseError> for Reason {
     fn from(_: JoseError) -> Self {
         Self::Internal("signing failed")
+    }
+}
+
+/// The verdicts that a resource gives by itself, too.
+impl From<Refused> for Reason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoToken => Self::NoToken,
+            Refused::TokenUnknown | Refused::KeyUnknown => Self::TokenUnknown,
+            Refused::TokenExpired => Self::TokenExpired,
+            Refused::TokenRevoked => Self::TokenRevoked,
+            Refused::OtherAudience => Self::TokenForOtherAudience,
+            Refused::InsufficientScope(scope) => Self::InsufficientScope(scope.to_string()),
+            Refused::Missing(_) => Self::Internal("the issuer lacks nothing that it judges by"),
+        }
     }
 }
 

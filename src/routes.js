@@ -2,9 +2,10 @@
 /**
  * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
  * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
- * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it.
+ * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it. What is `hidden` is there for
+ * proxies alone, and for everybody else nothing is at its path, whatever the method.
  *
- * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
+ * @typedef {{ cors?: boolean, hidden?: boolean, methods: Record<string, string> }} Route
  */
 
 /** @type {Record<string, Route>} */
@@ -36,11 +37,19 @@ export const routes = {
   "/api/v1/export": { methods: { GET: "export" } },
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
+  "/api/v1/quota-overrides": { methods: { GET: "quota_overrides", PUT: "quota_overrides", DELETE: "quota_overrides" } },
   "/api/v1/revocations": { methods: { GET: "revocations" } },
   "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },
+  "/api/v1/token-info": { methods: { GET: "tokens" } },
+  "/api/v1/user-info": { methods: { GET: "tokens" } },
+  "/api/v1/tokens": { methods: { POST: "tokens" } },
+  "/api/v1/history/token-changes": { methods: { GET: "tokens" } },
+  "/api/v1/users/{username}/token*": { methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
+  "/ingress/auth": { hidden: true, methods: { GET: "ingress_auth" } },
+  "/ingress/anonymous": { hidden: true, methods: { GET: "ingress_anonymous" } },
   "/health": { methods: { GET: "health" } },
   "/ready": { methods: { GET: "ready" } },
 };
@@ -55,6 +64,7 @@ const APPLICATIONS = "/application/o/";
 /** Where an application that is an issuer ends sessions. */
 const END_SESSION = /^\/application\/o\/[^/]+\/end-session\/$/;
 /** What is a person's own there; everything else below `users/` is of the records. */
+const OF_TOKENS = /^\/api\/v1\/users\/[^/]+\/(tokens|token-change-history)(\/|$)/;
 const OF_USER = /^\/api\/v1\/users\/[^/]+\/(sessions|grants|consents|password)(\/|$)/;
 
 /**
@@ -76,6 +86,9 @@ export function route(path, base) {
   }
   if (Object.hasOwn(routes, path)) {
     return routes[path];
+  }
+  if (OF_TOKENS.test(path)) {
+    return routes[`${API}users/{username}/token*`];
   }
   if (OF_USER.test(path)) {
     return routes[`${API}users/{username}/*`];

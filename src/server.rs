@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::api;
 use crate::config::Config;
 use crate::error::Reason;
+use crate::gate;
 use crate::http::{Request, Response};
 use crate::jose::base64url;
 use crate::oauth;
@@ -51,13 +52,17 @@ pub enum Endpoint {
     ResourceKeys,
     Records,
     Users,
+    Tokens,
+    QuotaOverrides,
+    IngressAuth,
+    IngressAnonymous,
     Health,
     Ready,
 }
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 28] = [
+    pub const ALL: [(&'static str, Self); 32] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -84,6 +89,10 @@ impl Endpoint {
         ("resource_keys", Self::ResourceKeys),
         ("records", Self::Records),
         ("users", Self::Users),
+        ("tokens", Self::Tokens),
+        ("quota_overrides", Self::QuotaOverrides),
+        ("ingress_auth", Self::IngressAuth),
+        ("ingress_anonymous", Self::IngressAnonymous),
         ("health", Self::Health),
         ("ready", Self::Ready),
     ];
@@ -95,6 +104,12 @@ impl Endpoint {
             .into_iter()
             .find(|(known, _)| *known == word)
             .map(|(_, endpoint)| endpoint)
+    }
+
+    /// Whether it is asked by proxies, which say more than others.
+    #[must_use]
+    pub fn is_for_proxies(self) -> bool {
+        matches!(self, Self::IngressAuth | Self::IngressAnonymous)
     }
 
     /// The word, for logs.
@@ -143,6 +158,10 @@ impl<P: Ports> Server<P> {
             }
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
+            Endpoint::Tokens => api::tokens::answer(self, request, at).await,
+            Endpoint::QuotaOverrides => api::quotas::answer(self, request, at).await,
+            Endpoint::IngressAuth => gate::ingress::auth(self, request, at).await,
+            Endpoint::IngressAnonymous => gate::ingress::anonymous(self, request),
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
         }

@@ -4,10 +4,11 @@ use std::rc::Rc;
 
 use crate::config::API_PATH;
 use crate::error::Reason;
+use crate::gate::{Principal, principal};
 use crate::http::Request;
-use crate::model::scope::{ADMIN, OWN};
+use crate::model::scope::ADMIN;
 use crate::model::{Scope, Secret, SessionId, Shard, Subject, secret};
-use crate::oauth::{access_token, bearer, session};
+use crate::oauth::{bearer, session};
 use crate::ports::ledger::Session;
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -36,6 +37,8 @@ pub struct Holder {
     pub session: Option<SessionId>,
     /// The value that `X-CSRF-Token` has to have; `None` when a token was sent, not a cookie.
     pub csrf: Option<String>,
+    /// All that is known of it.
+    pub principal: Principal,
 }
 
 /// Somebody who may administer. Only [`administrator`] makes one.
@@ -58,21 +61,8 @@ pub async fn prove<P: Ports>(
     scope: &str,
     at: &At,
 ) -> Result<Actor, Reason> {
-    let holder = match request.authorization.as_deref() {
-        Some(header) => {
-            let presented = bearer::presented(Some(header))?;
-            let bootstrap = server.config.bootstrap.as_ref();
-            if bootstrap.is_some_and(|bootstrap| bootstrap.matches(&presented)) {
-                return Ok(Actor::Bootstrap);
-            }
-            by_token(server, &presented, at).await?
-        }
-        // What is elsewhere and asks for administrators, pages of any origin may call.
-        None if !request.path.starts_with(API_PATH) => return Err(Reason::NoToken),
-        None => {
-            let session = session::current(server, request, at).await?;
-            by_cookie(server, request, session)?
-        }
+    let Some(holder) = holder(server, request, at).await? else {
+        return Ok(Actor::Bootstrap);
     };
     if holder.scopes.contains(ADMIN) {
         Ok(Actor::Administrator(holder))
@@ -80,6 +70,33 @@ pub async fn prove<P: Ports>(
         Ok(Actor::Person(holder))
     } else {
         Err(Reason::InsufficientScope(scope.to_owned()))
+    }
+}
+
+/// Whoever asks, whatever they hold; `None` with the bootstrap token.
+///
+/// # Errors
+/// As [`prove`].
+pub async fn holder<P: Ports>(
+    server: &Server<P>,
+    request: &Request,
+    at: &At,
+) -> Result<Option<Holder>, Reason> {
+    match request.authorization.as_deref() {
+        Some(header) => {
+            let presented = bearer::presented(Some(header))?;
+            let bootstrap = server.config.bootstrap.as_ref();
+            if bootstrap.is_some_and(|bootstrap| bootstrap.matches(&presented)) {
+                return Ok(None);
+            }
+            by_token(server, &presented, at).await.map(Some)
+        }
+        // What is elsewhere and asks for administrators, pages of any origin may call.
+        None if !request.path.starts_with(API_PATH) => Err(Reason::NoToken),
+        None => {
+            let session = session::current(server, request, at).await?;
+            by_cookie(server, request, session).map(Some)
+        }
     }
 }
 
@@ -120,20 +137,26 @@ async fn by_token<P: Ports>(
     presented: &Secret,
     at: &At,
 ) -> Result<Holder, Reason> {
-    let live = access_token::validate(server, presented.expose(), at).await?;
-    let token = live.token();
-    if token.audience != server.config.api_audience() {
+    let principal = principal::by_token(server, presented.expose(), at).await?;
+    let audience = principal.audience.as_ref();
+    if audience.is_some_and(|audience| *audience != server.config.api_audience()) {
         return Err(Reason::TokenForOtherAudience);
     }
-    let of_person = token.sub.starts_with(Subject::PREFIX);
-    let subject = Subject::parse(&token.sub).ok().filter(|_| of_person);
-    Ok(Holder {
-        username: token.username.to_string(),
-        scopes: token.scope.clone(),
-        person: subject.map(|subject| (subject, token.shard)),
-        session: token.session.clone(),
-        csrf: None,
-    })
+    Ok(Holder::of(principal, None))
+}
+
+impl Holder {
+    fn of(principal: Principal, csrf: Option<String>) -> Self {
+        let person = principal.person.clone();
+        Self {
+            username: principal.username.to_string(),
+            scopes: principal.scopes.clone(),
+            person: person.map(|person| (person, principal.shard)),
+            session: principal.session.clone(),
+            csrf,
+            principal,
+        }
+    }
 }
 
 /// Browsers send the cookie along with what other sites ask for; those can neither read the value
@@ -155,12 +178,5 @@ fn by_cookie<P>(
     if foreign || !matches {
         return Err(Reason::InvalidCsrf);
     }
-    let subject = &session.subject;
-    Ok(Holder {
-        username: subject.username.to_string(),
-        scopes: subject.scope.with(OWN),
-        person: Some((subject.subject.clone(), subject.shard)),
-        session: Some(session.id.clone()),
-        csrf: Some(csrf),
-    })
+    Ok(Holder::of(principal::of_session(&session), Some(csrf)))
 }

@@ -22,6 +22,20 @@ const OWN_MEMBERS: [&str; 7] = [
 #[must_use]
 pub fn refusal(reason: Reason) -> Response {
     let status = reason.status();
+    refused(reason, status)
+}
+
+/// The same for routes of seed 001, where what is invalid is 422 and never 400.
+#[must_use]
+pub fn unprocessable(reason: Reason) -> Response {
+    let status = match reason.status() {
+        400 => 422,
+        other => other,
+    };
+    refused(reason, status)
+}
+
+fn refused(reason: Reason, status: u16) -> Response {
     let mut body = Map::new();
     body.insert("type".to_owned(), json!("about:blank"));
     body.insert("title".to_owned(), json!(title(status)));
@@ -39,8 +53,31 @@ pub fn refusal(reason: Reason) -> Response {
         }
         body.insert("errors".to_owned(), Value::Array(errors));
     }
+    let told = match &reason {
+        Reason::UnfitInput(input) if input.name.is_empty() => {
+            Some((vec![input.within], input.rule, input.kind))
+        }
+        Reason::UnfitInput(input) => {
+            let place = vec![input.within, input.name.as_str()];
+            Some((place, input.rule, input.kind))
+        }
+        Reason::DuplicateTokenName => {
+            let rule = "is another token's";
+            Some((vec!["body", "token_name"], rule, "duplicate_token_name"))
+        }
+        Reason::InvalidCsrf => {
+            let rule = "has to be what GET /api/v1/login says";
+            Some((vec!["header", "X-CSRF-Token"], rule, "invalid_csrf"))
+        }
+        _ => None,
+    };
+    if let Some((place, rule, kind)) = told {
+        let error = json!({ "loc": place, "msg": rule, "type": kind });
+        body.insert("errors".to_owned(), json!([error]));
+    }
     // The challenge, and when or how to try again, are the same everywhere.
     let mut response = bearer::refusal(reason).with_body(Value::Object(body).to_string());
+    response.status = status;
     if let Some((_, value)) = response
         .headers
         .iter_mut()
@@ -60,6 +97,7 @@ fn title(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         409 => "Conflict",
         413 => "Content Too Large",
+        422 => "Unprocessable Content",
         429 => "Too Many Requests",
         503 => "Service Unavailable",
         _ => "Internal Server Error",

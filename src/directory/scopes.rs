@@ -210,6 +210,7 @@ pub(super) fn delete_scope<R: Rows>(rows: &mut R, scope: &Record, at: &At) -> An
         }
     }
     put_roles(rows, roles)?;
+    rows.tell_no_scope(value)?;
     let generation = rows.next_number(at.now)?;
     rows.revoke(Revocation::Scope(value.to_owned(), generation))
 }

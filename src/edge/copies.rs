@@ -27,10 +27,18 @@ impl<K: Ord + Clone, T> Copies<K, T> {
     }
 
     pub(super) fn get(&self, key: &K, now: Moment) -> Option<Rc<T>> {
+        self.get_within(key, now, OLDEST_COPY)
+    }
+
+    pub(super) fn get_within<Q>(&self, key: &Q, now: Moment, oldest: u64) -> Option<Rc<T>>
+    where
+        K: Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         let copies = self.0.borrow();
         let copy = copies
             .get(key)
-            .filter(|copy| now.since(copy.read_at) < OLDEST_COPY)?;
+            .filter(|copy| now.since(copy.read_at) < oldest)?;
         Some(Rc::clone(&copy.value))
     }
 

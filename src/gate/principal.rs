@@ -1,16 +1,20 @@
 //! Who a credential stands for, whatever kind of credential it is.
 
+use std::collections::BTreeSet;
+
 use crate::error::Reason;
 use crate::http::Request;
-use crate::model::scope::OWN;
 use crate::model::{
-    ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenKey, TokenType, UnixTime, Username,
+    ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenId, TokenKey, TokenType, UnixTime,
+    Username,
 };
 use crate::oauth::access_token::{self, LiveToken};
 use crate::oauth::session;
 use crate::ports::ledger::Session;
+use crate::ports::tokens::TokenFacts;
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::{Kind, TokenHandle, Unsealed};
 
 /// Whoever stands behind a credential that is ours, lives, and was not revoked within the published
 /// bound. Only [`by_token`] and [`by_session`] make one. Whether it is for whom it was shown to, the
@@ -48,8 +52,14 @@ pub struct Principal {
     pub grant: Option<GrantId>,
     /// The session it dies with.
     pub session: Option<SessionId>,
+    /// The access token that this is, or that it was delegated from.
+    pub token: Option<TokenId>,
+    /// The person's generation, and the client's, that it was made under.
+    pub generations: (u64, u64),
     /// The mail address, where it is known without asking for it.
     pub email: Option<String>,
+    /// The groups of the person, likewise.
+    pub groups: Option<BTreeSet<String>>,
 }
 
 /// Who the text of a token stands for.
@@ -62,8 +72,62 @@ pub async fn by_token<P: Ports>(
     text: &str,
     at: &At,
 ) -> Result<Principal, Reason> {
+    if text.starts_with(Kind::Token.prefix()) {
+        return by_handle(server, text, at).await;
+    }
     let live = access_token::validate(server, text, at).await?;
     Ok(of_access_token(&live))
+}
+
+async fn by_handle<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Principal, Reason> {
+    let handle: Unsealed<TokenHandle> = match server.keyring.unseal(text) {
+        Ok(handle) => handle,
+        Err(_) => return Err(Reason::TokenUnknown),
+    };
+    let feed = server.ports.revocations(at).await?;
+    if feed.ends_epoch(handle.epoch()) {
+        return Err(Reason::TokenRevoked);
+    }
+    let facts = server.ports.token(handle.value(), at).await?;
+    let facts = facts.ok_or(Reason::TokenRevoked)?;
+    let row = &facts.row;
+    if row.expires.is_some_and(|expires| expires <= at.now.unix()) {
+        return Err(Reason::TokenExpired);
+    }
+    if feed.ends_row(row) {
+        return Err(Reason::TokenRevoked);
+    }
+    Ok(of_row(&facts, handle.value().shard))
+}
+
+/// What a row says, which somebody else has found to live.
+pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
+    let (row, person) = (&facts.row, facts.person.as_ref());
+    let origin = row.origin.clone();
+    let (client, minted) = origin.client.unzip();
+    Principal {
+        key: row.key.clone(),
+        token_type: row.token_type,
+        username: person
+            .map_or(&row.username, |person| &person.username)
+            .clone(),
+        person: row.subject.clone(),
+        shard,
+        scopes: facts.scopes(),
+        created: row.created,
+        expires: row.expires,
+        service: row.service.clone(),
+        token_name: row.token_name.clone(),
+        parent: row.parent.clone(),
+        audience: None,
+        client,
+        grant: origin.grant,
+        session: origin.session,
+        token: origin.token,
+        generations: (row.generation, minted.unwrap_or_default()),
+        email: person.and_then(|person| person.profile.email.clone()),
+        groups: person.map(|person| person.groups.clone()),
+    }
 }
 
 /// Who the session of the request's cookie stands for, if there is one.
@@ -106,12 +170,15 @@ fn of_access_token(live: &LiveToken) -> Principal {
         client: Some(token.client.clone()),
         grant: token.grant.clone(),
         session: token.session.clone(),
+        token: Some(live.id().clone()),
+        generations: (token.generations.subject, token.generations.client),
         email: None,
+        groups: None,
     }
 }
 
 /// A session always holds `user:token`.
-fn of_session(session: &Session) -> Principal {
+pub(crate) fn of_session(session: &Session) -> Principal {
     let subject = &session.subject;
     Principal {
         key: TokenKey::of(session.id.as_str()),
@@ -119,7 +186,7 @@ fn of_session(session: &Session) -> Principal {
         username: subject.username.clone(),
         person: Some(subject.subject.clone()),
         shard: subject.shard,
-        scopes: subject.scope.with(OWN),
+        scopes: subject.own_scope(),
         created: session.authentication.time,
         expires: Some(session.expires_at),
         service: None,
@@ -129,6 +196,9 @@ fn of_session(session: &Session) -> Principal {
         client: None,
         grant: None,
         session: Some(session.id.clone()),
+        token: None,
+        generations: (subject.generation, 0),
         email: subject.profile.email.clone(),
+        groups: Some(subject.groups.clone()),
     }
 }

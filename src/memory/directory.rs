@@ -13,9 +13,10 @@ use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{
-    ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeySet, StoredKey,
+    ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeptQuotas, KeySet, StoredKey,
 };
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
+use crate::ports::tokens::DropScope;
 use crate::ports::{Call, Verb};
 use crate::token::Revocation;
 
@@ -41,6 +42,8 @@ pub struct DirectoryState {
     clock: Moment,
     key_audit: Vec<KeyLine>,
     events: Vec<(RequestId, Event, Actor)>,
+    quotas: KeptQuotas,
+    quota_changes: Vec<(RequestId, Actor)>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -338,8 +341,37 @@ impl Rows for DirectoryState {
         Ok(())
     }
 
+    fn tell_no_scope(&mut self, scope: &str) -> Result<(), Infallible> {
+        for shard in Shard::all(self.shards) {
+            let scope = scope.to_owned();
+            self.shards_out
+                .push((shard, DropScope { scope }.into_verb()));
+        }
+        Ok(())
+    }
+
     fn revoke(&mut self, line: Revocation) -> Result<(), Infallible> {
         self.publish(line);
+        Ok(())
+    }
+
+    fn quotas(&self) -> Result<KeptQuotas, Infallible> {
+        Ok(self.quotas.clone())
+    }
+
+    fn changed_quotas(&self, request: &RequestId) -> Result<bool, Infallible> {
+        Ok(self.quota_changes.iter().any(|(by, _)| by == request))
+    }
+
+    fn put_quotas(
+        &mut self,
+        _before: &KeptQuotas,
+        after: &KeptQuotas,
+        actor: Actor,
+        at: &At,
+    ) -> Result<(), Infallible> {
+        self.quotas = after.clone();
+        self.quota_changes.push((at.request.clone(), actor));
         Ok(())
     }
 

@@ -6,19 +6,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::devices::DeviceRow;
+use super::tokens::sure;
 use crate::directory::list::{ListQuery, page_of};
 use crate::directory::records::Actor;
+use crate::ledger::tokens::{self, Line};
 use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
-    UnixTime, public_id,
+    TokenKey, UnixTime, public_id,
 };
 use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
     LedgerAnswer, LedgerVerb, ListGrants, ListIssued, MOST_LISTED, Once, OpenSession, Opened,
-    Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
+    Owned, QuotaSpent, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked,
+    Row, Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
+    ended, left, withdrawn,
 };
+use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
 
@@ -83,6 +87,8 @@ pub struct LedgerState {
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
+    pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
+    pub(super) history: BTreeMap<u64, Line>,
     pub(super) devices: BTreeMap<String, DeviceRow>,
     /// Lines of the history, the oldest first.
     audit: Vec<Row>,
@@ -94,6 +100,16 @@ pub struct LedgerState {
 impl LedgerState {
     /// Does one verb.
     pub fn apply(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
+        let (at, told) = (call.at.clone(), self.last_sent);
+        let answer = self.decide(call);
+        let entries = self.outbox.iter().filter(|(number, _)| *number > told);
+        for (_, entry) in entries.cloned().collect::<Vec<_>>() {
+            sure(tokens::follow(self, &entry, &at));
+        }
+        answer
+    }
+
+    fn decide(&mut self, call: Call<LedgerVerb>) -> LedgerAnswer {
         let at = call.at;
         match call.verb {
             LedgerVerb::PutSubject(verb) => {
@@ -173,6 +189,34 @@ impl LedgerState {
             LedgerVerb::RecordFailure(verb) => {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
+            LedgerVerb::SpendQuota(verb) => LedgerAnswer::SpendQuota(self.spend_quota(*verb, &at)),
+            LedgerVerb::AddToken(verb) => {
+                LedgerAnswer::AddToken(sure(tokens::add(self, *verb, &at)))
+            }
+            LedgerVerb::ReadToken(verb) => {
+                let read = sure(tokens::read(self, &verb.key, at.now.unix()));
+                LedgerAnswer::ReadToken(read.map(Box::new))
+            }
+            LedgerVerb::ListTokens(verb) => {
+                LedgerAnswer::ListTokens(sure(tokens::list(self, &verb, at.now.unix())))
+            }
+            LedgerVerb::ChangeToken(verb) => {
+                LedgerAnswer::ChangeToken(sure(tokens::change(self, *verb, &at)))
+            }
+            LedgerVerb::EndToken(verb) => {
+                LedgerAnswer::EndToken(sure(tokens::end(self, &verb, &at)))
+            }
+            LedgerVerb::Delegate(verb) => {
+                let child = sure(tokens::delegate(self, *verb, &at));
+                LedgerAnswer::Delegate(child.map(Box::new))
+            }
+            LedgerVerb::DropScope(verb) => {
+                sure(tokens::drop_scope(self, &verb.scope, &at));
+                LedgerAnswer::DropScope(())
+            }
+            LedgerVerb::ReadTokenHistory(verb) => {
+                LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
+            }
             LedgerVerb::BeginDevice(verb) => {
                 LedgerAnswer::BeginDevice(self.begin_device(*verb, &at))
             }
@@ -184,7 +228,15 @@ impl LedgerState {
         }
     }
 
-    fn publish(&mut self, entry: Revocation) {
+    pub(super) fn subject(&self, subject: &Subject) -> Option<SubjectFacts> {
+        self.subjects.get(subject).cloned()
+    }
+
+    pub(super) fn has_live_grant(&self, grant: &GrantId) -> bool {
+        self.grants.get(grant).is_some_and(|row| !row.dead)
+    }
+
+    pub(super) fn publish(&mut self, entry: Revocation) {
         self.last_sent += 1;
         self.outbox.push((self.last_sent, entry));
     }
@@ -195,13 +247,18 @@ impl LedgerState {
             return;
         }
         let raised = before.is_some_and(|before| before.generation < facts.generation);
+        let regrouped = before.is_some_and(|before| before.groups != facts.groups);
         let entry = Revocation::Subject(facts.subject.clone(), facts.generation);
+        let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
         self.direct
             .insert(facts.subject.clone(), facts.scope.clone());
         let facts = facts.with_roles(|role| self.roles.get(role));
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
             self.publish(entry);
+        }
+        if regrouped {
+            self.publish(changed);
         }
     }
 
@@ -450,7 +507,7 @@ impl LedgerState {
         }
     }
 
-    fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
+    pub(super) fn session(&self, id: &SessionId, now: UnixTime) -> Option<Session> {
         let row = self.sessions.get(id).filter(|row| now < row.expires_at)?;
         let subject = self.standing(&row.subject, row.subject_generation)?;
         Some(Session {
@@ -769,12 +826,40 @@ impl LedgerState {
         )
     }
 
+    fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
+        let now = at.now.unix();
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key)
+            .or_insert_with(|| fresh.clone());
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        let repeated = row.by.as_ref() == Some(&at.request);
+        let granted = repeated || row.count < verb.limit.most;
+        if granted && !repeated {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
+        QuotaSpent {
+            granted,
+            used: row.count,
+            resets_at: row.window_ends,
+        }
+    }
+
     /// Forgets what has expired.
     pub fn sweep(&mut self, now: UnixTime) {
         self.sessions.retain(|_, row| now < row.expires_at);
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
+        self.sweep_tokens(now);
         self.devices.retain(|_, row| now < row.expires_at);
     }
 

@@ -1,9 +1,10 @@
 //! People: what the directory publishes of one to the ledger shard that answers for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::scope::OWN;
 use super::{Scope, Shard, Subject, Username};
 
 /// Claims about a person (OpenID Connect Core §5.1), by scope `profile` and `email`.
@@ -75,6 +76,9 @@ pub struct SubjectFacts {
     /// Roles that contributed, with the generation each had then.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, u64>,
+    /// Names of the groups that they are in, and of those that these lie in: what quotas go by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
     /// Claims.
     #[serde(default)]
     pub profile: Profile,
@@ -95,6 +99,12 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl SubjectFacts {
+    /// What the person may do for themselves: everybody speaks for themselves.
+    #[must_use]
+    pub fn own_scope(&self) -> Scope {
+        self.scope.with(OWN)
+    }
+
     /// These facts, whose scope is what is held directly, with what the roles give besides.
     #[must_use]
     pub fn with_roles<'a>(mut self, known: impl Fn(&str) -> Option<&'a RoleFacts>) -> Self {

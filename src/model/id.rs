@@ -178,11 +178,19 @@ pub fn public_id(id: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard(pub u16);
 
+/// Shards that there are at most.
+pub const MOST_SHARDS: u16 = 256;
+
 /// How many shards keep things that have no subject. Fixed for good: a nonce that was spent under
 /// another count would be looked for in the wrong place and could be spent again.
 const KEYED_SHARDS: u16 = 16;
 
 impl Shard {
+    /// All of them, where subjects are spread over so many.
+    pub fn all(spread: u16) -> impl Iterator<Item = Self> {
+        (0..spread.max(KEYED_SHARDS)).map(Self)
+    }
+
     /// The shard of a thing without a subject, by the hash of its own key.
     #[must_use]
     pub fn of_key(key: &str) -> Self {

@@ -25,7 +25,8 @@ struct TokenIntrospection<'a> {
     scope: &'a Scope,
     username: &'a Username,
     token_type: &'static str,
-    exp: UnixTime,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<UnixTime>,
     iat: UnixTime,
 }
 
@@ -54,15 +55,23 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             scope: &live.token().scope,
             username: &live.token().username,
             token_type: "access_token",
-            exp: live.token().expires_at,
+            exp: Some(live.token().expires_at),
             iat: live.token().issued_at,
+        },
+        Found::Handle(token) => TokenIntrospection {
+            active: true,
+            scope: &token.scopes,
+            username: &token.username,
+            token_type: "access_token",
+            exp: token.expires,
+            iat: token.created,
         },
         Found::Refresh(grant) => TokenIntrospection {
             active: true,
             scope: &grant.granted,
             username: &grant.subject.username,
             token_type: "refresh_token",
-            exp: grant.expires_at,
+            exp: Some(grant.expires_at),
             iat: grant.refreshed_at,
         },
     };

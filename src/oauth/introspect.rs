@@ -10,13 +10,15 @@ use super::params::Params;
 use super::signing;
 use super::token::client_refusal;
 use crate::error::Reason;
+use crate::gate::{Principal, principal};
 use crate::http::{Request, Response};
 use crate::jose::parse_strict_object;
-use crate::model::{ClientId, Scope, UnixTime, Username};
+use crate::model::scope::OWN;
+use crate::model::{Client, ClientId, Scope, Subject, UnixTime, Username};
 use crate::ports::ledger::{GrantFacts, ReadGrant};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{RefreshToken, Unsealed, refresh};
+use crate::token::{Kind, RefreshToken, Unsealed, refresh};
 
 /// What introspection and revocation read: both specifications ask for the same.
 pub(super) const PARAMETERS: [&str; 6] = [
@@ -40,8 +42,15 @@ pub const INACTIVE: &str = r#"{"active":false}"#;
 pub enum Caller {
     /// A client that authenticated as one.
     Client(AuthenticatedClient),
-    /// Somebody with a token: may ask about tokens of the same client and the same subject.
+    /// Somebody with an access token: may ask about tokens of the same client and the same subject.
     Bearer(LiveToken),
+    /// Somebody with a token of their own: may ask about their own.
+    Owner(Box<Principal>),
+}
+
+/// Whether the text is a handle, or nothing of ours.
+fn is_handle(text: &str) -> bool {
+    text.starts_with(Kind::Token.prefix())
 }
 
 impl Caller {
@@ -55,9 +64,17 @@ impl Caller {
         params: &Params,
         at: &At,
     ) -> Result<Self, Reason> {
-        match bearer::authenticate(server, request.authorization.as_deref(), at).await {
+        match bearer::presented(request.authorization.as_deref()) {
             Err(Reason::NoToken) => {}
-            live => return live.map(Self::Bearer),
+            Err(reason) => return Err(reason),
+            Ok(token) if is_handle(token.expose()) => {
+                let owner = principal::by_token(server, token.expose(), at).await?;
+                return Ok(Self::Owner(Box::new(owner)));
+            }
+            Ok(token) => {
+                let live = access_token::validate(server, token.expose(), at).await?;
+                return Ok(Self::Bearer(live));
+            }
         }
         let client = client_authentication::authenticate(server, request, params, at).await?;
         if client.client().is_public() {
@@ -76,6 +93,15 @@ impl Caller {
         text: &str,
         at: &At,
     ) -> Result<Option<Found>, Reason> {
+        if is_handle(text) {
+            return match principal::by_token(server, text, at).await {
+                Ok(token) if self.may_ask_about(&token) => Ok(Some(Found::Handle(Box::new(token)))),
+                Ok(_) | Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {
+                    Ok(None)
+                }
+                Err(other) => Err(other),
+            };
+        }
         match access_token::validate(server, text, at).await {
             Ok(live) => {
                 let token = live.token();
@@ -86,13 +112,26 @@ impl Caller {
             Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
             Err(other) => return Err(other),
         }
-        let grant = refreshable(server, text, at).await?;
-        // A refresh token is nobody's business but its client's.
+        // A refresh token is nobody's business but its client's: nobody else has a shard asked for it.
+        let token: Option<Unsealed<RefreshToken>> = server.keyring.unseal(text).ok();
+        let Some(token) = token.filter(|token| self.is(&token.value().client)) else {
+            return Ok(None);
+        };
+        let grant = refreshable(server, token, at).await?;
         let known = grant.filter(|grant| {
             let subject = grant.subject.subject.as_str();
             self.may_ask(&grant.client, None, subject)
         });
         Ok(known.map(|grant| Found::Refresh(Box::new(grant))))
+    }
+
+    /// Whether the caller is this client, or has a token of its.
+    fn is(&self, client: &ClientId) -> bool {
+        match self {
+            Self::Client(caller) => caller.client().id == *client,
+            Self::Bearer(live) => live.token().client == *client,
+            Self::Owner(_) => false,
+        }
     }
 
     /// Whether the caller may learn about such a token (§4).
@@ -104,12 +143,60 @@ impl Caller {
                     || audience.is_some_and(|audience| client.may_introspect(issued_to, audience))
             }
             Self::Bearer(live) => live.token().client == *issued_to && live.token().sub == subject,
+            Self::Owner(_) => false,
+        }
+    }
+
+    /// Whether the caller may learn about a handle. One that was delegated to a service is that
+    /// service's; any other is for everything behind the gate: for clients that an administrator has
+    /// given a resource to serve.
+    fn may_ask_about(&self, token: &Principal) -> bool {
+        match self {
+            Self::Client(caller) => serves(caller.client(), token),
+            Self::Bearer(_) => false,
+            Self::Owner(owner) => {
+                owner.key == token.key
+                    || (owner.username == token.username && owner.scopes.contains(OWN))
+            }
         }
     }
 }
 
+/// Whether a handle is for this resource.
+#[must_use]
+pub fn serves(resource: &Client, token: &Principal) -> bool {
+    match &token.service {
+        Some(service) => resource.id.as_str() == service || resource.serves.contains(service),
+        None => !resource.serves.is_empty(),
+    }
+}
+
+/// What is told of a handle: what never ends has no `exp`.
+#[must_use]
+pub fn told(token: &Principal) -> Map<String, Value> {
+    let sub = token
+        .person
+        .as_ref()
+        .map_or(token.username.as_str(), Subject::as_str);
+    let mut told = Map::new();
+    for (name, value) in [
+        ("active", json!(true)),
+        ("sub", json!(sub)),
+        ("username", json!(token.username)),
+        ("scope", json!(token.scopes)),
+        ("exp", json!(token.expires)),
+    ] {
+        if !value.is_null() {
+            told.insert(name.to_owned(), value);
+        }
+    }
+    told
+}
+
 /// A live token.
 pub enum Found {
+    /// A token that is a row of the ledger.
+    Handle(Box<Principal>),
     /// An access token.
     Access(LiveToken),
     /// The newest refresh token of this grant.
@@ -260,6 +347,19 @@ pub async fn introspect<P: Ports>(
                 jti: live.id().as_str(),
             })
         }
+        Some(Found::Handle(token)) => {
+            let mut told = told(&token);
+            for (name, value) in [
+                ("token_type", json!("Bearer")),
+                ("iat", json!(token.created)),
+                ("nbf", json!(token.created)),
+                ("iss", json!(issuer)),
+                ("jti", json!(token.key)),
+            ] {
+                told.insert(name.to_owned(), value);
+            }
+            Ok(Value::Object(told).to_string())
+        }
         Some(Found::Refresh(grant)) => print(&Introspection {
             active: true,
             scope: &grant.granted,
@@ -285,15 +385,12 @@ pub fn print(answer: &impl Serialize) -> Result<String, Reason> {
     serde_json::to_string(answer).map_err(|_| Reason::Internal("an answer does not serialise"))
 }
 
-/// The grant of the newest refresh token of a family that may be used, if the text is one.
+/// The grant of a refresh token, if it is the newest of its family and may be used.
 async fn refreshable<P: Ports>(
     server: &Server<P>,
-    text: &str,
+    unsealed: Unsealed<RefreshToken>,
     at: &At,
 ) -> Result<Option<GrantFacts>, Reason> {
-    let Ok(unsealed): Result<Unsealed<RefreshToken>, _> = server.keyring.unseal(text) else {
-        return Ok(None);
-    };
     let revocations = server.ports.revocations(at).await?;
     if revocations.ends_epoch(unsealed.epoch()) {
         return Ok(None);

@@ -1,15 +1,18 @@
 //! What a Worker with a service binding asks: introspect, validate, revoke. Who it is, its binding
 //! says (`ctx.props.client`); without one every verb refuses.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client_authentication::{self, AuthenticatedClient};
 use super::introspect::{self, Caller};
-use super::{bearer, revoke};
+use super::{access_token, bearer, revoke};
 use crate::error::Reason;
+use crate::gate::principal;
 use crate::model::{ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::Kind;
+use crate::validator::Needed;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +26,7 @@ pub enum Question {
         /// The header, if there is one.
         authorization: Option<String>,
         /// What is needed.
-        scopes: Scope,
-        /// Whether one of them is enough.
-        any: bool,
+        needed: Needed,
     },
 }
 
@@ -54,10 +55,10 @@ impl Question {
                 let Some(Ok(scopes)) = scopes else {
                     return Err(malformed);
                 };
+                let needed = Needed { scopes, any };
                 Ok(Self::Validate {
                     authorization,
-                    scopes,
-                    any,
+                    needed,
                 })
             }
             _ => Err(Reason::Internal(
@@ -87,11 +88,10 @@ pub async fn answer<P: Ports>(
             }
             Question::Validate {
                 authorization,
-                scopes,
-                any,
+                needed,
             } => {
                 let authorization = authorization.as_deref();
-                validate(server, &caller, authorization, &scopes, any, at).await
+                validate(server, &caller, authorization, &needed, at).await
             }
         }
     };
@@ -120,20 +120,27 @@ async fn validate<P: Ports>(
     server: &Server<P>,
     caller: &AuthenticatedClient,
     authorization: Option<&str>,
-    needed: &Scope,
-    any: bool,
+    needed: &Needed,
     at: &At,
 ) -> Result<String, Reason> {
-    let live = bearer::authenticate(server, authorization, at).await?;
-    let token = live.token();
+    let token = bearer::presented(authorization)?;
     let resource = caller.client();
+    if token.expose().starts_with(Kind::Token.prefix()) {
+        let shown = principal::by_token(server, token.expose(), at).await?;
+        // The binding says that it is behind the gate: whatever is not for another service is for it.
+        if shown.service.is_some() && !introspect::serves(resource, &shown) {
+            return Err(Reason::TokenForOtherAudience);
+        }
+        needed.of(&shown.scopes)?;
+        return Ok(Value::Object(introspect::told(&shown)).to_string());
+    }
+    let live = access_token::validate(server, token.expose(), at).await?;
+    let token = live.token();
     // Where its own tokens go says nothing about who it is: `default_resource` does not count.
     let own = resource.id.as_str() == token.audience || resource.serves.contains(&token.audience);
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    if !token.scope.satisfies(needed, any) {
-        return Err(Reason::InsufficientScope(needed.to_string()));
-    }
+    needed.of(&token.scope)?;
     live.principal().map(str::to_owned)
 }

@@ -12,10 +12,12 @@ mod keys;
 mod operation;
 mod own;
 mod providers;
+mod quotas;
 mod records;
 mod resources;
 mod service;
 mod shared;
+mod tokens;
 
 use operation::Operation;
 
@@ -65,6 +67,8 @@ fn operations() -> Vec<Operation> {
         keys::operations(),
         issued::operations(),
         own::operations(),
+        tokens::operations(),
+        quotas::operations(),
         service::operations(),
         resources::operations(),
         copies::operations(),
@@ -74,7 +78,14 @@ fn operations() -> Vec<Operation> {
 
 /// What each tag is about, likewise.
 fn tags() -> Vec<Value> {
-    let more = [keys::TAG, own::TAG, service::TAG, resources::TAG];
+    let more = [
+        keys::TAG,
+        own::TAG,
+        tokens::TAG,
+        quotas::TAG,
+        service::TAG,
+        resources::TAG,
+    ];
     let described = records::tags().chain(issued::TAGS).chain(more);
     let tag = |(name, about)| json!({ "name": name, "description": about });
     described.map(tag).collect()
@@ -87,6 +98,8 @@ fn schemas() -> Map<String, Value> {
         keys::schemas(),
         issued::schemas(),
         own::schemas(),
+        tokens::schemas(),
+        quotas::schemas(),
         shared::schemas(),
     ];
     parts.into_iter().flatten().collect()

@@ -8,7 +8,7 @@ pub(super) const SESSION: &str = "session";
 pub(super) const CSRF: &str = "csrf";
 
 /// Every status of a refusal: its name among the responses, and when it is given.
-const REFUSALS: [(u16, &str, &str); 7] = [
+const REFUSALS: [(u16, &str, &str); 8] = [
     (
         400,
         "BadRequest",
@@ -34,6 +34,11 @@ const REFUSALS: [(u16, &str, &str); 7] = [
          any more.",
     ),
     (413, "ContentTooLarge", "The body has more than 64 KiB."),
+    (
+        422,
+        "UnprocessableContent",
+        "Something in the body, the query or the path does not fit: `errors` says where.",
+    ),
     (
         503,
         "ServiceUnavailable",
@@ -244,6 +249,14 @@ pub(super) fn headers() -> Value {
             "description": "RFC 6750 §3",
             "required": true,
             "schema": text,
+        },
+        "Link": {
+            "description": "RFC 8288: `first`, and where there is one `next` and `prev`",
+            "schema": text,
+        },
+        "TotalCount": {
+            "description": "lines that fit, wherever one begins",
+            "schema": { "type": "integer", "minimum": 0 },
         },
         "RetryAfter": {
             "description": "seconds after which asking again makes sense",

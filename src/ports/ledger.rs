@@ -5,6 +5,10 @@ use serde_json::{Map, Value};
 
 use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
+use super::tokens::{
+    AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
+    TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
+};
 use super::verbs;
 use crate::directory::records::Actor;
 use crate::model::{
@@ -42,6 +46,15 @@ verbs! {
     SpendOnce => Once,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
+    SpendQuota => QuotaSpent,
+    AddToken => TokenAdded,
+    ReadToken => Option<Box<TokenFacts>>,
+    ListTokens => TokenList,
+    ChangeToken => TokenChanged,
+    EndToken => bool,
+    Delegate => Option<Box<TokenFacts>>,
+    DropScope => (),
+    ReadTokenHistory => TokenHistory,
     BeginDevice => Once,
     ReadDevice => Option<DeviceRequest>,
     DecideDevice => bool,
@@ -60,6 +73,9 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::OpenSession(_)
         | LedgerAnswer::EndSession(())
         | LedgerAnswer::EndOwned(_)
+        | LedgerAnswer::ChangeToken(_)
+        | LedgerAnswer::EndToken(_)
+        | LedgerAnswer::DropScope(())
         | LedgerAnswer::WithdrawConsent(()) => true,
         LedgerAnswer::SpendCode(spent) => !matches!(spent, Spent::First(_)),
         LedgerAnswer::AdvanceFamily(advanced) => {
@@ -83,6 +99,12 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
         | LedgerAnswer::RecordFailure(_)
+        | LedgerAnswer::SpendQuota(_)
+        | LedgerAnswer::AddToken(_)
+        | LedgerAnswer::ReadToken(_)
+        | LedgerAnswer::ListTokens(_)
+        | LedgerAnswer::Delegate(_)
+        | LedgerAnswer::ReadTokenHistory(_)
         | LedgerAnswer::BeginDevice(_)
         | LedgerAnswer::ReadDevice(_)
         | LedgerAnswer::DecideDevice(_)
@@ -590,6 +612,26 @@ pub struct RecordFailure {
     pub key: String,
     /// The limit it is held to.
     pub limit: RateLimit,
+}
+
+/// Counts one use of something that may be used so often in so long, unless it was used so often already.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpendQuota {
+    /// Whose, of what.
+    pub key: String,
+    /// How often; at least once.
+    pub limit: RateLimit,
+}
+
+/// What counting a use did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaSpent {
+    /// Whether it was counted, now or when the same request came before; else there was none left.
+    pub granted: bool,
+    /// How often it was used in this window.
+    pub used: u32,
+    /// When the next one begins.
+    pub resets_at: UnixTime,
 }
 
 /// So many in so long, then nothing until the window ends.

@@ -7,6 +7,7 @@ pub mod directory;
 pub mod feed;
 pub mod history;
 pub mod ledger;
+pub mod tokens;
 
 use std::rc::Rc;
 
@@ -14,14 +15,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use crate::model::{
-    Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
-    Username,
+    Client, ClientId, GrantId, Moment, Quotas, RequestId, Scope, SessionId, Shard, Subject,
+    SubjectFacts, UnixTime, Username,
 };
-use crate::token::{FeedAnswer, Revocations, SessionHandle};
+use crate::token::{FeedAnswer, Revocations, SessionHandle, TokenHandle};
 use courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use feed::{FeedObjectAnswer, FeedVerb, Since};
 use ledger::{LedgerAnswer, LedgerVerb, Row, Session};
+use tokens::{ReadToken, TokenFacts};
 
 /// A store or an object did not answer. The request fails closed; nothing is half done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -247,6 +249,74 @@ pub trait Sessions {
     ) -> Result<Option<Rc<Session>>, Unavailable>;
 }
 
+/// What limits people at the gate, from the nearest copy that is not known to be old.
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
+pub trait Limits {
+    /// What overrides the quotas of the configuration, if anything does.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable>;
+
+    /// What the shard knows of somebody: for who shows a token that does not say their groups.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable>;
+}
+
+/// Rows of tokens, from the nearest copy that the feed has not outdated.
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
+pub trait Tokens: Feed + Ledger {
+    /// A copy that is kept here under this name, if it is no older than so many milliseconds.
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>>;
+
+    /// Keeps a copy.
+    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At);
+
+    /// The row behind a handle; `None` when there is none. Whether it is over, the feed says.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn token(
+        &self,
+        handle: &TokenHandle,
+        at: &At,
+    ) -> Result<Option<Rc<TokenFacts>>, Unavailable> {
+        let feed = self.revocations(at).await?;
+        if feed.ends_key(&handle.key) {
+            return Ok(None);
+        }
+        let kept = self.kept(handle.key.as_str(), at, OLDEST_ROW);
+        let kept = kept.filter(|kept| !feed.outdates(kept));
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let key = handle.key.clone();
+        let read = self.ledger(handle.shard, at, ReadToken { key }).await?;
+        let read = read.map(|read| Rc::new(*read));
+        // What the feed outdates, the shard may not have heard of yet.
+        if let Some(row) = read.as_ref().filter(|row| !feed.outdates(row)) {
+            self.keep(handle.key.as_str(), row, at);
+        }
+        Ok(read)
+    }
+}
+
+/// Milliseconds after which a row is read again whatever the feed says: it forgets.
+const OLDEST_ROW: u64 = 3_600_000;
+
 /// What is remembered of a code; never the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeRecord {
@@ -392,11 +462,21 @@ pub trait Entropy {
 
 /// Everything at once.
 pub trait Ports:
-    Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Sessions
+    Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Limits + Sessions + Tokens
 {
 }
 
 impl<T> Ports for T where
-    T: Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Sessions
+    T: Clients
+        + Codes
+        + Courier
+        + Directory
+        + Entropy
+        + Feed
+        + Keys
+        + Ledger
+        + Limits
+        + Sessions
+        + Tokens
 {
 }

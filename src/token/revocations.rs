@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::access::AccessToken;
-use crate::model::{ClientId, GrantId, Moment, Seconds, SessionId, Subject, TokenId, UnixTime};
+use crate::model::{
+    ClientId, GrantId, Moment, Seconds, SessionId, Subject, TokenId, TokenKey, UnixTime,
+};
+use crate::ports::tokens::{Origin, TokenFacts, TokenRow};
 
 /// One line of the feed. What was minted below a generation, or is named, is dead.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,9 +34,26 @@ pub enum Revocation {
     ClientVersion(ClientId, u64),
     /// Not a death: copies of the signing keys below the version are old.
     KeysVersion(u64),
+    /// Not a death: copies of what is known of this subject below the version are old.
+    SubjectVersion(Subject, u64),
+    /// Not a death: copies of the overrides of quotas below the version are old.
+    QuotasVersion(u64),
+    /// A token that is a row of the ledger.
+    TokenRow(TokenKey),
+    /// Not a death: copies of this token's row below the version are old.
+    TokenVersion(TokenKey, u64),
 }
 
 impl Revocation {
+    /// Whether it ends anything; the others say which copies are old.
+    #[must_use]
+    pub fn is_an_end(&self) -> bool {
+        !matches!(
+            self,
+            Self::Handle(..) | Self::ClientVersion(..) | Self::KeysVersion(_)
+        )
+    }
+
     /// Until when the feed and its copies keep a line that was put there at `now`.
     #[must_use]
     pub fn kept_until(&self, now: UnixTime) -> UnixTime {
@@ -127,6 +147,10 @@ const TOKEN: u8 = b't';
 const HANDLE: u8 = b'h';
 const CLIENT_VERSION: u8 = b'v';
 const KEYS_VERSION: u8 = b'k';
+const SUBJECT_VERSION: u8 = b'p';
+const QUOTAS_VERSION: u8 = b'q';
+const TOKEN_ROW: u8 = b'w';
+const TOKEN_VERSION: u8 = b'n';
 
 impl Revocations {
     /// Takes a whole answer to a question that was sent at `asked_at`; answers whether the copy is at
@@ -249,6 +273,56 @@ impl Revocations {
         self.raised(SUBJECT, subject.as_str()) > generation
     }
 
+    /// Whether the token of this row was ended.
+    #[must_use]
+    pub fn ends_key(&self, key: &TokenKey) -> bool {
+        self.names(TOKEN_ROW, key.as_str())
+    }
+
+    /// Whether the token that a row is about is dead, or what it was delegated from.
+    #[must_use]
+    pub fn ends_row(&self, row: &TokenRow) -> bool {
+        let Origin {
+            token,
+            grant,
+            session,
+            client,
+        } = &row.origin;
+        let named = |kind, id: Option<&str>| id.is_some_and(|id| self.names(kind, id));
+        self.ends_key(&row.key)
+            || named(TOKEN, token.as_ref().map(TokenId::as_str))
+            || named(GRANT, grant.as_ref().map(GrantId::as_str))
+            || named(SESSION, session.as_ref().map(SessionId::as_str))
+            || row
+                .subject
+                .as_ref()
+                .is_some_and(|subject| self.ends_subject(subject, row.generation))
+            || client
+                .as_ref()
+                .is_some_and(|(client, minted)| self.raised(CLIENT, client.as_str()) > *minted)
+    }
+
+    /// Whether a copy of a row may say more than the ledger does: the row was changed, or what the
+    /// person may do. A scope that was taken from everybody is never copied: the line about it does not say
+    /// which shards have heard of it.
+    #[must_use]
+    pub fn outdates(&self, copy: &TokenFacts) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        self.raised(TOKEN_VERSION, copy.row.key.as_str()) > copy.row.version
+            || copy.person.as_ref().is_some_and(|person| {
+                let mut roles = person.roles.iter();
+                roles.any(|(role, known)| self.raised(ROLE, role) > *known)
+                    || self.subject_version(&person.subject) > person.version
+            })
+            || copy
+                .row
+                .scopes
+                .iter()
+                .any(|scope| self.raised(SCOPE, scope) > 0)
+    }
+
     /// The oldest version of the client that is not known to be old.
     #[must_use]
     pub fn client_version(&self, client: &ClientId) -> u64 {
@@ -259,6 +333,18 @@ impl Revocations {
     #[must_use]
     pub fn keys_version(&self) -> u64 {
         self.raised(KEYS_VERSION, "")
+    }
+
+    /// The oldest version of what is known of the subject that is not known to be old.
+    #[must_use]
+    pub fn subject_version(&self, subject: &Subject) -> u64 {
+        self.raised(SUBJECT_VERSION, subject.as_str())
+    }
+
+    /// The oldest version of the overrides of quotas that is not known to be old.
+    #[must_use]
+    pub fn quotas_version(&self) -> u64 {
+        self.raised(QUOTAS_VERSION, "")
     }
 
     /// The generation that what is minted now must carry for these scopes.
@@ -281,6 +367,7 @@ impl Revocations {
             Revocation::Grant(id) => return self.name(GRANT, id.into(), kept_until),
             Revocation::Session(id) => return self.name(SESSION, id.into(), kept_until),
             Revocation::Token(id, _) => return self.name(TOKEN, id.into(), kept_until),
+            Revocation::TokenRow(key) => return self.name(TOKEN_ROW, key.into(), kept_until),
             Revocation::Subject(id, generation) => (SUBJECT, id.into(), generation),
             Revocation::Client(id, generation) => (CLIENT, id.into(), generation),
             Revocation::Role(role, generation) => (ROLE, role, generation),
@@ -288,6 +375,9 @@ impl Revocations {
             Revocation::Handle(id, generation) => (HANDLE, id.into(), generation),
             Revocation::ClientVersion(id, version) => (CLIENT_VERSION, id.into(), version),
             Revocation::KeysVersion(version) => (KEYS_VERSION, String::new(), version),
+            Revocation::SubjectVersion(id, version) => (SUBJECT_VERSION, id.into(), version),
+            Revocation::QuotasVersion(version) => (QUOTAS_VERSION, String::new(), version),
+            Revocation::TokenVersion(key, version) => (TOKEN_VERSION, key.into(), version),
         };
         let raised = Raised {
             generation,

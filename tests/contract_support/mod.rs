@@ -45,13 +45,12 @@ impl World {
                 self.tell("directory", entries, at.now);
                 for (shard, verb) in std::mem::take(&mut self.directory.shards_out) {
                     let shard = format!("shard-{}", shard.0);
-                    self.ledger(
-                        &shard,
-                        Call {
-                            at: at.clone(),
-                            verb,
-                        },
-                    );
+                    // A shard hears it by the directory's own clock, which nothing here tells.
+                    let hears = At {
+                        now: Moment(0),
+                        ..at.clone()
+                    };
+                    self.ledger(&shard, Call { at: hears, verb }, at.now);
                 }
                 answer
             }
@@ -61,14 +60,14 @@ impl World {
             }
             shard => {
                 let call: Call<LedgerVerb> = serde_json::from_value(call).unwrap();
-                self.ledger(shard, call)
+                let now = call.at.now;
+                self.ledger(shard, call, now)
             }
         };
         (answer, self.heard(at))
     }
 
-    fn ledger(&mut self, shard: &str, call: Call<LedgerVerb>) -> Value {
-        let now = call.at.now;
+    fn ledger(&mut self, shard: &str, call: Call<LedgerVerb>, now: Moment) -> Value {
         let state = self.shards.entry(shard.to_owned()).or_default();
         let answer = json!(state.apply(call));
         let entries = std::mem::take(&mut state.outbox);

@@ -13,6 +13,8 @@
 mod contract_support;
 #[path = "trace_records.rs"]
 mod records;
+#[path = "trace_tokens.rs"]
+mod tokens;
 
 use contract_support::World;
 use edgemint::model::public_id;
@@ -34,6 +36,7 @@ fn main() {
         requests: 0,
         said: Vec::new(),
         opened: Vec::new(),
+        made: Vec::new(),
     };
     for name in ["ann", "bob", "cy"] {
         trace.say("directory", create_account(name));
@@ -58,6 +61,8 @@ struct Trace {
     requests: u64,
     said: Vec<Value>,
     opened: Vec<(String, String, String)>,
+    /// Keys of tokens, by shard and owner.
+    made: Vec<(String, Value, String)>,
 }
 
 impl Trace {
@@ -97,6 +102,14 @@ impl Trace {
                 [&spent["grant"], &spent["client"]].map(|id| id.as_str().unwrap().to_owned());
             self.opened.push((object.to_owned(), grant, client));
         }
+        if let Some(row) = tokens::made(&answer) {
+            let owner = match row["subject"].as_str() {
+                Some(subject) => json!({ "person": subject }),
+                None => json!({ "service": row["username"] }),
+            };
+            let key = row["key"].as_str().unwrap().to_owned();
+            self.made.push((object.to_owned(), owner, key));
+        }
         self.said
             .push(json!({ "object": object, "call": call, "answer": answer, "feed": feed }));
     }
@@ -130,10 +143,11 @@ impl Trace {
             call["at"]["now"] = json!(self.now);
             return self.send(again["object"].as_str().unwrap(), call);
         }
-        match self.below(20) {
+        match self.below(24) {
             0..=1 => self.directory(),
             2..=7 => self.records(),
             8 => self.feed(),
+            9..=12 => self.tokens(),
             _ => self.ledger(),
         }
     }
@@ -162,7 +176,7 @@ impl Trace {
             "wrapped": "w", "signs_from": 0, "published_until": null,
         });
         let actor = json!({ "name": "trace", "address": null });
-        let verb = match self.below(14) {
+        let verb = match self.below(16) {
             0 => json!({ "has_accounts": {} }),
             1 => json!({ "find_account": { "username": name } }),
             2 => create_account(name),
@@ -183,6 +197,11 @@ impl Trace {
             10 => json!({ "read_keys": {} }),
             11 => json!({ "change_key": { "change": { "add": key }, "actor": actor } }),
             12 => json!({ "change_key": { "change": { "retire": kid }, "actor": actor } }),
+            13 => json!({ "read_quotas": {} }),
+            14 => json!({ "change_quotas": { "actor": actor, "overrides": match self.below(3) {
+                0 => Value::Null,
+                most => json!({ "default": { "api": { "app": most } } }),
+            }}}),
             _ => json!({ "add_keys": { "keys": [key], "rotate": self.chance(40) } }),
         };
         self.say("directory", verb);
@@ -261,13 +280,14 @@ impl Trace {
         let authentication = json!({ "time": now, "methods": [self.pick(&["pwd", "otp"])] });
         let key = format!("key:{}", self.below(12));
         let limit = json!({ "most": 1 + self.below(4), "window": 30 + self.below(90) });
-        let verb = match self.below(36) {
+        let verb = match self.below(38) {
             0 => json!({ "put_subject": { "facts": {
                 "subject": subject, "username": "renamed", "shard": 0,
                 "active": self.chance(95),
                 "generation": current + u64::from(self.chance(10)),
                 "version": facts["version"].as_u64().unwrap_or(0) + self.below(2),
                 "scope": self.scope(), "roles": { "r": 1 },
+                "groups": if self.chance(50) { json!(["g"]) } else { json!([]) },
             }}}),
             1..=5 => {
                 let grant = if self.chance(15) {
@@ -350,6 +370,7 @@ impl Trace {
                 2..=4 => json!({ "session": public_id(&session) }),
                 _ => json!({ "grant": public_id(&grant) }),
             }}}),
+            34 | 35 => json!({ "spend_quota": { "key": key, "limit": limit } }),
             _ => json!({ "record_failure": { "key": key, "limit": limit } }),
         };
         self.say(shard, verb);

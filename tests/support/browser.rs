@@ -182,7 +182,15 @@ impl<'a> Browser<'a> {
         panic!("redirects without end, at {}", page.path);
     }
 
-    fn with_cookies(&self, request: Request) -> Request {
+    /// The session ends, as by `/logout`.
+    pub(crate) fn sign_out(&self) {
+        let page = self.open("/logout");
+        self.submit(&page, &[]);
+        assert!(self.cookie("edgemint-session").is_none());
+    }
+
+    /// A request with the cookies.
+    pub(crate) fn with_cookies(&self, request: Request) -> Request {
         let cookies = self.cookies.borrow();
         let pairs: Vec<String> = cookies
             .iter()

@@ -24,7 +24,7 @@ export const CALLBACK = "http://127.0.0.1:9/callback";
 export const VERIFIER = "verifier-canary-dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /** The routes, with a path of each: the management API has one for all it keeps. */
-export const examples = Object.fromEntries(Object.entries(routes).map(([path, found]) => [path.replace("{username}/*", "me/sessions").replace(/\*$/, "roles/"), found]));
+export const examples = Object.fromEntries(Object.entries(routes).map(([path, found]) => [path.replace("{username}/token*", "me/tokens").replace("{username}/*", "me/sessions").replace(/\*$/, "roles/"), found]));
 
 /**
  * A server that asks the feed at every request, logs nothing and has no assets, unless said otherwise.

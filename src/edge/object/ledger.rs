@@ -1,12 +1,15 @@
 //! One shard of the ledger in SQLite. What a verb promises is written at its arguments, in
 //! `ports::ledger`.
 
+use std::cell::RefCell;
+
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::sql::{Fault, Flag, Json, Sql};
 use super::{migrations, outbox};
+use crate::ledger::tokens;
 use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
     UnixTime, public_id,
@@ -14,9 +17,10 @@ use crate::model::{
 use crate::ports::history::Noted;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
-    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, RateLimit, ReadConsent,
-    ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
+    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, QuotaSpent, RateLimit,
+    ReadConsent, ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row,
+    Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
+    ended, left, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -37,9 +41,17 @@ pub(super) fn apply(
     call: Call<LedgerVerb>,
 ) -> Result<LedgerAnswer, Fault> {
     let at = call.at;
+    let mut shard = Shard::new(sql, clock);
+    let answer = decide(&mut shard, call.verb, &at)?;
+    for entry in shard.told.take() {
+        tokens::follow(&mut shard, &entry, &at)?;
+    }
+    Ok(answer)
+}
+
+fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnswer, Fault> {
     let now = at.now.unix();
-    let shard = Shard { sql, clock };
-    match call.verb {
+    match verb {
         LedgerVerb::PutSubject(verb) => {
             shard.put_subject(&verb.facts).map(LedgerAnswer::PutSubject)
         }
@@ -48,20 +60,20 @@ pub(super) fn apply(
             .iter()
             .try_for_each(|role| shard.put_role(role))
             .map(LedgerAnswer::PutRoles),
-        LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, &at).map(LedgerAnswer::SpendCode),
+        LedgerVerb::SpendCode(verb) => shard.spend_code(&verb, at).map(LedgerAnswer::SpendCode),
         LedgerVerb::AdvanceFamily(verb) => shard
-            .advance_family(&verb, &at)
+            .advance_family(&verb, at)
             .map(LedgerAnswer::AdvanceFamily),
         LedgerVerb::RevokeGrant(verb) => shard
             .revoke_grant(*verb, &at)
             .map(LedgerAnswer::RevokeGrant),
         LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
-        LedgerVerb::RevokeToken(verb) => shard
-            .revoke_token(*verb, &at)
-            .map(LedgerAnswer::RevokeToken),
-        LedgerVerb::OpenSession(verb) => shard
-            .open_session(*verb, &at)
-            .map(LedgerAnswer::OpenSession),
+        LedgerVerb::RevokeToken(verb) => {
+            shard.revoke_token(*verb, at).map(LedgerAnswer::RevokeToken)
+        }
+        LedgerVerb::OpenSession(verb) => {
+            shard.open_session(*verb, at).map(LedgerAnswer::OpenSession)
+        }
         LedgerVerb::ReadSession(verb) => shard
             .session(&verb.session, now)
             .map(LedgerAnswer::ReadSession),
@@ -72,10 +84,10 @@ pub(super) fn apply(
             .sessions(&verb.subject, now)
             .map(LedgerAnswer::ListSessions),
         LedgerVerb::ListGrants(verb) => shard.grants(&verb, now).map(LedgerAnswer::ListGrants),
-        LedgerVerb::EndOwned(verb) => shard.end_owned(*verb, &at).map(LedgerAnswer::EndOwned),
+        LedgerVerb::EndOwned(verb) => shard.end_owned(*verb, at).map(LedgerAnswer::EndOwned),
         LedgerVerb::ListIssued(verb) => shard.issued(&verb, now).map(LedgerAnswer::ListIssued),
         LedgerVerb::ReadCode(verb) => shard.code(&verb).map(LedgerAnswer::ReadCode),
-        LedgerVerb::EndCode(verb) => shard.end_code(*verb, &at).map(LedgerAnswer::EndCode),
+        LedgerVerb::EndCode(verb) => shard.end_code(*verb, at).map(LedgerAnswer::EndCode),
         LedgerVerb::ListEnds(verb) => shard.ends(&verb).map(LedgerAnswer::ListEnds),
         LedgerVerb::ReadSubject(verb) => {
             shard.subject(&verb.subject).map(LedgerAnswer::ReadSubject)
@@ -88,15 +100,24 @@ pub(super) fn apply(
             .remember_consent(*verb)
             .map(LedgerAnswer::RememberConsent),
         LedgerVerb::WithdrawConsent(verb) => shard
-            .withdraw_consent(*verb, &at)
+            .withdraw_consent(*verb, at)
             .map(LedgerAnswer::WithdrawConsent),
-        LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, &at).map(LedgerAnswer::SpendOnce),
+        LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, at).map(LedgerAnswer::SpendOnce),
         LedgerVerb::ReadFailures(verb) => shard
             .refused_until(&verb.key, verb.limit, now)
             .map(LedgerAnswer::ReadFailures),
         LedgerVerb::RecordFailure(verb) => shard
-            .record_failure(&verb, &at)
+            .record_failure(&verb, at)
             .map(LedgerAnswer::RecordFailure),
+        LedgerVerb::SpendQuota(verb) => shard.spend_quota(&verb, &at).map(LedgerAnswer::SpendQuota),
+        verb @ (LedgerVerb::AddToken(_)
+        | LedgerVerb::ReadToken(_)
+        | LedgerVerb::ListTokens(_)
+        | LedgerVerb::ChangeToken(_)
+        | LedgerVerb::EndToken(_)
+        | LedgerVerb::Delegate(_)
+        | LedgerVerb::DropScope(_)
+        | LedgerVerb::ReadTokenHistory(_)) => shard.with_tokens(verb, at),
         LedgerVerb::BeginDevice(verb) => shard
             .begin_device(&verb, &at)
             .map(LedgerAnswer::BeginDevice),
@@ -110,7 +131,7 @@ pub(super) fn apply(
 
 /// Forgets what had expired by `until`; answers whether there is more.
 pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
-    let mut more = false;
+    let mut more = Shard::new(sql, Moment::default()).sweep_tokens(until)?;
     for (table, key, expiry) in [
         ("sessions", "session", "expires_at"),
         ("grants", "grant_id", "expires_at"),
@@ -169,14 +190,25 @@ struct FactsRow {
 pub(super) struct Shard<'a> {
     pub(super) sql: &'a Sql,
     clock: Moment,
+    /// What the feed is told by this call.
+    told: RefCell<Vec<Revocation>>,
 }
 
-impl Shard<'_> {
-    fn revoke(&self, entries: &[Revocation]) -> Result<(), Fault> {
+impl<'a> Shard<'a> {
+    fn new(sql: &'a Sql, clock: Moment) -> Self {
+        Self {
+            sql,
+            clock,
+            told: RefCell::default(),
+        }
+    }
+
+    pub(super) fn revoke(&self, entries: &[Revocation]) -> Result<(), Fault> {
+        self.told.borrow_mut().extend_from_slice(entries);
         outbox::revoke(self.sql, self.clock, entries)
     }
 
-    fn subject(&self, subject: &Subject) -> Result<Option<SubjectFacts>, Fault> {
+    pub(super) fn subject(&self, subject: &Subject) -> Result<Option<SubjectFacts>, Fault> {
         let row: Option<FactsRow> = self
             .sql
             .row("SELECT facts FROM subjects WHERE subject = ?", (subject,))?;
@@ -208,10 +240,17 @@ impl Shard<'_> {
                 &facts.scope,
             ),
         )?;
-        if newer && before.is_some_and(|before| before.generation < facts.generation) {
-            self.revoke(&[Revocation::Subject(facts.subject.clone(), facts.generation)])?;
+        let mut lines = Vec::new();
+        if let Some(before) = before.filter(|_| newer) {
+            if before.generation < facts.generation {
+                lines.push(Revocation::Subject(facts.subject.clone(), facts.generation));
+            }
+            if before.groups != facts.groups {
+                let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
+                lines.push(changed);
+            }
         }
-        Ok(())
+        self.revoke(&lines)
     }
 
     /// The facts with what their roles give besides.
@@ -517,7 +556,7 @@ impl Shard<'_> {
         })
     }
 
-    fn session(&self, id: &SessionId, now: UnixTime) -> Result<Option<Session>, Fault> {
+    pub(super) fn session(&self, id: &SessionId, now: UnixTime) -> Result<Option<Session>, Fault> {
         #[derive(Deserialize)]
         struct Row {
             generation: u64,
@@ -793,6 +832,46 @@ impl Shard<'_> {
         }
         self.revoke(&[Revocation::Token(verb.token, verb.expires_at)])?;
         Ok(TokenRevoked::Done)
+    }
+
+    fn spend_quota(&self, verb: &SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            used: u32,
+            resets_at: UnixTime,
+        }
+        let now = at.now.unix();
+        let granted: Option<Row> = self.sql.row(
+            "INSERT INTO failures (key, count, window_ends, request) VALUES (?1, 1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET
+                count = CASE WHEN window_ends <= ?4 THEN 1
+                             WHEN request = ?3 THEN count ELSE count + 1 END,
+                window_ends = CASE WHEN window_ends <= ?4 THEN ?2 ELSE window_ends END,
+                request = ?3
+             WHERE window_ends <= ?4 OR request = ?3 OR count < ?5
+             RETURNING count AS used, window_ends AS resets_at",
+            (
+                &verb.key,
+                now + verb.limit.window,
+                &at.request,
+                now,
+                verb.limit.most,
+            ),
+        )?;
+        let spent = |granted, row: Row| QuotaSpent {
+            granted,
+            used: row.used,
+            resets_at: row.resets_at,
+        };
+        if let Some(row) = granted {
+            return Ok(spent(true, row));
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT count AS used, window_ends AS resets_at FROM failures WHERE key = ?",
+            (&verb.key,),
+        )?;
+        row.map(|row| spent(false, row))
+            .ok_or(Fault::Shape("a quota was counted and is not there"))
     }
 
     fn record_failure(&self, verb: &RecordFailure, at: &At) -> Result<Option<UnixTime>, Fault> {

@@ -111,6 +111,37 @@ pub(super) const LEDGER: Migrations = &[
         line TEXT NOT NULL
     )"],
     &[
+        "CREATE TABLE tokens (
+        key TEXT PRIMARY KEY,
+        owner TEXT NOT NULL,
+        name TEXT,
+        parent TEXT,
+        session TEXT,
+        grant_id TEXT,
+        token TEXT,
+        expires_at INTEGER,
+        row TEXT NOT NULL
+    ) WITHOUT ROWID",
+        "CREATE UNIQUE INDEX tokens_by_name ON tokens (owner, name) WHERE name IS NOT NULL",
+        "CREATE INDEX tokens_by_owner ON tokens (owner)",
+        "CREATE INDEX tokens_by_parent ON tokens (parent) WHERE parent IS NOT NULL",
+        "CREATE INDEX tokens_by_session ON tokens (session) WHERE session IS NOT NULL",
+        "CREATE INDEX tokens_by_grant ON tokens (grant_id) WHERE grant_id IS NOT NULL",
+        "CREATE INDEX tokens_by_token ON tokens (token) WHERE token IS NOT NULL",
+        "CREATE INDEX tokens_by_expiry ON tokens (expires_at) WHERE expires_at IS NOT NULL",
+        "CREATE TABLE token_history (
+        number INTEGER PRIMARY KEY,
+        time INTEGER NOT NULL,
+        owner TEXT NOT NULL,
+        bits TEXT,
+        request TEXT,
+        line TEXT NOT NULL
+    )",
+        "CREATE INDEX token_history_in_order ON token_history (time, number)",
+        "CREATE INDEX token_history_by_owner ON token_history (owner, time, number)",
+        "CREATE INDEX token_history_by_request ON token_history (request)",
+    ],
+    &[
         "CREATE TABLE devices (
         key TEXT PRIMARY KEY,
         grant_id TEXT NOT NULL,
@@ -317,7 +348,7 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 462]);
+        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165, 462]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
         assert_eq!(lengths(COURIER), [136]);

@@ -17,6 +17,7 @@ mod migrations;
 mod outbox;
 mod records;
 mod sql;
+mod tokens;
 
 use std::cell::RefCell;
 use std::rc::Rc;

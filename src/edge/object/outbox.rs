@@ -8,6 +8,7 @@ use crate::message;
 use crate::model::{Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::feed::{Append, FeedVerb};
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
+use crate::ports::tokens::DropScope;
 use crate::ports::{At, Call, Verb};
 use crate::token::Revocation;
 
@@ -55,6 +56,18 @@ pub(super) fn tell_roles(
         (0..shards).try_for_each(|shard| put_verb(sql, clock, Shard(shard), &verb))?;
     }
     Ok(())
+}
+
+/// Puts out to all shards that there is a scope no more.
+pub(super) fn tell_no_scope(
+    sql: &Sql,
+    clock: Moment,
+    scope: &str,
+    shards: u16,
+) -> Result<(), Fault> {
+    let scope = scope.to_owned();
+    let verb = DropScope { scope }.into_verb();
+    Shard::all(shards).try_for_each(|shard| put_verb(sql, clock, shard, &verb))
 }
 
 fn put_verb(sql: &Sql, clock: Moment, shard: Shard, verb: &LedgerVerb) -> Result<(), Fault> {

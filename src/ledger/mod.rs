@@ -1,0 +1,3 @@
+//! Rules of the ledger over rows that memory and SQLite keep.
+
+pub mod tokens;

@@ -1,0 +1,587 @@
+//! Tokens that are rows: how one is made, changed, delegated from and ended, and what the history
+//! says of it. What a verb promises is written at its arguments, in `ports::tokens`.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::directory::records::Actor;
+use crate::model::{
+    GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenId, TokenKey, TokenType, UnixTime,
+};
+use crate::ports::At;
+use crate::ports::ledger::{Row, Session};
+use crate::ports::tokens::{
+    AccessParent, AddToken, ChangeToken, Delegate, EndToken, Expiry, INTERNAL, ListTokens,
+    MOST_TOKENS, Origin, Owner, Parent, ReadTokenHistory, TokenAdded, TokenChanged, TokenFacts,
+    TokenList, TokenRow,
+};
+use crate::token::Revocation;
+
+/// What the rows answer, or why they cannot.
+type Answer<T, R> = Result<T, <R as Rows>::Error>;
+
+/// What rows are found by.
+#[derive(Debug, Clone, Copy)]
+pub enum Index<'a> {
+    /// Whose they are.
+    Owner(&'a str),
+    /// What they were delegated from.
+    Parent(&'a TokenKey),
+    /// The session that they rest on.
+    Session(&'a SessionId),
+    /// The grant.
+    Grant(&'a GrantId),
+    /// The access token.
+    Token(&'a TokenId),
+    /// A scope that what acts for itself has.
+    Scope(&'a str),
+}
+
+/// The rows of one shard, inside one transaction.
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "each fails when the rows cannot be asked"
+)]
+pub trait Rows {
+    /// Why the rows cannot be asked.
+    type Error;
+    /// The row of a key, whether it lives or not.
+    fn token(&self, key: &TokenKey) -> Result<Option<TokenRow>, Self::Error>;
+    /// Rows by something that many have, in the order of their keys.
+    fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Self::Error>;
+    /// Writes a row.
+    fn put_token(&mut self, row: &TokenRow) -> Result<(), Self::Error>;
+    /// Takes a row away.
+    fn remove_token(&mut self, key: &TokenKey) -> Result<(), Self::Error>;
+    /// Adds a line to the history.
+    fn note_token(&mut self, line: Line) -> Result<(), Self::Error>;
+    /// Whether the history says that this request ended this token.
+    fn was_ended_by(&self, key: &TokenKey, request: &RequestId) -> Result<bool, Self::Error>;
+    /// Whoever lives here.
+    fn person(&self, subject: &Subject) -> Result<Option<SubjectFacts>, Self::Error>;
+    /// A session that stands.
+    fn standing_session(
+        &self,
+        session: &SessionId,
+        now: UnixTime,
+    ) -> Result<Option<Session>, Self::Error>;
+    /// Whether a grant has not ended.
+    fn grant_stands(&self, grant: &GrantId) -> Result<bool, Self::Error>;
+    /// Puts entries out to the feed.
+    fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Self::Error>;
+}
+
+/// A line of the history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// When.
+    pub time: UnixTime,
+    /// Whose token.
+    pub owner: Owner,
+    /// In which request.
+    pub request: Option<RequestId>,
+    /// What is told of it.
+    pub told: Row,
+}
+
+/// What a line says that was written for a change.
+pub(crate) fn line(
+    row: &TokenRow,
+    before: Option<&TokenRow>,
+    action: &str,
+    by: &Actor,
+    at: (UnixTime, Option<&RequestId>),
+) -> Line {
+    let scopes = |row: &TokenRow| json!(row.scopes.iter().collect::<Vec<_>>());
+    let mut told = Row::new();
+    for (name, value) in [
+        ("token", json!(row.key)),
+        ("username", json!(row.username)),
+        ("token_type", json!(row.token_type)),
+        ("token_name", json!(row.token_name)),
+        ("parent", json!(row.parent)),
+        ("scopes", scopes(row)),
+        ("service", json!(row.service)),
+        ("expires", json!(row.expires)),
+        ("actor", json!(by.name)),
+        ("action", json!(action)),
+        ("ip_address", json!(by.address)),
+        ("event_time", json!(at.0)),
+    ] {
+        told.insert(name.to_owned(), value);
+    }
+    if let Some(before) = before {
+        if before.token_name != row.token_name {
+            told.insert("old_token_name".to_owned(), json!(before.token_name));
+        }
+        if before.scopes != row.scopes {
+            told.insert("old_scopes".to_owned(), scopes(before));
+        }
+        if before.expires != row.expires {
+            told.insert("old_expires".to_owned(), json!(before.expires));
+        }
+    }
+    Line {
+        time: at.0,
+        owner: row.owner(),
+        request: at.1.cloned(),
+        told,
+    }
+}
+
+/// A line about a token that expired by itself.
+pub(crate) fn expired(row: &TokenRow) -> Line {
+    let by = nobody();
+    line(
+        row,
+        None,
+        "expire",
+        &by,
+        (row.expires.unwrap_or_default(), None),
+    )
+}
+
+fn nobody() -> Actor {
+    Actor {
+        name: INTERNAL.to_owned(),
+        address: None,
+    }
+}
+
+fn lives(row: &TokenRow, now: UnixTime) -> bool {
+    row.expires.is_none_or(|expires| now < expires)
+}
+
+/// A row that lives, whose person may do anything at all, and has not been set back since.
+pub(crate) fn read<R: Rows>(
+    rows: &R,
+    key: &TokenKey,
+    now: UnixTime,
+) -> Answer<Option<TokenFacts>, R> {
+    match rows.token(key)? {
+        Some(row) if lives(&row, now) => facts(rows, row),
+        _ => Ok(None),
+    }
+}
+
+fn facts<R: Rows>(rows: &R, row: TokenRow) -> Answer<Option<TokenFacts>, R> {
+    let Some(subject) = &row.subject else {
+        return Ok(Some(TokenFacts { row, person: None }));
+    };
+    let person = standing(rows, subject, row.generation)?;
+    Ok(person.map(|person| TokenFacts {
+        row,
+        person: Some(person),
+    }))
+}
+
+fn standing<R: Rows>(
+    rows: &R,
+    subject: &Subject,
+    generation: u64,
+) -> Answer<Option<SubjectFacts>, R> {
+    let person = rows.person(subject)?;
+    Ok(person.filter(|person| person.active && person.generation == generation))
+}
+
+fn of<R: Rows>(rows: &R, owner: &Owner) -> Answer<Vec<TokenRow>, R> {
+    let mut all = rows.tokens(Index::Owner(owner.name()))?;
+    all.retain(|row| row.owner() == *owner);
+    Ok(all)
+}
+
+pub(crate) fn list<R: Rows>(rows: &R, verb: &ListTokens, now: UnixTime) -> Answer<TokenList, R> {
+    let person = match &verb.owner {
+        Owner::Person(subject) => rows.person(subject)?,
+        Owner::Service(_) => None,
+    };
+    let stands = |row: &TokenRow| match &person {
+        Some(person) => person.active && person.generation == row.generation,
+        None => row.subject.is_none(),
+    };
+    let mut list = of(rows, &verb.owner)?;
+    list.retain(|row| lives(row, now) && stands(row));
+    list.sort_by(|one, other| {
+        let newest = other.created.cmp(&one.created);
+        newest.then_with(|| one.key.cmp(&other.key))
+    });
+    Ok(TokenList { person, rows: list })
+}
+
+pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<TokenAdded, R> {
+    let now = at.now.unix();
+    let person = match &verb.owner {
+        Owner::Person(subject) => match rows.person(subject)?.filter(|person| person.active) {
+            Some(person) => Some(person),
+            None => return Ok(TokenAdded::NoPerson),
+        },
+        Owner::Service(_) => None,
+    };
+    let made = of(rows, &verb.owner)?;
+    if let Some(row) = made.iter().find(|row| row.made_by == at.request) {
+        let row = row.clone();
+        return Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })));
+    }
+    let of_ones_own = |row: &&TokenRow| row.parent.is_none() && lives(row, now);
+    if made.iter().filter(of_ones_own).count() >= MOST_TOKENS {
+        return Ok(TokenAdded::Full);
+    }
+    if let Some(name) = &verb.token_name
+        && !free_name(rows, &made, name, None, now)?
+    {
+        return Ok(TokenAdded::NameTaken);
+    }
+    let row = TokenRow {
+        key: verb.key,
+        token_type: match &verb.owner {
+            Owner::Person(_) => TokenType::User,
+            Owner::Service(_) => TokenType::Service,
+        },
+        username: match (&verb.owner, &person) {
+            (Owner::Service(name), _) => name.clone(),
+            (Owner::Person(_), Some(person)) => person.username.clone(),
+            (Owner::Person(_), None) => return Ok(TokenAdded::NoPerson),
+        },
+        subject: person.as_ref().map(|person| person.subject.clone()),
+        generation: person.as_ref().map_or(0, |person| person.generation),
+        token_name: verb.token_name,
+        scopes: verb.scopes,
+        service: None,
+        created: now,
+        expires: verb.expires,
+        parent: None,
+        origin: Origin::default(),
+        version: 1,
+        made_by: at.request.clone(),
+        changed_by: None,
+    };
+    make(rows, &row, &verb.by, at)?;
+    Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })))
+}
+
+fn make<R: Rows>(rows: &mut R, row: &TokenRow, by: &Actor, at: &At) -> Answer<(), R> {
+    rows.put_token(row)?;
+    let when = (at.now.unix(), Some(&at.request));
+    rows.note_token(line(row, None, "create", by, when))
+}
+
+/// Whether no other token that lives has the name. One that has expired gives it back.
+fn free_name<R: Rows>(
+    rows: &mut R,
+    made: &[TokenRow],
+    name: &str,
+    except: Option<&TokenKey>,
+    now: UnixTime,
+) -> Answer<bool, R> {
+    let mut named = made
+        .iter()
+        .filter(|row| row.token_name.as_deref() == Some(name));
+    let Some(row) = named.find(|row| except != Some(&row.key)) else {
+        return Ok(true);
+    };
+    if lives(row, now) {
+        return Ok(false);
+    }
+    expire(rows, row)?;
+    Ok(true)
+}
+
+/// Takes away a row that has expired.
+pub(crate) fn expire<R: Rows>(rows: &mut R, row: &TokenRow) -> Answer<(), R> {
+    rows.remove_token(&row.key)?;
+    rows.note_token(expired(row))
+}
+
+pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answer<TokenChanged, R> {
+    let now = at.now.unix();
+    let known = read(rows, &verb.key, now)?;
+    let Some(known) = known.filter(|known| known.row.owner() == verb.owner) else {
+        return Ok(TokenChanged::Unknown);
+    };
+    let before = &known.row;
+    if before.changed_by.as_ref() == Some(&at.request) {
+        return Ok(TokenChanged::Changed(Box::new(known)));
+    }
+    if before.token_type != TokenType::User {
+        return Ok(TokenChanged::Fixed);
+    }
+    let mut after = before.clone();
+    if let Some(name) = verb.token_name {
+        let made = of(rows, &verb.owner)?;
+        if !free_name(rows, &made, &name, Some(&before.key), now)? {
+            return Ok(TokenChanged::NameTaken);
+        }
+        after.token_name = Some(name);
+    }
+    if let Some(scopes) = verb.scopes {
+        after.scopes = scopes;
+    }
+    match verb.expires {
+        Some(Expiry::Never) => after.expires = None,
+        Some(Expiry::At(then)) => after.expires = Some(then),
+        None => {}
+    }
+    if after != *before {
+        write(rows, before, &mut after, &verb.by, at)?;
+        for (mut child, _) in descendants(rows, vec![after.clone()])? {
+            let before = child.clone();
+            child.bound(&after);
+            if child != before {
+                write(rows, &before, &mut child, &verb.by, at)?;
+            }
+        }
+    }
+    let person = known.person;
+    Ok(TokenChanged::Changed(Box::new(TokenFacts {
+        row: after,
+        person,
+    })))
+}
+
+fn write<R: Rows>(
+    rows: &mut R,
+    before: &TokenRow,
+    after: &mut TokenRow,
+    by: &Actor,
+    at: &At,
+) -> Answer<(), R> {
+    after.version += 1;
+    after.changed_by = Some(at.request.clone());
+    rows.put_token(after)?;
+    let when = (at.now.unix(), Some(&at.request));
+    rows.note_token(line(after, Some(before), "edit", by, when))?;
+    rows.tell_feed(vec![Revocation::TokenVersion(
+        after.key.clone(),
+        after.version,
+    )])
+}
+
+/// Takes a scope from what acts for itself.
+pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<(), R> {
+    for before in rows.tokens(Index::Scope(scope))? {
+        let mut after = before.clone();
+        after.scopes = before.scopes.filter(|token| token != scope);
+        write(rows, &before, &mut after, &nobody(), at)?;
+    }
+    Ok(())
+}
+
+/// What was delegated from these, and from that, with how deep it lies; the deepest first.
+fn descendants<R: Rows>(rows: &R, roots: Vec<TokenRow>) -> Answer<Vec<(TokenRow, u32)>, R> {
+    let mut found: BTreeMap<TokenKey, (TokenRow, u32)> = BTreeMap::new();
+    let mut level = roots;
+    let mut depth = 0;
+    while !level.is_empty() {
+        depth += 1;
+        let mut deeper = Vec::new();
+        for row in &level {
+            deeper.extend(rows.tokens(Index::Parent(&row.key))?);
+        }
+        for row in &deeper {
+            found.insert(row.key.clone(), (row.clone(), depth));
+        }
+        level = deeper;
+    }
+    let mut all: Vec<_> = found.into_values().collect();
+    all.sort_by_key(|(_, depth)| std::cmp::Reverse(*depth));
+    Ok(all)
+}
+
+pub(crate) fn end<R: Rows>(rows: &mut R, verb: &EndToken, at: &At) -> Answer<bool, R> {
+    let known = rows.token(&verb.key)?;
+    let known = known.filter(|row| lives(row, at.now.unix()) && row.owner() == verb.owner);
+    let Some(row) = known else {
+        return rows.was_ended_by(&verb.key, &at.request);
+    };
+    let ended = end_all(rows, vec![row], &verb.by, at)?;
+    rows.tell_feed(ended.into_iter().map(Revocation::TokenRow).collect())?;
+    Ok(true)
+}
+
+/// Ends what rests on something that the feed was just told has ended. It needs no line of its own there.
+pub(crate) fn follow<R: Rows>(rows: &mut R, entry: &Revocation, at: &At) -> Answer<(), R> {
+    let resting = match entry {
+        Revocation::Session(session) => rows.tokens(Index::Session(session))?,
+        Revocation::Grant(grant) => rows.tokens(Index::Grant(grant))?,
+        Revocation::Token(token, _) => rows.tokens(Index::Token(token))?,
+        Revocation::Subject(subject, generation) => {
+            let mut all = rows.tokens(Index::Owner(subject.as_str()))?;
+            all.retain(|row| row.generation < *generation);
+            all
+        }
+        _ => return Ok(()),
+    };
+    end_all(rows, resting, &nobody(), at).map(drop)
+}
+
+fn end_all<R: Rows>(
+    rows: &mut R,
+    roots: Vec<TokenRow>,
+    by: &Actor,
+    at: &At,
+) -> Answer<Vec<TokenKey>, R> {
+    let below = descendants(rows, roots.clone())?;
+    let alone = |root: &TokenRow| !below.iter().any(|(row, _)| row.key == root.key);
+    let top: Vec<_> = roots.into_iter().filter(alone).collect();
+    let mut ended = Vec::new();
+    for row in below.iter().map(|(row, _)| row).chain(&top) {
+        rows.remove_token(&row.key)?;
+        let when = (at.now.unix(), Some(&at.request));
+        rows.note_token(line(row, None, "revoke", by, when))?;
+        ended.push(row.key.clone());
+    }
+    Ok(ended)
+}
+
+/// What is known of a parent: as a row of its own, whether it is one or not.
+fn parent<R: Rows>(rows: &R, parent: Parent, at: &At) -> Answer<Option<TokenRow>, R> {
+    let now = at.now.unix();
+    match parent {
+        Parent::Token(key) => Ok(read(rows, &key, now)?.map(|known| TokenRow {
+            scopes: known.scopes(),
+            ..known.row
+        })),
+        Parent::Session(id) => Ok(rows.standing_session(&id, now)?.map(|session| {
+            let access = AccessParent {
+                key: TokenKey::of(id.as_str()),
+                scopes: session.subject.own_scope(),
+                username: session.subject.username,
+                person: Some((session.subject.subject, session.subject.generation)),
+                expires: session.expires_at,
+                origin: Origin {
+                    session: Some(id),
+                    ..Origin::default()
+                },
+            };
+            access.into_row(at)
+        })),
+        Parent::Access(access) => {
+            let origin = &access.origin;
+            let person = match &access.person {
+                Some((subject, generation)) => standing(rows, subject, *generation)?.is_some(),
+                None => true,
+            };
+            let grant = match &origin.grant {
+                Some(grant) => rows.grant_stands(grant)?,
+                None => true,
+            };
+            let session = match &origin.session {
+                Some(session) => rows.standing_session(session, now)?.is_some(),
+                None => true,
+            };
+            let stands = person && grant && session && now < access.expires;
+            Ok(stands.then(|| access.into_row(at)))
+        }
+    }
+}
+
+pub(crate) fn delegate<R: Rows>(
+    rows: &mut R,
+    verb: Delegate,
+    at: &At,
+) -> Answer<Option<TokenFacts>, R> {
+    let now = at.now.unix();
+    let Some(parent) = parent(rows, verb.parent, at)? else {
+        return Ok(None);
+    };
+    let mut child = TokenRow {
+        key: verb.key,
+        token_type: match verb.service {
+            Some(_) => TokenType::Internal,
+            None => TokenType::Notebook,
+        },
+        token_name: None,
+        scopes: verb.scopes,
+        service: verb.service,
+        created: now,
+        expires: Some(now + verb.lifetime),
+        parent: Some(parent.key.clone()),
+        version: 1,
+        made_by: at.request.clone(),
+        changed_by: None,
+        ..parent.clone()
+    };
+    child.bound(&parent);
+    let enough = (now + verb.remaining).min(parent.expires.unwrap_or(UnixTime(u64::MAX)));
+    let alike = |known: &TokenRow| {
+        known.token_type == child.token_type
+            && known.service == child.service
+            && known.scopes == child.scopes
+            && lives(known, now)
+            && known.expires.is_none_or(|expires| enough <= expires)
+    };
+    let known = rows.tokens(Index::Parent(&parent.key))?;
+    // Of several, everybody takes the one that lives longest.
+    let known = known.into_iter().filter(alike);
+    if let Some(row) = known.max_by_key(|row| row.expires) {
+        return facts(rows, row);
+    }
+    let by = Actor {
+        name: parent.username.to_string(),
+        address: verb.address,
+    };
+    make(rows, &child, &by, at)?;
+    facts(rows, child)
+}
+
+impl TokenRow {
+    /// No more than another one, and no longer.
+    fn bound(&mut self, by: &Self) {
+        self.scopes = self.scopes.intersection(&by.scopes);
+        self.expires = match (self.expires, by.expires) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
+    }
+}
+
+impl AccessParent {
+    fn into_row(self, at: &At) -> TokenRow {
+        let (subject, generation) = self.person.unzip();
+        TokenRow {
+            key: self.key,
+            token_type: TokenType::Oidc,
+            username: self.username,
+            subject,
+            generation: generation.unwrap_or_default(),
+            token_name: None,
+            scopes: self.scopes,
+            service: None,
+            created: at.now.unix(),
+            expires: Some(self.expires),
+            parent: None,
+            origin: self.origin,
+            version: 1,
+            made_by: at.request.clone(),
+            changed_by: None,
+        }
+    }
+}
+
+/// Whether a line is one of those that are asked for, wherever they begin.
+#[must_use]
+pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
+    let told = |name: &str| line.told.get(name).and_then(Value::as_str);
+    let key = verb.key.as_ref().map(TokenKey::as_str);
+    let bits = told("ip_address").and_then(crate::model::address_bits);
+    verb.owner.as_ref().is_none_or(|owner| line.owner == *owner)
+        && verb
+            .username
+            .as_deref()
+            .is_none_or(|name| told("username") == Some(name))
+        && (key.is_none() || told("token") == key || told("parent") == key)
+        && verb
+            .token_type
+            .is_none_or(|kind| told("token_type") == Some(kind.as_str()))
+        && verb
+            .actor
+            .as_deref()
+            .is_none_or(|actor| told("actor") == Some(actor))
+        && verb.since.is_none_or(|since| since <= line.time)
+        && verb.until.is_none_or(|until| line.time <= until)
+        && verb
+            .addresses
+            .as_ref()
+            .is_none_or(|(first, last)| bits.is_some_and(|bits| *first <= bits && bits <= *last))
+}
