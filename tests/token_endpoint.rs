@@ -338,7 +338,6 @@ fn te_10_an_unknown_grant_is_unsupported_and_one_that_is_not_the_clients_is_unau
         "AUTHORIZATION_CODE",
         "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:token-exchange",
-        "urn:ietf:params:oauth:grant-type:device_code",
         "x",
     ] {
         let form = Form::new(&[
@@ -369,7 +368,12 @@ fn te_10_an_unknown_grant_is_unsupported_and_one_that_is_not_the_clients_is_unau
     let response = fixture.token_as("web", &Form::new(&[("grant_type", "")]));
     assert_eq!(response.error(), "invalid_request");
     let metadata = fixture.get(Endpoint::AuthorizationServer, &Form::default());
-    let grants = ["authorization_code", "refresh_token", "client_credentials"];
+    let grants = [
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:device_code",
+    ];
     assert_eq!(metadata.json()["grant_types_supported"], json!(grants));
 }
 

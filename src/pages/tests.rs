@@ -43,6 +43,34 @@ fn pages() -> Vec<(String, String)> {
             }),
         ),
         (
+            "device_code".to_owned(),
+            device_code(&DeviceCode {
+                username: EVIL,
+                user_code: EVIL,
+                refused: true,
+                wait: None,
+                action: "/device",
+                request: EVIL,
+                csrf: EVIL,
+            }),
+        ),
+        (
+            "device".to_owned(),
+            device(&Device {
+                title: Some(EVIL),
+                client_name: EVIL,
+                client_uri: Some("https://ledger.example/%22%3E"),
+                username: EVIL,
+                user_code: EVIL,
+                scopes: &scopes,
+                offline: true,
+                action: "/device",
+                request: EVIL,
+                csrf: EVIL,
+            }),
+        ),
+        ("device_answered".to_owned(), device_answered(EVIL, true)),
+        (
             "consent".to_owned(),
             consent(&Consent {
                 title: None,
@@ -368,6 +396,34 @@ fn pages_are_written_to_be_looked_at() {
                 ..asks
             }),
         ),
+        (
+            "device-code",
+            device_code(&DeviceCode {
+                username: "ada",
+                user_code: "WDJB-MJHT",
+                refused: true,
+                wait: None,
+                action: "/device",
+                request: "r",
+                csrf: "c",
+            }),
+        ),
+        (
+            "device",
+            device(&Device {
+                title: None,
+                client_name: "Television",
+                client_uri: None,
+                username: "ada",
+                user_code: "WDJB-MJHT",
+                scopes: asks.scopes,
+                offline: true,
+                action: "/device",
+                request: "r",
+                csrf: "c",
+            }),
+        ),
+        ("device-answered", device_answered("Television", true)),
         ("logout", logout(&leave)),
         ("logged-out", logged_out(None)),
         (

@@ -250,6 +250,8 @@ impl Script {
                 let original = request.original.as_deref();
                 original.is_some_and(|original| original.method.as_deref() == Some("OPTIONS"))
             }
+            // A public client may begin: it gets nothing before somebody agrees.
+            Endpoint::DeviceAuthorization => body["device_code"].is_string(),
             // The public clients may ask about what they do not have.
             Endpoint::Introspect => body["active"] == false,
             _ => false,
@@ -263,6 +265,7 @@ impl Script {
         let pages = [
             "/login",
             "/consent",
+            "/device",
             "/logout",
             "/oauth/logout",
             "/oauth/authorize",

@@ -102,6 +102,10 @@ export function shot(seed, index, world) {
       case "/consent":
         // A password costs a hash of 30 ms: few of them.
         return Object.entries({ ...page.fields, ...(path === "/consent" ? { decision: "allow" } : chance(0.003) ? { username: pick(["eve", "mallory", "admin "]), password: "wrong" } : {}) });
+      case "/oauth/device_authorization":
+        return [["client_id", client.client_id], ["scope", "openid"]];
+      case "/device":
+        return Object.entries({ ...page.fields, user_code: pick(["WDJB-MJHT", junk()]), decision: "allow" });
       case "/logout":
       case "/oauth/logout":
         return [["id_token_hint", token.id_token], ["client_id", client.client_id], ["state", "x"]];

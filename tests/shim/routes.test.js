@@ -52,7 +52,7 @@ test("every URL in the metadata is a route with a fitting method", async () => {
         assert.ok(value.startsWith(`${server.url}/`), name);
         const found = route(new URL(value).pathname, "");
         assert.ok(found, `${name}: ${value}`);
-        const posts = ["token_endpoint", "introspection_endpoint", "revocation_endpoint", "registration_endpoint"].includes(name);
+        const posts = ["token_endpoint", "device_authorization_endpoint", "introspection_endpoint", "revocation_endpoint", "registration_endpoint"].includes(name);
         assert.ok((posts ? "POST" : "GET") in found.methods, name);
         named.push(name);
       }

@@ -17,8 +17,7 @@ const BACK_TO_1 = {
   roles: [
     "DROP TABLE roles",
     "DROP TABLE audit",
-    "DROP TABLE tokens",
-    "DROP TABLE token_history",
+    ...["tokens", "token_history", "devices"].map((table) => `DROP TABLE ${table}`),
     "ALTER TABLE subjects DROP COLUMN direct",
     "DROP INDEX sessions_by_subject",
     ...["created_at", "user_agent", "address"].map((name) => `ALTER TABLE sessions DROP COLUMN ${name}`),

@@ -45,6 +45,7 @@ export const columns = {
  * @property {Client} client needs no consent
  * @property {Client} asking the visitor agreed to it
  * @property {Client} machine
+ * @property {Client} device confidential: nothing is counted of it
  * @property {Client} owner whose binding names it
  * @property {(method: string, ...values: unknown[]) => Promise<Answer>} bound calls over that binding
  * @property {() => number} next
@@ -75,6 +76,7 @@ const post = (path, body, headers = () => ({ authorization: `Bearer ${BOOTSTRAP_
 /** @param {World} world */
 const tokens = async ({ server, visitor, client }) => (await exchange(server, client, await code(server, visitor, client))).body;
 
+export const DEVICE = "urn:ietf:params:oauth:grant-type:device_code";
 const KEYS = "/api/v1/keys/";
 const COPIES = { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, "x-export-passphrase": "passphrase of an outage" };
 
@@ -113,6 +115,16 @@ async function form(visitor, start, action, typed) {
 
 /** @param {World} world */
 const asksFirst = (world) => register(world.server, { implicit_consent: false });
+
+/** @param {World} world */
+const waiting = async ({ server, device }) => (await ask(server, "/oauth/device_authorization", device, {})).body;
+
+/** @param {World} world @param {{ user_code: string }} shown */
+async function answering({ visitor }, { user_code }) {
+  const typed = formOf((await visitor.go("/device")).text, "/device");
+  const { headers } = await visitor.go("/device", { form: { ...typed?.hidden, user_code } });
+  return form(visitor, /** @type {string} */ (headers.get("location")), "/device", { decision: "allow" });
+}
 
 /** An isolate that has the signing keys, or has seen that there are accounts, need not ask for that again. @type {Cell} */
 const READ_BEFORE = ["works", "503"];
@@ -231,6 +243,41 @@ export const rows = [
     prepare: async (world) => {
       const { refresh_token } = await tokens(world);
       return () => refresh(world.server, world.client, refresh_token);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", directory: READ_BEFORE },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/device_authorization`",
+    prepare: async ({ server, device }) => () => ask(server, "/oauth/device_authorization", device, {}),
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`/device`, a code is typed",
+    prepare: async (world) => {
+      const { user_code } = await waiting(world);
+      return form(world.visitor, "/device", "/device", { user_code });
+    },
+    healthy: "303 /device",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`/device`, the answer",
+    prepare: async (world) => answering(world, await waiting(world)),
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "token, device code",
+    prepare: async (world) => {
+      const { device_code, ...shown } = await waiting(world);
+      await (await answering(world, shown))();
+      return () => ask(world.server, "/oauth/token", world.device, { grant_type: DEVICE, device_code });
     },
     healthy: "200",
     cells: { ledger: "503", feed: "503", directory: READ_BEFORE },

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { root } from "../../scripts/lib/steps.mjs";
-import { columns, described, expected, markdown, rows } from "./outages.js";
+import { DEVICE, columns, described, expected, markdown, rows } from "./outages.js";
 import { ADMINISTRATOR, api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
 
 const OWNER = "c-resource-server";
@@ -40,6 +40,7 @@ async function world(bindings) {
     client: await register(server),
     asking: await register(server, { implicit_consent: false }),
     machine: await register(server, { ...machine, client_id: MACHINE }),
+    device: await register(server, { redirect_uris: [], grant_types: [DEVICE] }),
     owner: await register(server, { ...machine, client_id: OWNER }),
     /** @param {string} method @param {unknown[]} values */
     bound: async (method, ...values) => read(/** @type {any} */ (await caller.fetch(`http://caller/OWNER/${method}`, { method: "POST", body: JSON.stringify(values) }))),
@@ -65,7 +66,7 @@ async function world(bindings) {
     async warm() {
       for (const path of ["/ready", "/login", "/.well-known/jwks.json"]) assert.equal((await read(await fetch(server.url + path))).status, 200);
       for (const client of [made.client, made.asking]) await code(server, made.visitor, client);
-      for (const client of [made.client, made.asking, made.machine, made.owner]) {
+      for (const client of [made.client, made.asking, made.machine, made.device, made.owner]) {
         assert.equal((await introspect(server, client, "nothing")).status, 200);
       }
     },
