@@ -37,6 +37,7 @@ const commands = {
   "keys list": { takes: [], options: { json: "boolean" }, about: "the signing keys", run: records.listKeys },
   "keys create": { takes: ["ALG"], about: "one more key: EdDSA, ES256 or RS256", run: records.createKey },
   "keys rotate": { takes: [], options: { "at-once": "boolean" }, about: "a successor for every key; --at-once after a leak", run: records.rotateKeys },
+  "resource-key": { takes: ["RESOURCE"], about: "the key that opens RESOURCE's access tokens, as JSON: a secret, for its owner alone", run: records.resourceKey },
   recover: { takes: ["USERNAME"], about: "makes USERNAME an administrator, with a new password; the account, too, if there is none", run: records.recover },
   epoch: { takes: [], options: { yes: "boolean" }, about: "ends everything that was issued before, after a restore", run: records.raiseEpoch },
   export: { takes: ["FILE"], about: "everything into FILE, secrets sealed under a passphrase; again: goes on", run: (api, [file]) => exportTo(api, file) },

@@ -14,6 +14,7 @@ const GZIP_LIMITS = {
   "build/edge/edgemint_bg.wasm": 400_000,
   "build/objects/edgemint_bg.wasm": 270_000,
   "build/browser/edgemint_bg.wasm": 60_000,
+  "build/validator/validation_bg.wasm": 80_000,
 };
 
 export default async function main() {
@@ -36,7 +37,8 @@ export default async function main() {
   await check("clippy, native", () =>
     run(cargo, ["clippy", "--quiet", "--locked", "--package", "edgemint", "--all-targets", ...lint], { show: true }),
   );
-  for (const feature of ["edge", "objects", "browser"]) {
+  await check("clippy, example", () => run(cargo, ["clippy", "--quiet", "--locked", "--package", "axum-resource", ...lint], { show: true }));
+  for (const feature of ["edge", "objects", "browser", "validator"]) {
     await check(`clippy, ${feature}`, () => clippyWasm(feature, lint));
   }
   await check("documentation", () =>

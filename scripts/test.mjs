@@ -41,6 +41,7 @@ export async function test(named = []) {
   }
   await build();
   if (files.some((path) => path.endsWith("wycheproof.test.js"))) await build(["judge"]);
+  if (files.some((path) => path.endsWith("axum.test.js"))) await build(["axum"]);
   if (files.some((path) => path.endsWith("openapi.test.js"))) await schemathesis();
   if (files.some((path) => path.includes("/browser/"))) process.env.CHROMIUM = await browserPath();
   if (files.length > 0) counts.push(await testFiles(files));

@@ -4,7 +4,7 @@ use fluent_uri::Uri;
 
 use crate::model::Client;
 use crate::model::redirect::{is_ambiguous, is_plain_host};
-use crate::model::{Digest, Seconds, Secret};
+use crate::model::{Digest, Quotas, Seconds, Secret};
 
 /// The management API's own audience is `{issuer}/api/v1`; no token has it by default.
 pub const API_PATH: &str = "/api/v1";
@@ -40,6 +40,13 @@ pub struct Config {
     pub access_token_lifetime: Seconds,
     /// Over how many shards subjects may be spread: whom a list of everything asks.
     pub ledger_shards: u16,
+    /// What proxies prove themselves by, digested; without one there is no gate.
+    pub proxies: Vec<Digest>,
+    /// Whether pages of hosts below the issuer's may ask services behind the gate, too. Off: whoever
+    /// has such a host need not be whoever has the issuer.
+    pub gate_subdomains: bool,
+    /// How much of the services behind the gate people may use; nothing is without limit.
+    pub quotas: Option<Quotas>,
 }
 
 /// How long the history of changes is kept, unless `EDGEMINT_HISTORY_DAYS` says otherwise. 400 days:
@@ -103,6 +110,9 @@ impl Config {
             danger_allow_private_fetch_targets: false,
             access_token_lifetime: Seconds(3600),
             ledger_shards: 16,
+            proxies: Vec::new(),
+            gate_subdomains: false,
+            quotas: None,
         })
     }
 
@@ -119,6 +129,33 @@ impl Config {
         }
         self.bootstrap = Some(token.digest());
         Ok(self)
+    }
+
+    /// Takes what proxies prove themselves by: a list, so that one can be replaced while both are in use.
+    ///
+    /// # Errors
+    /// [`UnfitSetting`] when one of them is shorter than 32 characters.
+    pub fn with_proxies(mut self, secrets: &str) -> Result<Self, UnfitSetting> {
+        for secret in secrets.split(',').map(str::trim) {
+            if secret.len() < 32 {
+                return Err(UnfitSetting {
+                    name: "PROXY_SECRET",
+                    remedy: "use at least 32 random characters for each in the list",
+                });
+            }
+            self.proxies.push(Digest::of(secret.as_bytes()));
+        }
+        Ok(self)
+    }
+
+    /// The issuer's host, without its port.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let (_, authority) = self.origin.split_once("://").unwrap_or_default();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if is_port(port) => host,
+            _ => authority,
+        }
     }
 
     /// Audience of the management API.
@@ -237,6 +274,29 @@ mod tests {
         assert!(cookie.ends_with("; Secure"));
         let local = Config::new("http://127.0.0.1:1").unwrap();
         assert!(!local.set_cookie("s", "x", Seconds(1)).contains("Secure"));
+    }
+
+    #[test]
+    fn a_short_secret_of_a_proxy_is_refused_wherever_it_stands() {
+        let config = Config::new("https://id.example").unwrap();
+        let long = "x".repeat(32);
+        for short in ["", "x", &format!("{long},"), &format!("{long},x")] {
+            assert!(config.clone().with_proxies(short).is_err(), "{short}");
+        }
+        let both = config.with_proxies(&format!("{long}, {long}")).unwrap();
+        assert_eq!(both.proxies.len(), 2);
+    }
+
+    #[test]
+    fn the_host_of_an_issuer_has_no_port() {
+        for (issuer, host) in [
+            ("https://id.example", "id.example"),
+            ("https://id.example:8443/a", "id.example"),
+            ("http://[::1]", "[::1]"),
+            ("http://[::1]:8787", "[::1]"),
+        ] {
+            assert_eq!(Config::new(issuer).unwrap().host(), host);
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use crate::directory::Unfit;
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
 use crate::token::SealRefused;
+use crate::validator::{INVALID_TOKEN, Refused};
 
 /// Why. Printed in snake case in logs and metrics; renaming one is a changelog line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,22 @@ pub enum Reason {
     CodeReplayed,
     /// The code's subject or session has ended.
     CodeEnded,
+    /// The device code's seal does not hold.
+    DeviceCodeUnknown(SealRefused),
+    /// The device code is another client's.
+    DeviceCodeForOtherClient,
+    /// The device code is older than its ten minutes, or from before a restore or a change of its client.
+    DeviceCodeExpired,
+    /// The device code was redeemed before.
+    DeviceCodeSpent,
+    /// Nobody has answered the device yet.
+    DevicePending,
+    /// The device asks too often.
+    DeviceTooEarly,
+    /// The person said no to the device.
+    DeviceDenied,
+    /// No device shows that user code, or no longer.
+    UserCodeUnknown,
     /// The refresh token's seal does not hold.
     RefreshTokenUnknown(SealRefused),
     /// The refresh token is another client's.
@@ -104,6 +121,20 @@ pub enum Reason {
     NoToken,
     /// The token lacks a scope.
     InsufficientScope(String),
+    /// What a proxy asks for cannot be asked for: its configuration is wrong, each part with its rule.
+    UnfitRequirement(Vec<Unfit>),
+    /// An `Authorization` that holds no credential of a kind that is taken.
+    MalformedCredential,
+    /// The route is for somebody else: another user, other services, another user's host.
+    NotForThisUser,
+    /// The quota of this minute is used up: how many there are, and when the next ones are.
+    QuotaExceeded(u32, u64),
+    /// The quota is nought.
+    QuotaBlocked,
+    /// A preflight from an origin that is not the gate's.
+    PreflightRejected,
+    /// An `OPTIONS` that is no preflight.
+    OptionsNotSupported,
     /// `prompt=none`, and nobody is signed in.
     LoginRequired,
     /// `prompt=none`, and the person was not asked yet.
@@ -219,12 +250,14 @@ impl Input {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
     AccessDenied,
+    AuthorizationPending,
     ConsentRequired,
+    ExpiredToken,
     InsufficientScope,
     InvalidClient,
     InvalidClientMetadata,
@@ -238,6 +271,7 @@ pub enum ErrorCode {
     RequestNotSupported,
     RequestUriNotSupported,
     ServerError,
+    SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
@@ -250,7 +284,9 @@ impl ErrorCode {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessDenied => "access_denied",
+            Self::AuthorizationPending => "authorization_pending",
             Self::ConsentRequired => "consent_required",
+            Self::ExpiredToken => "expired_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InvalidClient => "invalid_client",
             Self::InvalidClientMetadata => "invalid_client_metadata",
@@ -264,6 +300,7 @@ impl ErrorCode {
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
+            Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
@@ -279,7 +316,10 @@ impl ErrorCode {
             Self::AccessDenied | Self::InsufficientScope => 403,
             Self::ServerError => 500,
             Self::TemporarilyUnavailable => 503,
-            Self::ConsentRequired
+            Self::AuthorizationPending
+            | Self::ConsentRequired
+            | Self::ExpiredToken
+            | Self::SlowDown
             | Self::InvalidClientMetadata
             | Self::InvalidGrant
             | Self::InvalidRedirectUri
@@ -319,6 +359,7 @@ impl Reason {
             | Self::PageExpired
             | Self::PageSpent
             | Self::PageFromElsewhere
+            | Self::UserCodeUnknown
             | Self::LastAdministrator
             | Self::NotFirst
             | Self::UnfitField(_)
@@ -330,6 +371,9 @@ impl Reason {
             | Self::CollectionFull
             | Self::TooManyKeys
             | Self::KeySigns
+            | Self::UnfitRequirement(_)
+            | Self::MalformedCredential
+            | Self::OptionsNotSupported
             | Self::TokenForOtherClient => ErrorCode::InvalidRequest,
             Self::UnknownClient
             | Self::WrongSecret
@@ -357,24 +401,35 @@ impl Reason {
             | Self::VerifierMismatch
             | Self::CodeReplayed
             | Self::CodeEnded
+            | Self::DeviceCodeUnknown(_)
+            | Self::DeviceCodeForOtherClient
+            | Self::DeviceCodeSpent
             | Self::RefreshTokenUnknown(_)
             | Self::RefreshTokenForOtherClient
             | Self::RefreshTokenReused
             | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            Self::DevicePending => ErrorCode::AuthorizationPending,
+            Self::DeviceTooEarly => ErrorCode::SlowDown,
+            Self::DeviceCodeExpired => ErrorCode::ExpiredToken,
             Self::TokenUnknown
             | Self::TokenExpired
             | Self::TokenRevoked
             | Self::LifetimeTooShort
             | Self::TokenForOtherAudience
             | Self::NoToken => ErrorCode::InvalidToken,
-            Self::InsufficientScope(_) => ErrorCode::InsufficientScope,
+            Self::InsufficientScope(_) | Self::NotForThisUser | Self::QuotaBlocked => {
+                ErrorCode::InsufficientScope
+            }
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
             Self::Denied
+            | Self::DeviceDenied
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
             | Self::PermissionDenied
+            | Self::QuotaExceeded(..)
+            | Self::PreflightRejected
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
@@ -388,9 +443,12 @@ impl Reason {
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
+            // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
+            Self::DeviceDenied => 400,
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) => 429,
-            Self::NoSuchRecord => 404,
+            Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
+            Self::NoSuchRecord | Self::OptionsNotSupported => 404,
+            Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
             Self::UnfitInput(_) => 422,
             Self::LastAdministrator
@@ -416,7 +474,8 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
-            Self::UnfitField(fields) => match fields.first() {
+            Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
+            Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
                 None => self.fixed_description().to_owned(),
             },
@@ -446,20 +505,33 @@ impl Reason {
             ErrorCode::AccessDenied if *self == Self::InvalidCsrf => {
                 "with a cookie, X-CSRF-Token has to be what GET /api/v1/login says"
             }
+            ErrorCode::AccessDenied if *self == Self::PreflightRejected => {
+                "pages of that origin may not ask"
+            }
             ErrorCode::AccessDenied => "the request was denied",
+            ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
-            ErrorCode::InsufficientScope => "the token lacks a scope",
+            ErrorCode::ExpiredToken => "the device code has expired, begin again",
+            ErrorCode::InsufficientScope => match self {
+                Self::NotForThisUser => "this user or token is not among those that it is for",
+                Self::QuotaBlocked => "this user may not use the service",
+                _ => "the token lacks a scope",
+            },
             ErrorCode::InvalidClient => "client authentication failed",
             ErrorCode::InvalidClientMetadata => "the metadata cannot be registered",
             ErrorCode::InvalidGrant => "the grant is invalid, expired, revoked or not yours",
             ErrorCode::InvalidRedirectUri => "a redirect URI cannot be registered",
             ErrorCode::InvalidScope => "more scope than this client may have",
             ErrorCode::InvalidTarget => "this client may not name that resource",
-            ErrorCode::InvalidToken => "the token is invalid, expired, revoked or for others",
+            ErrorCode::InvalidToken if *self == Self::LifetimeTooShort => {
+                "the token ends too soon for what it is needed for"
+            }
+            ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
+            ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
             ErrorCode::UnsupportedGrantType => "no such grant type here",
@@ -482,6 +554,8 @@ impl Reason {
                 }
                 Self::DuplicateTokenName => "another token has this name",
                 Self::NotFirst => "there is an account already",
+                Self::MalformedCredential => "the credential is not of a kind that is taken here",
+                Self::OptionsNotSupported => "OPTIONS is for preflights alone",
                 Self::TokenForOtherClient => "the token was issued to another client",
                 _ => "the request is not valid here",
             },
@@ -521,6 +595,21 @@ impl From<Unavailable> for Reason {
 impl From<JoseError> for Reason {
     fn from(_: JoseError) -> Self {
         Self::Internal("signing failed")
+    }
+}
+
+/// The verdicts that a resource gives by itself, too.
+impl From<Refused> for Reason {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NoToken => Self::NoToken,
+            Refused::TokenUnknown | Refused::KeyUnknown => Self::TokenUnknown,
+            Refused::TokenExpired => Self::TokenExpired,
+            Refused::TokenRevoked => Self::TokenRevoked,
+            Refused::OtherAudience => Self::TokenForOtherAudience,
+            Refused::InsufficientScope(scope) => Self::InsufficientScope(scope.to_string()),
+            Refused::Missing(_) => Self::Internal("the issuer lacks nothing that it judges by"),
+        }
     }
 }
 

@@ -38,6 +38,58 @@ pub struct Request {
     pub user_agent: Option<String>,
     /// The peer's address, from a source that can be trusted.
     pub address: Option<String>,
+    /// What a proxy says of the request that it asks about.
+    pub original: Option<Box<Original>>,
+}
+
+/// What a proxy says of the request that it asks about. Nothing of it counts before the proxy has
+/// proven that it is one.
+#[derive(Debug, Clone, Default)]
+pub struct Original {
+    /// `X-Edgemint-Proxy`: that it is a proxy of ours.
+    pub proxy: Option<Secret>,
+    /// `X-Original-URL`.
+    pub url: Option<String>,
+    /// `X-Original-Method`.
+    pub method: Option<String>,
+    /// `X-Requested-With`.
+    pub requested_with: Option<String>,
+    /// `X-Forwarded-For`.
+    pub forwarded_for: Option<String>,
+    /// `Access-Control-Request-Method`.
+    pub preflight: Option<String>,
+}
+
+impl Original {
+    /// Reads the lines in which the shim tells it; one that is there begins with `=`.
+    #[must_use]
+    pub fn read(lines: &str) -> Self {
+        let mut lines = lines.split('\n');
+        let mut given = || Some(lines.next()?.strip_prefix('=')?.to_owned());
+        let mut original = Self {
+            proxy: given().map(Secret::new),
+            url: given(),
+            method: given(),
+            requested_with: given(),
+            forwarded_for: given(),
+            preflight: given(),
+        };
+        // Proxies that forward a request say it so.
+        if let (Some(method), Some(scheme), Some(host), Some(uri)) =
+            (given(), given(), given(), given())
+        {
+            original.url = Some(format!("{scheme}://{host}{uri}"));
+            original.method = Some(method);
+        }
+        original
+    }
+
+    /// Whose request it is, by address. What a proxy adds it adds behind what it was told.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        let newest = self.forwarded_for.as_deref()?.rsplit(',').next()?.trim();
+        newest.parse::<IpAddr>().is_ok().then_some(newest)
+    }
 }
 
 impl Request {
@@ -282,6 +334,27 @@ pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s1_6_a_proxy_says_what_it_was_asked_for_in_one_way_or_another() {
+        let own = Original::read("=s\n=https://a.example/b\n=PUT\n\n=1.2.3.4, 192.0.2.1\n=");
+        assert_eq!(own.proxy.as_ref().map(Secret::expose), Some("s"));
+        assert_eq!(own.url.as_deref(), Some("https://a.example/b"));
+        assert_eq!(own.method.as_deref(), Some("PUT"));
+        assert_eq!(
+            (own.requested_with.as_deref(), own.preflight.as_deref()),
+            (None, Some(""))
+        );
+        assert_eq!(own.address(), Some("192.0.2.1"));
+        let forwarded = Original::read("=s\n\n\n\n=::1\n\n=GET\n=https\n=a.example:8443\n=/b?c");
+        assert_eq!(forwarded.url.as_deref(), Some("https://a.example:8443/b?c"));
+        assert_eq!(forwarded.method.as_deref(), Some("GET"));
+        assert_eq!(forwarded.address(), Some("::1"));
+        for partly in ["=s\n\n\n\n=x\n\n=GET\n=https\n\n=/b", "=s", ""] {
+            let partly = Original::read(partly);
+            assert_eq!((partly.url.as_deref(), partly.address()), (None, None));
+        }
+    }
 
     #[test]
     fn te_1_only_the_one_content_type_is_a_form() {

@@ -21,7 +21,10 @@ pub mod oauth;
 pub mod openapi;
 pub mod pages;
 pub mod ports;
+#[cfg(feature = "validator")]
+pub mod resource;
 pub mod server;
 pub mod token;
-#[cfg(any(feature = "edge", feature = "browser"))]
+pub mod validator;
+#[cfg(any(feature = "edge", feature = "browser", feature = "validator"))]
 pub mod web;

@@ -121,7 +121,11 @@ class Store {
    */
   async call(call) {
     try {
-      const outcome = await this.decideWith(call);
+      let outcome = this.decide(call);
+      while (outcome.fetch !== undefined) {
+        await this.fetch(outcome.fetch, call);
+        outcome = this.decide(call);
+      }
       if (outcome.owes > 0n || outcome.publishes) {
         // No await since the transaction: alarm and decision are committed together.
         this.wake(RETRY);
@@ -146,28 +150,22 @@ class Store {
   }
 
   /**
-   * Does one verb, and fetches first what it needs. Nothing is held open meanwhile: what came is learned in a
-   * transaction of its own, and the verb is done anew.
+   * Fetches what a call needs, after which it is done anew. Nothing is held open meanwhile: what came is learned in a
+   * transaction of its own.
    *
+   * @param {string} url
    * @param {string} call
-   * @returns {Promise<Outcome>}
    */
-  async decideWith(call) {
-    let outcome = this.decide(call);
-    while (outcome.fetch !== undefined) {
-      const url = outcome.fetch;
-      let fetching = this.fetching.get(url);
-      if (fetching === undefined) {
-        // Whoever asks meanwhile waits for the same answer, which is learned once.
-        fetching = fetchKeys(url)
-          .then((document) => this.transaction(() => this.kind.learn?.(this.sql, call, document)))
-          .finally(() => this.fetching.delete(url));
-        this.fetching.set(url, fetching);
-      }
-      await fetching;
-      outcome = this.decide(call);
+  async fetch(url, call) {
+    let fetching = this.fetching.get(url);
+    if (fetching === undefined) {
+      // Whoever asks meanwhile waits for the same answer, which is learned once.
+      fetching = fetchKeys(url)
+        .then((document) => this.transaction(() => this.kind.learn?.(this.sql, call, document)))
+        .finally(() => this.fetching.delete(url));
+      this.fetching.set(url, fetching);
     }
-    return outcome;
+    await fetching;
   }
 
   /**

@@ -2,9 +2,10 @@
 /**
  * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
  * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
- * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it.
+ * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it. What is `hidden` is there for
+ * proxies alone, and for everybody else nothing is at its path, whatever the method.
  *
- * @typedef {{ cors?: boolean, methods: Record<string, string> }} Route
+ * @typedef {{ cors?: boolean, hidden?: boolean, methods: Record<string, string> }} Route
  */
 
 /** @type {Record<string, Route>} */
@@ -17,6 +18,7 @@ export const routes = {
   "/application/o/*": { cors: true, methods: { GET: "application" } },
   "/oauth/authorize": { methods: { GET: "authorize", POST: "authorize" } },
   "/oauth/token": { cors: true, methods: { POST: "token" } },
+  "/oauth/device_authorization": { cors: true, methods: { POST: "device_authorization" } },
   "/oauth/introspect": { cors: true, methods: { POST: "introspect" } },
   "/oauth/check_token": { cors: true, methods: { POST: "check_token" } },
   "/oauth/revoke": { cors: true, methods: { POST: "revoke" } },
@@ -26,6 +28,7 @@ export const routes = {
   "/oauth/register": { cors: true, methods: { POST: "register" } },
   "/login": { methods: { GET: "login", POST: "login" } },
   "/consent": { methods: { GET: "consent", POST: "consent" } },
+  "/device": { methods: { GET: "device", POST: "device" } },
   "/logout": { methods: { GET: "logout", POST: "logout" } },
   "/api/docs": { methods: { GET: "docs" } },
   "/api/v1/openapi.json": { cors: true, methods: { GET: "openapi" } },
@@ -34,6 +37,7 @@ export const routes = {
   "/api/v1/export": { methods: { GET: "export" } },
   "/api/v1/import": { methods: { POST: "import" } },
   "/api/v1/epoch": { methods: { POST: "epoch" } },
+  "/api/v1/quota-overrides": { methods: { GET: "quota_overrides", PUT: "quota_overrides", DELETE: "quota_overrides" } },
   "/api/v1/revocations": { methods: { GET: "revocations" } },
   "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
   "/api/v1/login": { methods: { GET: "users" } },
@@ -44,6 +48,8 @@ export const routes = {
   "/api/v1/users/{username}/token*": { methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
   "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
   "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
+  "/ingress/auth": { hidden: true, methods: { GET: "ingress_auth" } },
+  "/ingress/anonymous": { hidden: true, methods: { GET: "ingress_anonymous" } },
   "/health": { methods: { GET: "health" } },
   "/ready": { methods: { GET: "ready" } },
 };

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::api;
 use crate::config::Config;
 use crate::error::Reason;
+use crate::gate;
 use crate::http::{Request, Response};
 use crate::jose::base64url;
 use crate::oauth;
@@ -32,6 +33,7 @@ pub enum Endpoint {
     ProtectedResource,
     Authorize,
     Token,
+    DeviceAuthorization,
     Introspect,
     CheckToken,
     Revoke,
@@ -39,6 +41,7 @@ pub enum Endpoint {
     Register,
     Login,
     Consent,
+    Device,
     Logout,
     FirstRun,
     RotateKeys,
@@ -50,13 +53,16 @@ pub enum Endpoint {
     Records,
     Users,
     Tokens,
+    QuotaOverrides,
+    IngressAuth,
+    IngressAnonymous,
     Health,
     Ready,
 }
 
 impl Endpoint {
     /// Every endpoint with the word that `shim.js` uses for it.
-    pub const ALL: [(&'static str, Self); 27] = [
+    pub const ALL: [(&'static str, Self); 32] = [
         ("openid_configuration", Self::OpenidConfiguration),
         ("authorization_server", Self::AuthorizationServer),
         ("jwks", Self::Jwks),
@@ -64,6 +70,7 @@ impl Endpoint {
         ("protected_resource", Self::ProtectedResource),
         ("authorize", Self::Authorize),
         ("token", Self::Token),
+        ("device_authorization", Self::DeviceAuthorization),
         ("introspect", Self::Introspect),
         ("check_token", Self::CheckToken),
         ("revoke", Self::Revoke),
@@ -71,6 +78,7 @@ impl Endpoint {
         ("register", Self::Register),
         ("login", Self::Login),
         ("consent", Self::Consent),
+        ("device", Self::Device),
         ("logout", Self::Logout),
         ("first_run", Self::FirstRun),
         ("rotate_keys", Self::RotateKeys),
@@ -82,6 +90,9 @@ impl Endpoint {
         ("records", Self::Records),
         ("users", Self::Users),
         ("tokens", Self::Tokens),
+        ("quota_overrides", Self::QuotaOverrides),
+        ("ingress_auth", Self::IngressAuth),
+        ("ingress_anonymous", Self::IngressAnonymous),
         ("health", Self::Health),
         ("ready", Self::Ready),
     ];
@@ -93,6 +104,12 @@ impl Endpoint {
             .into_iter()
             .find(|(known, _)| *known == word)
             .map(|(_, endpoint)| endpoint)
+    }
+
+    /// Whether it is asked by proxies, which say more than others.
+    #[must_use]
+    pub fn is_for_proxies(self) -> bool {
+        matches!(self, Self::IngressAuth | Self::IngressAnonymous)
     }
 
     /// The word, for logs.
@@ -117,6 +134,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Application => oauth::discovery::application(self, request, at).await,
             Endpoint::Authorize => oauth::authorize::answer(self, request, at).await,
             Endpoint::Token => oauth::token::answer(self, request, at).await,
+            Endpoint::DeviceAuthorization => {
+                oauth::device_authorization::answer(self, request, at).await
+            }
             Endpoint::Introspect => oauth::introspect::answer(self, request, at).await,
             Endpoint::CheckToken => oauth::check_token::answer(self, request, at).await,
             Endpoint::Revoke => oauth::revoke::answer(self, request, at).await,
@@ -124,6 +144,7 @@ impl<P: Ports> Server<P> {
             Endpoint::Register => oauth::register::answer(self, request, at).await,
             Endpoint::Login => oauth::login::answer(self, request, at).await,
             Endpoint::Consent => oauth::consent::answer(self, request, at).await,
+            Endpoint::Device => oauth::device::answer(self, request, at).await,
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
             Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
             Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
@@ -138,6 +159,9 @@ impl<P: Ports> Server<P> {
             Endpoint::Records => api::records::answer(self, request, at).await,
             Endpoint::Users => api::users::answer(self, request, at).await,
             Endpoint::Tokens => api::tokens::answer(self, request, at).await,
+            Endpoint::QuotaOverrides => api::quotas::answer(self, request, at).await,
+            Endpoint::IngressAuth => gate::ingress::auth(self, request, at).await,
+            Endpoint::IngressAnonymous => gate::ingress::anonymous(self, request),
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
         }

@@ -10,7 +10,8 @@ use edgemint::server::Endpoint;
 use jose_support::Owner;
 use serde_json::json;
 use support::{
-    Fixture, Form, Operations, Tokens, authenticated, authorization, exchange_form, refresh_form,
+    Fixture, Form, Operations, Tokens, authenticated, authorization, exchange_form, gate,
+    refresh_form,
 };
 
 /// What an action costs besides questions to the feed.
@@ -133,6 +134,39 @@ fn introspection_and_validation_cost_nothing_whatever_the_verdict() {
             });
             assert_eq!(steady, NOTHING, "{id} {endpoint:?}");
         }
+    }
+}
+
+#[test]
+fn the_gate_costs_nothing_whatever_the_verdict() {
+    let fixture = gate::fixture();
+    let tokens = fixture.tokens();
+    let browser = fixture.signed_in_browser();
+    let dead = fixture.tokens();
+    let made = fixture.user_token("ada", "read", None);
+    assert_eq!(fixture.revoke(&dead.access).status, 200);
+    for (request, status) in [
+        (gate::bearing("service=app&scope=read", &made), 200),
+        (gate::bearing("notebook=true", &made), 200),
+        (
+            gate::browsing("delegate_to=tap&delegate_scope=read", &browser),
+            200,
+        ),
+        (gate::bearing("service=web&scope=read", &tokens.access), 200),
+        (
+            gate::bearing("service=web&scope=write", &tokens.access),
+            403,
+        ),
+        (gate::bearing("service=web", &dead.access), 401),
+        (gate::bearing("service=web", "no token of ours"), 403),
+        (gate::browsing("service=app&scope=read", &browser), 200),
+        (gate::asked("service=app"), 401),
+    ] {
+        fixture.gate(&request);
+        let steady = cost(&fixture, || {
+            assert_eq!(fixture.gate(&request).status, status);
+        });
+        assert_eq!(steady, NOTHING, "{}", request.query);
     }
 }
 

@@ -10,6 +10,7 @@ use std::cell::Cell;
 use edgemint::error::Reason;
 use edgemint::http::Response;
 use edgemint::jose::{Algorithm, JoseError};
+use edgemint::memory::Fault;
 use edgemint::server::Endpoint;
 use jose_support::Owner;
 use serde_json::{Value, json};
@@ -164,7 +165,12 @@ fn s4_4_an_assertion_of_a_source_gets_a_token_of_the_client() {
 fn s4_4_every_algorithm_of_the_table_is_taken_and_an_assertion_may_name_its_kind() {
     let world = World::new();
     for algorithm in Algorithm::ALL {
-        for typ in ["JWT", "jwt", "client-authentication+jwt"] {
+        for typ in [
+            "JWT",
+            "jwt",
+            "client-authentication+jwt",
+            "application/client-authentication+jwt",
+        ] {
             let header = world.cluster.header(algorithm, typ);
             let assertion = world
                 .cluster
@@ -224,6 +230,20 @@ fn s4_4_a_source_that_is_taken_away_takes_what_it_got_with_it() {
     assert!(world.fixture.is_active_for("api", &token));
     patched(&world.fixture, &world.provider, json!({"jwks_sources": []}));
     assert!(!world.fixture.is_active_for("api", &token));
+}
+
+#[test]
+fn s4_4_a_source_that_is_switched_off_or_deleted_takes_what_it_got_with_it() {
+    for off in ["PATCH", "DELETE"] {
+        let world = World::with(json!({}), json!({"default_resource": support::RESOURCE}));
+        let token = Tokens::of(&world.show(&world.assertion(json!({})))).access;
+        assert!(world.fixture.is_active_for("api", &token));
+        let answer = world
+            .fixture
+            .api(off, &world.source, &json!({"enabled": false}));
+        assert!(answer.status < 300, "{off} {}", answer.body);
+        assert!(!world.fixture.is_active_for("api", &token), "{off}");
+    }
 }
 
 #[test]
@@ -309,6 +329,59 @@ fn s4_4_an_assertion_from_the_future_is_refused() {
             200
         );
     }
+}
+
+#[test]
+fn s4_4_a_claim_of_another_type_or_size_or_twice_is_refused() {
+    let world = World::new();
+    let craft = |claims: &str| {
+        let header = world.cluster.header(Algorithm::Es256, "JWT");
+        world.cluster.craft(Algorithm::Es256, &header, claims)
+    };
+    let mut good = world.claims();
+    let now = world.fixture.now();
+    for (name, odd) in [
+        ("exp", "-1"),
+        ("exp", "1e400"),
+        ("exp", "18446744073709551616"),
+        ("exp", "9007199254740992"),
+        ("exp", "9007199254740991"),
+        ("exp", "\"9999999999\""),
+        ("exp", "[1]"),
+        ("exp", "null"),
+        ("exp", "true"),
+        ("nbf", "1e18"),
+        ("nbf", "-0.5"),
+        ("iat", "{}"),
+        ("iat", "9007199254740991"),
+        ("iss", "[\"https://cluster.example\"]"),
+        ("sub", "7"),
+        ("sub", "\"\""),
+        ("jti", "[]"),
+        ("jti", "\"\""),
+        ("aud", "[[\"edgemint-of-the-tests\"]]"),
+        ("aud", "{\"edgemint-of-the-tests\": 1}"),
+    ] {
+        let kept = good.as_object_mut().unwrap().remove(name);
+        let rest = good.to_string();
+        // Another one each time, or the failures are too many.
+        let world = World::new();
+        let answer = world.show(&craft(&format!("{{\"{name}\":{odd},{}", &rest[1..])));
+        assert_eq!(answer.status, 401, "{name}: {odd}");
+        if let Some(kept) = kept {
+            good[name] = kept;
+        }
+    }
+    for twice in [
+        format!("{{\"exp\":{},{}", now + 600, &good.to_string()[1..]),
+        format!("{{\"\\u0069ss\":\"x\",{}", &good.to_string()[1..]),
+        format!("{}{{}}", good),
+        format!("[{good}]"),
+    ] {
+        let world = World::new();
+        assert_eq!(world.show(&craft(&twice)).status, 401, "{twice}");
+    }
+    world.works();
 }
 
 #[test]
@@ -533,6 +606,24 @@ fn s4_4_what_is_refused_for_another_reason_spends_nothing() {
 }
 
 #[test]
+fn s4_4_whatever_fails_on_the_way_nothing_is_said_of_the_client() {
+    for others in 0..6 {
+        for fault in [Fault::Unreached, Fault::AnswerLost] {
+            let world = World::by_url();
+            world.fixture.memory().fail_after(others, fault);
+            let answer = world.show(&world.assertion(json!({})));
+            world.fixture.memory().restore();
+            let said = (answer.status, answer.json().get("access_token").is_some());
+            assert!(
+                [(200, true), (503, false)].contains(&said),
+                "{fault:?} after {others}: {said:?}"
+            );
+            world.works();
+        }
+    }
+}
+
+#[test]
 fn s4_4_two_ways_at_once_are_refused_and_the_type_has_to_be_named() {
     let world = World::new();
     let assertion = world.assertion(json!({}));
@@ -667,6 +758,11 @@ fn te_13_its_own_assertion_names_it_twice_and_us() {
     ] {
         assert_eq!(show(json!({"aud": aud})).status, 200);
     }
+    // One that is for somebody else as well, they could bring here.
+    assert_refused(
+        &show(json!({"aud": [ISSUER, "https://elsewhere.example"]})),
+        jose(JoseError::AudienceMismatch),
+    );
     let assertion = own(&world, json!({}));
     let twice = || {
         world

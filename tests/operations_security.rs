@@ -10,14 +10,14 @@ use edgemint::config::Config;
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use edgemint::memory::Memory;
-use edgemint::model::{Client, ClientId, Secret, Shard};
+use edgemint::model::{Client, ClientId, Quotas, Secret, Shard, Subject, SubjectFacts};
 use edgemint::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
 use edgemint::ports::tokens::TokenFacts;
 use edgemint::ports::{
-    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
     Sessions, Unavailable,
 };
 use edgemint::server::{Endpoint, Server};
@@ -97,6 +97,21 @@ impl edgemint::ports::Tokens for Noting<'_> {
 
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         edgemint::ports::Tokens::keep(self.memory, name, facts, at);
+    }
+}
+
+impl Limits for Noting<'_> {
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable> {
+        self.memory.quota_overrides(at).await
+    }
+
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable> {
+        self.memory.subject(subject, shard, at).await
     }
 }
 

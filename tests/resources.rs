@@ -5,10 +5,13 @@
 mod support;
 
 use edgemint::http::{Request, Response};
+use edgemint::memory::Fault;
+use edgemint::model::Shard;
 use edgemint::server::Endpoint;
 use edgemint::token::{AccessToken, FeedAnswer, ResourceKeys, Revocations};
 use serde_json::{Value, json};
 use support::decoded;
+use support::records::{PROVIDERS, at, made, patched, read};
 use support::tokens::{api_token, get_with, json_post, kids, raise_epoch, sealed};
 use support::{
     BOOTSTRAP, Fixture, Form, RESOURCE, Seen, Tokens, authenticated, authorization, basic,
@@ -305,4 +308,80 @@ fn what_the_owner_of_a_resource_makes_up_tells_nothing_about_people() {
     };
     let told = fixture.userinfo(&sealed(&fixture, &more)).json();
     assert_eq!(told.as_object().unwrap().len(), 1, "{told}");
+}
+
+/// A shard that is asked for comes to be, and each client may end so many tokens in each.
+#[test]
+fn what_the_owner_of_a_resource_makes_up_reaches_no_shard_that_cannot_be() {
+    let fixture = Fixture::new();
+    let genuine = fixture
+        .server
+        .keyring
+        .open(&token_for_resource(&fixture))
+        .unwrap();
+    let with = |shard| {
+        let token = AccessToken {
+            shard: Shard(shard),
+            ..genuine.token.clone()
+        };
+        sealed(&fixture, &token)
+    };
+    assert!(fixture.is_active_for("api", &with(255)));
+    for shard in [256, u16::MAX] {
+        assert_eq!(fixture.userinfo(&with(shard)).status, 401, "{shard}");
+        assert!(!fixture.is_active_for("api", &with(shard)), "{shard}");
+    }
+}
+
+#[test]
+fn a_resource_is_not_told_which_copies_are_old() {
+    let fixture = Fixture::new();
+    fixture.revoke(&token_for_resource(&fixture));
+    let provider = made(
+        &fixture,
+        PROVIDERS,
+        json!({"name": "Shop", "client_id": "shop", "grant_types": ["client_credentials"]}),
+    );
+    patched(
+        &fixture,
+        &at(PROVIDERS, &provider),
+        json!({"name": "Shops"}),
+    );
+    let told = news(&fixture, &format!("Bearer {BOOTSTRAP}"), None).json();
+    let lines = told["entries"].as_array().unwrap();
+    assert!(lines.iter().any(|line| line.get("token").is_some()));
+    for line in lines {
+        for copy in ["client_version", "keys_version", "handle"] {
+            assert_eq!(line.get(copy), None, "{line}");
+        }
+    }
+}
+
+#[test]
+fn in_3_somebody_elses_refresh_tokens_cost_a_caller_nobodys_work() {
+    let fixture = Fixture::new();
+    let tokens = fixture.tokens();
+    let refresh = vec![tokens.refresh(); 24];
+    let before = fixture.memory().operations();
+    let asked = json!({ "tokens": refresh }).to_string();
+    let told = ask_several(&fixture, "other", &asked).json();
+    assert_eq!(told["introspections"][23], json!({ "active": false }));
+    assert_eq!(fixture.memory().operations().ledger, before.ledger);
+}
+
+#[test]
+fn whatever_fails_on_the_way_a_key_that_is_told_is_in_the_history() {
+    for others in 0..6 {
+        for fault in [Fault::Unreached, Fault::AnswerLost] {
+            let fixture = Fixture::new();
+            fixture.memory().fail_after(others, fault);
+            let asked = json!({ "resource": RESOURCE });
+            let told = export(&fixture, Some(BOOTSTRAP), &asked).status == 200;
+            fixture.memory().restore();
+            let noted = read(&fixture, "/api/v1/audit/")
+                .to_string()
+                .contains(RESOURCE);
+            assert!(noted || !told, "{fault:?} after {others}");
+        }
+    }
 }

@@ -555,3 +555,27 @@ fn s4_2_who_is_asked_is_told_what_ends() {
     browser.submit(&page, &[]);
     assert!(!is_signed_in(&browser));
 }
+
+/// OpenID Connect RP-Initiated Logout §3: exactly; RFC 8252's exception is for redirect URIs.
+#[test]
+fn a_post_logout_uri_on_loopback_is_led_to_on_its_own_port_alone() {
+    let fixture = Fixture::new();
+    let app = shop(
+        &fixture,
+        json!({"post_logout_redirect_uris": ["http://127.0.0.1:4000/bye"]}),
+    );
+    let browser = fixture.signed_in_browser();
+    let hint = tokens(&app, &browser).id_token.unwrap();
+    let form = Form::new(&[("id_token_hint", &hint)]);
+    for (uri, status) in [
+        ("http://127.0.0.1:4001/bye", 400),
+        ("http://127.0.0.1/bye", 400),
+        ("http://127.0.0.1:4000/bye", 303),
+    ] {
+        let page = logout(
+            &browser,
+            &form.clone().with("post_logout_redirect_uri", uri),
+        );
+        assert_eq!(page.response.status, status, "{uri}");
+    }
+}

@@ -1,4 +1,4 @@
-// Compiles the wasm modules: `build/edge` and `build/objects` for workerd, `build/browser` for everybody else. Another one,
+// Compiles the wasm modules: `build/edge` and `build/objects` for workerd, `build/browser` for everybody else, with `build/validator` for resources. Another one,
 // `build/judge`, is for the tests alone. What is said of the API is compiled natively, and the module has none of it: `build/openapi.json`.
 // @ts-check
 import { createHash } from "node:crypto";
@@ -25,7 +25,7 @@ const WASM_FEATURES = [
   "multivalue",
 ];
 
-/** @typedef {"edge" | "objects" | "browser" | "judge" | "openapi"} Module */
+/** @typedef {"edge" | "objects" | "browser" | "validator" | "judge" | "openapi" | "axum"} Module */
 
 /**
  * Builds what is out of date.
@@ -34,15 +34,17 @@ const WASM_FEATURES = [
  * @returns {Promise<Module[]>} those that were built
  */
 export async function build(modules = ["edge", "browser"]) {
+  // One package has both.
+  if (modules.includes("browser")) modules = [...modules, "validator"];
   // One Worker has all of it.
   if (modules.includes("edge")) modules = [...modules, "objects", "openapi"];
   const stamps = readStamps();
   const sources = ["Cargo.toml", "Cargo.lock", "src", "scripts/bindgen", "scripts/lib/modules.mjs"];
-  const more = { edge: [], objects: [], browser: [], judge: JUDGE_SOURCES, openapi: NATIVE };
+  const more = { edge: [], objects: [], browser: [], validator: [], judge: JUDGE_SOURCES, openapi: NATIVE, axum: ["examples/axum"] };
   const inputs = (/** @type {Module} */ module) => fingerprint([...sources, ...more[module]]);
   const stale = modules.filter((module) => stamps[module] !== inputs(module) || !existsSync(join(root, outputs[module])));
   for (const module of stale) {
-    await (module === "judge" ? buildJudge() : module === "openapi" ? describe() : buildModule(module));
+    await (module === "judge" ? buildJudge() : module === "openapi" ? describe() : module === "axum" ? buildExample() : buildModule(module));
     writeStamps({ ...readStamps(), [module]: inputs(module) });
   }
   if (modules.includes("browser")) packBrowser();
@@ -54,20 +56,22 @@ const outputs = {
   edge: "build/edge/edgemint_bg.wasm",
   objects: "build/objects/edgemint_bg.wasm",
   browser: "build/browser/edgemint_bg.wasm",
+  validator: "build/validator/validation_bg.wasm",
   judge: "build/judge/judge_bg.wasm",
   openapi: "build/openapi.json",
+  axum: "target/tool/axum-resource",
 };
 
-const NAMES = { edge: "worker module", objects: "module of the objects", browser: "browser module" };
+const NAMES = { edge: "worker module", objects: "module of the objects", browser: "browser module", validator: "validator module" };
 
-/** @param {"edge" | "objects" | "browser"} module */
+/** @param {"edge" | "objects" | "browser" | "validator"} module */
 async function buildModule(module) {
   const toolchain = await wasmToolchain();
   const bindgen = await bindgenDriver();
   await step(NAMES[module], async () => {
     const compiled = await compile(toolchain, module, ["--lib"], "edgemint.wasm");
     // Those of the worker are reset after a trap; a browser reloads.
-    await run(bindgen, [compiled, emptied(module), "edgemint", ...(module === "browser" ? [] : ["--reset-state"])]);
+    await run(bindgen, [compiled, emptied(module), module === "validator" ? "validation" : "edgemint", ...(["edge", "objects"].includes(module) ? ["--reset-state"] : [])]);
     const wasm = join(root, outputs[module]);
     const features = WASM_FEATURES.map((name) => `--enable-${name}`);
     // The lowest addresses are the far end of the stack: nothing is kept there. What has one caller stays where it is:
@@ -87,6 +91,12 @@ async function buildJudge() {
     const compiled = await compile(toolchain, "browser", ["--example", "wycheproof_web"], "examples/wycheproof_web.wasm");
     await run(bindgen, [compiled, emptied("judge"), "judge"]);
   });
+}
+
+/** A resource in Rust, for its test alone. */
+async function buildExample() {
+  const program = await nativeCargo();
+  await step("the example for axum", () => cargo(program, ["build", "--profile", "tool", "--locked", "--package", "axum-resource"]));
 }
 
 /** Has the tables of the API describe themselves. */
@@ -152,6 +162,7 @@ async function cargo(program, args, env) {
 function packBrowser() {
   const built = join(root, "build/browser");
   const handwritten = join(root, "src/browser/package");
+  cpSync(join(root, "build/validator"), built, { recursive: true });
   if (existsSync(handwritten)) cpSync(handwritten, built, { recursive: true });
   const served = join(root, "www/pkg");
   rmSync(served, { recursive: true, force: true });

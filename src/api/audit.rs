@@ -11,7 +11,7 @@ use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::Fields;
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::model::{Shard, UnixTime};
+use crate::model::{MOST_SHARDS, Shard, UnixTime};
 use crate::ports::directory::ListAudit;
 use crate::ports::history::{ENDED, ListEnds};
 use crate::ports::{At, Ports};
@@ -24,8 +24,6 @@ pub(super) const PATH: &str = "/api/v1/audit/";
 const FILTERS: [&str; 4] = ["actor", "collection", "record", "request"];
 /// How far a list goes that shards are asked for: each answers everything up to its end.
 const DEEPEST: u64 = 2_000;
-/// Shards that there are at most, which numbers leave room for.
-const MOST_SHARDS: u64 = 256;
 
 pub(super) async fn answer<P: Ports>(
     server: &Server<P>,
@@ -98,7 +96,7 @@ async fn merged<P: Ports>(
         lines.extend(ends.rows.into_iter().map(|mut line| {
             // Shards number their lines by the clock, far above those of the directory.
             let number = line.remove("number").and_then(|number| number.as_u64());
-            let number = number.unwrap_or_default() * MOST_SHARDS + u64::from(shard);
+            let number = number.unwrap_or_default() * u64::from(MOST_SHARDS) + u64::from(shard);
             line.insert("pk".to_owned(), json!(number));
             line
         }));

@@ -12,6 +12,7 @@ mod issued;
 pub mod keys;
 pub mod problem;
 mod providers;
+pub mod quotas;
 pub mod records;
 pub mod resource_keys;
 pub mod revocations;

@@ -22,6 +22,20 @@ const OWN_MEMBERS: [&str; 7] = [
 #[must_use]
 pub fn refusal(reason: Reason) -> Response {
     let status = reason.status();
+    refused(reason, status)
+}
+
+/// The same for routes of seed 001, where what is invalid is 422 and never 400.
+#[must_use]
+pub fn unprocessable(reason: Reason) -> Response {
+    let status = match reason.status() {
+        400 => 422,
+        other => other,
+    };
+    refused(reason, status)
+}
+
+fn refused(reason: Reason, status: u16) -> Response {
     let mut body = Map::new();
     body.insert("type".to_owned(), json!("about:blank"));
     body.insert("title".to_owned(), json!(title(status)));
@@ -63,6 +77,7 @@ pub fn refusal(reason: Reason) -> Response {
     }
     // The challenge, and when or how to try again, are the same everywhere.
     let mut response = bearer::refusal(reason).with_body(Value::Object(body).to_string());
+    response.status = status;
     if let Some((_, value)) = response
         .headers
         .iter_mut()

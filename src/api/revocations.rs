@@ -10,8 +10,9 @@ use crate::model::scope::REVOCATIONS;
 use crate::ports::feed::Since;
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::Revocation;
 
-/// The feed's answer as it is, and as `next` what `since` is to be the next time. Without `since`, or with
+/// The feed's answer without what concerns our own copies, and as `next` what `since` is to be the next time. Without `since`, or with
 /// one that is of another feed or too old, it is all there is, and `full` says so; with `more` there is
 /// more to ask for at once.
 pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -24,7 +25,8 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
 async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Result<String, Reason> {
     actor::prove(server, request, REVOCATIONS, at).await?;
     let since = since(&request.query)?;
-    let news = server.ports.feed(at, since).await?;
+    let mut news = server.ports.feed(at, since).await?;
+    news.entries.retain(Revocation::is_an_end);
     let next = format!("{}:{}", news.feed, news.head);
     let mut answer = json!(news);
     if let Some(members) = answer.as_object_mut() {

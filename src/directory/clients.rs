@@ -273,10 +273,11 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
             "must not be empty where codes are granted",
         ));
     }
-    if has("refresh_token") && !has("authorization_code") {
+    let for_people = has("authorization_code") || has(GrantType::DeviceCode.as_str());
+    if has("refresh_token") && !for_people {
         unfit.push(Unfit::new(
             "grant_types",
-            "refreshes nothing without authorization_code",
+            "refreshes nothing without authorization_code or device_code",
         ));
     }
     if has("client_credentials") && record.text("client_type") == "public" {
@@ -427,30 +428,26 @@ pub(super) fn put<R: Rows>(
         return publish(rows, &after);
     };
     // Whose secret or source is taken away loses what somebody may have got by it.
-    let secrets = before.list("_secrets").iter();
-    let dropped = secrets
-        .clone()
-        .any(|secret| !after.list("_secrets").contains(secret));
-    let source = before.list("jwks_sources").iter();
-    let untrusted = source
-        .clone()
-        .any(|source| !after.list("jwks_sources").contains(source));
+    let fewer = |field: &str| {
+        let left = after.list(field);
+        before.list(field).iter().any(|one| !left.contains(one))
+    };
     let gone = |field: &str| before.flag(field) && !after.flag(field);
-    let less = !before.scope("scope").is_subset(&after.scope("scope"));
-    let fewer = before
-        .list("grant_types")
-        .iter()
-        .any(|grant| !after.list("grant_types").contains(grant));
     if gone("enabled")
         || gone("danger_allow_management_scopes")
-        || less
-        || fewer
-        || dropped
-        || untrusted
+        || !before.scope("scope").is_subset(&after.scope("scope"))
+        || ["grant_types", "_secrets", "jwks_sources"]
+            .into_iter()
+            .any(fewer)
     {
         after.generation = after.version;
     }
-    put_quietly(rows, &after)?;
+    put_ending(rows, before, &after)
+}
+
+/// Writes a provider, and ends what is below its generation where that was raised.
+fn put_ending<R: Rows>(rows: &mut R, before: &Record, after: &Record) -> Answer<(), R> {
+    put_quietly(rows, after)?;
     if before.generation < after.generation
         && let Ok(id) = ClientId::parse(after.text("client_id"))
     {
@@ -482,15 +479,21 @@ pub(super) fn delete<R: Rows>(rows: &mut R, before: &Record, at: &At) -> Answer<
     rows.revoke(Revocation::Client(id, number))
 }
 
-/// Has the clients published anew that read something of this record, and the one that did before.
+/// Has the clients published anew that read something of this record, and the one that did before. Those
+/// for whom a source spoke that is switched off lose what they got, as if it had been taken from them.
 pub(super) fn touch_of<R: Rows>(
     rows: &mut R,
     collection: Collection,
+    before: Option<&Record>,
     record: &Record,
-    was: Option<u64>,
     at: &At,
 ) -> Answer<(), R> {
     let now = record.number("provider");
+    // An application may have gone from one provider to another.
+    let was = before.and_then(|before| before.number("provider"));
+    let off = collection == Collection::Sources
+        && before.is_some_and(|before| before.flag("enabled"))
+        && !record.flag("enabled");
     let mut providers: Vec<u64> = now.into_iter().chain(was.filter(|_| was != now)).collect();
     for (of, id) in rows.links_to((collection.path(), record.id), usize::MAX)? {
         if of == Collection::Providers {
@@ -498,9 +501,13 @@ pub(super) fn touch_of<R: Rows>(
         }
     }
     for id in providers {
-        if let Some(mut provider) = rows.find(Collection::Providers, id)? {
+        if let Some(before) = rows.find(Collection::Providers, id)? {
+            let mut provider = before.clone();
             provider.version = rows.next_number(at.now)?;
-            put_quietly(rows, &provider)?;
+            if off {
+                provider.generation = provider.version;
+            }
+            put_ending(rows, &before, &provider)?;
         }
     }
     Ok(())

@@ -253,7 +253,12 @@ pub(super) static PROVIDER: &[Field] = &[
     ),
     Field::new(
         "grant_types",
-        Form::Choices(&["authorization_code", "refresh_token", "client_credentials"]),
+        Form::Choices(&[
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        ]),
         "grants it may use",
     )
     .or("[\"authorization_code\",\"refresh_token\"]"),

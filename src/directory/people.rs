@@ -1,7 +1,7 @@
 //! Users and the groups they are in: what a shard is told of somebody, and what ends when somebody
 //! may do less than before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -21,21 +21,35 @@ fn direct<R: Rows>(rows: &R, user: &Record) -> Answer<Scope, R> {
     })
 }
 
-/// Whether a group that somebody is in, or one that it is in, makes superusers.
-pub(super) fn is_superuser<R: Rows>(rows: &R, user: &Record) -> Answer<bool, R> {
+/// The groups that somebody is in, and those that these lie in, as often as they do.
+fn groups<R: Rows>(rows: &R, user: &Record) -> Answer<Vec<Record>, R> {
+    let mut groups = Vec::new();
     for group in user.numbers("groups") {
         let mut group = rows.find(Collection::Groups, group)?;
         for _ in 0..DEEPEST {
             let Some(record) = group else { break };
-            if record.flag("is_superuser") {
-                return Ok(true);
-            }
             let parent = record.number("parent");
+            groups.push(record);
             let parent = parent.map(|parent| rows.find(Collection::Groups, parent));
             group = parent.transpose()?.flatten();
         }
     }
-    Ok(false)
+    Ok(groups)
+}
+
+/// Their names.
+fn group_names<R: Rows>(rows: &R, user: &Record) -> Answer<BTreeSet<String>, R> {
+    let groups = groups(rows, user)?;
+    Ok(groups
+        .iter()
+        .map(|group| group.text("name").to_owned())
+        .collect())
+}
+
+/// Whether a group that somebody is in, or one that it is in, makes superusers.
+pub(super) fn is_superuser<R: Rows>(rows: &R, user: &Record) -> Answer<bool, R> {
+    let groups = groups(rows, user)?;
+    Ok(groups.iter().any(|group| group.flag("is_superuser")))
 }
 
 /// Roles that somebody has and that exist.
@@ -97,6 +111,7 @@ pub(super) fn facts<R: Rows>(rows: &R, user: &Record) -> Answer<Option<SubjectFa
         version: user.version,
         scope,
         roles: generations,
+        groups: group_names(rows, user)?,
         profile: Profile {
             name: text("name"),
             given_name: text("first_name"),
@@ -237,21 +252,24 @@ pub(super) fn put_group<R: Rows>(
         unlink(rows, Collection::Groups, before.id, at)?;
         return rows.erase(Collection::Groups, before.id);
     };
-    let gives = |group: &Record| (group.flag("is_superuser"), group.number("parent"));
+    let gives = |group: &Record| {
+        let name = group.text("name").to_owned();
+        (group.flag("is_superuser"), group.number("parent"), name)
+    };
     if gives(&before) == gives(&after) {
         return put_record(rows, Collection::Groups, &after);
     }
     let members = members(rows, before.id)?;
     let mut held_before = Vec::new();
     for member in &members {
-        held_before.push(held(rows, member)?);
+        held_before.push((held(rows, member)?, group_names(rows, member)?));
     }
     put_record(rows, Collection::Groups, &after)?;
-    for (member, held_before) in members.into_iter().zip(held_before) {
+    for (member, (held_before, names_before)) in members.into_iter().zip(held_before) {
         let Some(mut now) = rows.find(Collection::Users, member.id)? else {
             continue;
         };
-        if held(rows, &now)? != held_before {
+        if held(rows, &now)? != held_before || group_names(rows, &now)? != names_before {
             now.version = rows.next_number(at.now)?;
             put(rows, Some(&member), now, Some(held_before))?;
         }

@@ -11,7 +11,7 @@ use super::view::view;
 use super::{clients, people, scopes};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Scope, Shard, SubjectFacts};
 use crate::ports::At;
-use crate::ports::directory::Event;
+use crate::ports::directory::{Event, KeptQuotas};
 use crate::token::Revocation;
 
 /// How deep groups may lie in each other.
@@ -232,6 +232,18 @@ pub trait Rows {
     fn tell_no_scope(&mut self, scope: &str) -> Result<(), Self::Fault>;
     /// Puts a line into the feed.
     fn revoke(&mut self, line: Revocation) -> Result<(), Self::Fault>;
+    /// What overrides quotas.
+    fn quotas(&self) -> Result<KeptQuotas, Self::Fault>;
+    /// Whether this request changed that.
+    fn changed_quotas(&self, request: &RequestId) -> Result<bool, Self::Fault>;
+    /// Writes that and has its copy in KV written anew, and notes who changed what into it.
+    fn put_quotas(
+        &mut self,
+        before: &KeptQuotas,
+        after: &KeptQuotas,
+        actor: Actor,
+        at: &At,
+    ) -> Result<(), Self::Fault>;
     /// Has a client's copy in KV written anew, or taken away.
     fn publish_client(&mut self, client: &ClientId, version: u64) -> Result<(), Self::Fault>;
 }
@@ -488,14 +500,12 @@ pub(super) fn write<R: Rows>(
         (Collection::Providers, Some(before), None) => clients::delete(rows, &before, at),
         (_, before, Some(after)) => {
             put(rows, collection, &after)?;
-            // An application may have gone from one provider to another.
-            let was = before.and_then(|before| before.number("provider"));
-            clients::touch_of(rows, collection, &after, was, at)
+            clients::touch_of(rows, collection, before.as_ref(), &after, at)
         }
         (_, Some(before), None) => {
             unlink(rows, collection, before.id, at)?;
             rows.erase(collection, before.id)?;
-            clients::touch_of(rows, collection, &before, None, at)
+            clients::touch_of(rows, collection, None, &before, at)
         }
     }
 }

@@ -12,8 +12,8 @@ use super::{clients, copy, list, people, scopes};
 use crate::model::{Client, ClientId, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{
-    Account, AccountCreated, ChangeAccount, ClientCreated, ClientReplaced, CreateAccount,
-    DirectoryAnswer, DirectoryVerb, Part,
+    Account, AccountCreated, ChangeAccount, ChangeQuotas, ClientCreated, ClientReplaced,
+    CreateAccount, DirectoryAnswer, DirectoryVerb, KeptQuotas, Part,
 };
 use crate::token::Revocation;
 
@@ -93,6 +93,10 @@ pub fn apply<R: Rows>(
         DirectoryVerb::NoteEvent(verb) => {
             rows.audit_event(&verb.event, verb.actor, at)?;
             DirectoryAnswer::NoteEvent(())
+        }
+        DirectoryVerb::ReadQuotas(_) => DirectoryAnswer::ReadQuotas(rows.quotas()?),
+        DirectoryVerb::ChangeQuotas(verb) => {
+            DirectoryAnswer::ChangeQuotas(change_quotas(rows, *verb, at)?)
         }
         DirectoryVerb::ReadKeys(_) | DirectoryVerb::AddKeys(_) | DirectoryVerb::ChangeKey(_) => {
             return Ok(None);
@@ -312,6 +316,23 @@ fn replace_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<Cli
         after: Some(shown),
     })?;
     Ok(ClientReplaced::Replaced)
+}
+
+fn change_quotas<R: Rows>(rows: &mut R, verb: ChangeQuotas, at: &At) -> Answer<bool, R> {
+    if rows.changed_quotas(&at.request)? {
+        return Ok(true);
+    }
+    let before = rows.quotas()?;
+    if before.overrides.is_none() && verb.overrides.is_none() {
+        return Ok(false);
+    }
+    let after = KeptQuotas {
+        version: rows.next_number(at.now)?,
+        overrides: verb.overrides,
+    };
+    rows.put_quotas(&before, &after, verb.actor, at)?;
+    rows.revoke(Revocation::QuotasVersion(after.version))?;
+    Ok(true)
 }
 
 /// Writes a client of which there is no record yet.

@@ -14,15 +14,21 @@ use worker::Env;
 use super::copies::Copies;
 use crate::config::Config;
 use crate::message;
-use crate::model::{Client, ClientId, Moment, SessionId, Shard, UnixTime};
+use crate::model::{
+    Client, ClientId, Moment, Quotas, SessionId, Shard, Subject, SubjectFacts, UnixTime,
+};
 use crate::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
-use crate::ports::directory::{self, DirectoryAnswer, DirectoryVerb, FindClient, KeySet};
+use crate::ports::directory::{
+    self, DirectoryAnswer, DirectoryVerb, FindClient, KeptQuotas, KeySet, ReadQuotas,
+};
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
+use crate::ports::ledger::{
+    self, LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session,
+};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Sessions,
-    Tokens, Unavailable,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Limits,
+    Sessions, Tokens, Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -112,6 +118,8 @@ pub(super) struct Bindings {
     feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
     sessions: Copies<(SessionId, u64), Session>,
+    subjects: Copies<Subject, SubjectFacts>,
+    quotas: Copies<(), (u64, Option<Rc<Quotas>>)>,
     tokens: Copies<String, TokenFacts>,
     remote: Copies<String, RemoteKeys>,
     pub(super) keys: Copies<(), KeySet>,
@@ -133,6 +141,8 @@ impl Bindings {
             feed_was_silent: Cell::new(Moment::default()),
             clients: Copies::new(),
             sessions: Copies::new(),
+            subjects: Copies::new(),
+            quotas: Copies::new(),
             tokens: Copies::new(),
             remote: Copies::new(),
             keys: Copies::new(),
@@ -371,10 +381,11 @@ impl Sessions for Bindings {
         if feed.ends_session(&handle.session, handle.generation) {
             return Ok(None);
         }
-        let kept = self
-            .sessions
-            .get(&key, at.now)
-            .filter(|kept| !feed.ends_subject(&kept.subject.subject, kept.subject.generation));
+        let kept = self.sessions.get(&key, at.now).filter(|kept| {
+            let subject = &kept.subject;
+            !feed.ends_subject(&subject.subject, subject.generation)
+                && subject.version >= feed.subject_version(&subject.subject)
+        });
         if kept.is_some() {
             return Ok(kept);
         }
@@ -389,6 +400,51 @@ impl Sessions for Bindings {
             self.sessions.keep(key, row, at.now);
         }
         Ok(row)
+    }
+}
+
+impl Limits for Bindings {
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable> {
+        let newest = self.revocations(at).await?.quotas_version();
+        if let Some(kept) = self.quotas.get(&(), at.now)
+            && kept.0 >= newest
+        {
+            return Ok(kept.1.clone());
+        }
+        let published: Option<KeptQuotas> = self.read_kv(Snapshot::QUOTAS).await;
+        let current = published.filter(|published| published.version >= newest);
+        let current = match current {
+            Some(current) => current,
+            None => self.directory(at, ReadQuotas {}).await?,
+        };
+        // What cannot be read, because a newer release wrote it, overrides nothing.
+        let overrides = current.overrides.and_then(|read| Quotas::read(&read).ok());
+        let overrides = overrides.map(Rc::new);
+        let kept = Rc::new((current.version, overrides.clone()));
+        self.quotas.keep((), &kept, at.now);
+        Ok(overrides)
+    }
+
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable> {
+        let newest = self.revocations(at).await?.subject_version(subject);
+        if let Some(kept) = self.subjects.get(subject, at.now)
+            && kept.version >= newest
+        {
+            return Ok(Some(kept));
+        }
+        let read = ReadSubject {
+            subject: subject.clone(),
+        };
+        let read = self.ledger(shard, at, read).await?.map(Rc::new);
+        if let Some(read) = &read {
+            self.subjects.keep(subject.clone(), read, at.now);
+        }
+        Ok(read)
     }
 }
 

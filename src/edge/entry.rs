@@ -17,7 +17,7 @@ use super::bindings::Bindings;
 use super::log;
 use super::settings::{self, Settings};
 use crate::error::Reason;
-use crate::http::{Request, Response};
+use crate::http::{Original, Request, Response};
 use crate::model::{ClientId, Moment, RequestId, Secret};
 use crate::oauth::rpc::{self, Question};
 use crate::ports::{At, Unavailable};
@@ -25,8 +25,9 @@ use crate::server::{Endpoint, Server};
 
 /// What the shim read off a request, as one text: the request's id, the endpoint's word, the method,
 /// the path and the query, then headers, then the body, a line each. A header or body that is there begins
-/// with `=`; a body that was larger than the limit is not there. One text is copied into the core's
-/// memory in a fraction of the time of ten.
+/// with `=`; a body that was larger than the limit is not there. A proxy asks by GET: in the place of the
+/// body is what it says of the request that it asks about. One text is copied into the core's memory in a
+/// fraction of the time of ten.
 fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
     let mut lines = text.splitn(16, '\n');
     let id = lines.next()?;
@@ -51,6 +52,10 @@ fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
         address: given()?,
         ..Request::default()
     };
+    if endpoint.is_for_proxies() {
+        request.original = Some(Box::new(Original::read(lines.next()?)));
+        return Some((id, endpoint, request));
+    }
     match given()? {
         Some(body) => request.body = body,
         None => request.oversized = true,

@@ -5,6 +5,8 @@ use wasm_bindgen::JsValue;
 #[cfg(feature = "edge")]
 use crate::config::Config;
 use crate::config::{HISTORY_KEPT, UnfitSetting};
+#[cfg(feature = "edge")]
+use crate::model::Quotas;
 use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
 
@@ -38,6 +40,21 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     if let Some(token) = text("BOOTSTRAP_TOKEN") {
         config = config.with_bootstrap(&Secret::new(token))?;
     }
+    if let Some(secrets) = text("PROXY_SECRET") {
+        config = config.with_proxies(&secrets)?;
+    }
+    if let Some(quotas) = text("QUOTAS") {
+        let refusal = unfit(
+            "QUOTAS",
+            "set it to a JSON object with default, groups and bypass, as docs/gate.md has it",
+        );
+        config.quotas = Some(Quotas::parse(&quotas).map_err(|_| refusal)?);
+    }
+    config.gate_subdomains = match text("EDGEMINT_GATE_SUBDOMAINS").as_deref() {
+        None | Some("0") => false,
+        Some("1") => true,
+        Some(_) => return Err(unfit("EDGEMINT_GATE_SUBDOMAINS", "set it to 0 or 1")),
+    };
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }

@@ -1,6 +1,13 @@
 //! The gate (seed 001): who is behind a request to somebody else's service, and may they?
 
+pub mod challenge;
+pub mod credentials;
 pub mod delegate;
+pub mod headers;
+pub mod ingress;
+pub mod origin;
 pub mod principal;
+pub mod quota;
+pub mod requirements;
 
 pub use principal::Principal;

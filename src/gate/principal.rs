@@ -1,5 +1,7 @@
 //! Who a credential stands for, whatever kind of credential it is.
 
+use std::collections::BTreeSet;
+
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::{
@@ -56,6 +58,8 @@ pub struct Principal {
     pub generations: (u64, u64),
     /// The mail address, where it is known without asking for it.
     pub email: Option<String>,
+    /// The groups of the person, likewise.
+    pub groups: Option<BTreeSet<String>>,
 }
 
 /// Who the text of a token stands for.
@@ -122,6 +126,7 @@ pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
         token: origin.token,
         generations: (row.generation, minted.unwrap_or_default()),
         email: person.and_then(|person| person.profile.email.clone()),
+        groups: person.map(|person| person.groups.clone()),
     }
 }
 
@@ -168,6 +173,7 @@ fn of_access_token(live: &LiveToken) -> Principal {
         token: Some(live.id().clone()),
         generations: (token.generations.subject, token.generations.client),
         email: None,
+        groups: None,
     }
 }
 
@@ -193,5 +199,6 @@ pub(crate) fn of_session(session: &Session) -> Principal {
         token: None,
         generations: (subject.generation, 0),
         email: subject.profile.email.clone(),
+        groups: Some(subject.groups.clone()),
     }
 }

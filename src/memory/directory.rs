@@ -13,7 +13,7 @@ use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{
-    ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeySet, StoredKey,
+    ChangeKey, DirectoryAnswer, DirectoryVerb, Event, KeptQuotas, KeySet, StoredKey,
 };
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
 use crate::ports::tokens::DropScope;
@@ -42,6 +42,8 @@ pub struct DirectoryState {
     clock: Moment,
     key_audit: Vec<KeyLine>,
     events: Vec<(RequestId, Event, Actor)>,
+    quotas: KeptQuotas,
+    quota_changes: Vec<(RequestId, Actor)>,
     last_number: u64,
     /// What shards have not been told yet.
     pub shards_out: Vec<(Shard, LedgerVerb)>,
@@ -350,6 +352,26 @@ impl Rows for DirectoryState {
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Infallible> {
         self.publish(line);
+        Ok(())
+    }
+
+    fn quotas(&self) -> Result<KeptQuotas, Infallible> {
+        Ok(self.quotas.clone())
+    }
+
+    fn changed_quotas(&self, request: &RequestId) -> Result<bool, Infallible> {
+        Ok(self.quota_changes.iter().any(|(by, _)| by == request))
+    }
+
+    fn put_quotas(
+        &mut self,
+        _before: &KeptQuotas,
+        after: &KeptQuotas,
+        actor: Actor,
+        at: &At,
+    ) -> Result<(), Infallible> {
+        self.quotas = after.clone();
+        self.quota_changes.push((at.request.clone(), actor));
         Ok(())
     }
 

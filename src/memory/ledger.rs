@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::devices::DeviceRow;
 use super::tokens::sure;
 use crate::directory::list::{ListQuery, page_of};
 use crate::directory::records::Actor;
@@ -17,8 +18,9 @@ use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
     LedgerAnswer, LedgerVerb, ListGrants, ListIssued, MOST_LISTED, Once, OpenSession, Opened,
-    Owned, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
+    Owned, QuotaSpent, ReadFailures, ReadGrant, RecordFailure, RevokeGrant, RevokeToken, Revoked,
+    Row, Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
+    ended, left, withdrawn,
 };
 use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
@@ -87,6 +89,7 @@ pub struct LedgerState {
     failures: BTreeMap<String, Failures>,
     pub(super) tokens: BTreeMap<TokenKey, TokenRow>,
     pub(super) history: BTreeMap<u64, Line>,
+    pub(super) devices: BTreeMap<String, DeviceRow>,
     /// Lines of the history, the oldest first.
     audit: Vec<Row>,
     /// What the feed has not been sent yet.
@@ -186,6 +189,7 @@ impl LedgerState {
             LedgerVerb::RecordFailure(verb) => {
                 LedgerAnswer::RecordFailure(self.record_failure(*verb, &at))
             }
+            LedgerVerb::SpendQuota(verb) => LedgerAnswer::SpendQuota(self.spend_quota(*verb, &at)),
             LedgerVerb::AddToken(verb) => {
                 LedgerAnswer::AddToken(sure(tokens::add(self, *verb, &at)))
             }
@@ -213,6 +217,14 @@ impl LedgerState {
             LedgerVerb::ReadTokenHistory(verb) => {
                 LedgerAnswer::ReadTokenHistory(self.token_history(&verb))
             }
+            LedgerVerb::BeginDevice(verb) => {
+                LedgerAnswer::BeginDevice(self.begin_device(*verb, &at))
+            }
+            LedgerVerb::ReadDevice(verb) => LedgerAnswer::ReadDevice(self.read_device(&verb, &at)),
+            LedgerVerb::DecideDevice(verb) => {
+                LedgerAnswer::DecideDevice(self.decide_device(*verb, &at))
+            }
+            LedgerVerb::PollDevice(verb) => LedgerAnswer::PollDevice(self.poll_device(&verb, &at)),
         }
     }
 
@@ -235,13 +247,18 @@ impl LedgerState {
             return;
         }
         let raised = before.is_some_and(|before| before.generation < facts.generation);
+        let regrouped = before.is_some_and(|before| before.groups != facts.groups);
         let entry = Revocation::Subject(facts.subject.clone(), facts.generation);
+        let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
         self.direct
             .insert(facts.subject.clone(), facts.scope.clone());
         let facts = facts.with_roles(|role| self.roles.get(role));
         self.subjects.insert(facts.subject.clone(), facts);
         if raised {
             self.publish(entry);
+        }
+        if regrouped {
+            self.publish(changed);
         }
     }
 
@@ -272,7 +289,7 @@ impl LedgerState {
     fn spend_code(&mut self, verb: SpendCode, at: &At) -> Spent {
         let known = self.grants.get_mut(&verb.grant);
         if let Some(row) = known.filter(|row| row.opened_by != at.request) {
-            if !row.dead {
+            if !row.dead && !verb.polled {
                 row.dead = true;
                 self.publish(Revocation::Grant(verb.grant));
             }
@@ -809,6 +826,33 @@ impl LedgerState {
         )
     }
 
+    fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
+        let now = at.now.unix();
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key)
+            .or_insert_with(|| fresh.clone());
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        let repeated = row.by.as_ref() == Some(&at.request);
+        let granted = repeated || row.count < verb.limit.most;
+        if granted && !repeated {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
+        QuotaSpent {
+            granted,
+            used: row.count,
+            resets_at: row.window_ends,
+        }
+    }
+
     /// Forgets what has expired.
     pub fn sweep(&mut self, now: UnixTime) {
         self.sessions.retain(|_, row| now < row.expires_at);
@@ -816,6 +860,7 @@ impl LedgerState {
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
         self.sweep_tokens(now);
+        self.devices.retain(|_, row| now < row.expires_at);
     }
 
     /// Forgets the history from before this.

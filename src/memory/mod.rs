@@ -1,6 +1,7 @@
 //! The reference store: every port, in memory. It is the test double, and what the objects in
 //! SQLite are compared with.
 
+mod devices;
 mod directory;
 mod feed;
 mod ledger;
@@ -20,16 +21,16 @@ use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
     Verifier, base64url, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Moment, Shard};
+use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts};
 use crate::ports::courier::{CourierAnswer, CourierVerb, Known, RemoteKeys};
 use crate::ports::directory::{
-    AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, StoredKey,
+    AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, ReadQuotas, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
+use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
-    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger,
+    At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
     Sessions, Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
@@ -89,6 +90,8 @@ pub struct Memory {
     copy: RefCell<Rc<Revocations>>,
     clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
+    subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
+    quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
     tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
     documents: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Known>>,
@@ -113,6 +116,8 @@ impl Default for Memory {
             copy: RefCell::default(),
             clients: RefCell::default(),
             sessions: RefCell::default(),
+            subjects: RefCell::default(),
+            quotas: RefCell::default(),
             tokens: RefCell::default(),
             documents: RefCell::default(),
             fetched: RefCell::default(),
@@ -365,8 +370,11 @@ impl Sessions for Memory {
             return Ok(None);
         }
         let cached = self.sessions.borrow().get(&key).cloned();
-        let cached = cached
-            .filter(|kept| !feed.ends_subject(&kept.subject.subject, kept.subject.generation));
+        let cached = cached.filter(|kept| {
+            let subject = &kept.subject;
+            !feed.ends_subject(&subject.subject, subject.generation)
+                && subject.version >= feed.subject_version(&subject.subject)
+        });
         if cached.is_some() {
             return Ok(cached);
         }
@@ -381,6 +389,43 @@ impl Sessions for Memory {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
         }
         Ok(row)
+    }
+}
+
+impl Limits for Memory {
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable> {
+        let newest = self.revocations(at).await?.quotas_version();
+        let known = self.quotas.borrow().clone();
+        if let Some((_, known)) = known.filter(|(version, _)| *version >= newest) {
+            return Ok(known);
+        }
+        let read = self.directory(at, ReadQuotas {}).await?;
+        let overrides = read.overrides.and_then(|read| Quotas::read(&read).ok());
+        let overrides = overrides.map(Rc::new);
+        *self.quotas.borrow_mut() = Some((read.version, overrides.clone()));
+        Ok(overrides)
+    }
+
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable> {
+        let newest = self.revocations(at).await?.subject_version(subject);
+        let known = self.subjects.borrow().get(subject).cloned();
+        if let Some(known) = known.filter(|known| known.version >= newest) {
+            return Ok(Some(known));
+        }
+        let read = ReadSubject {
+            subject: subject.clone(),
+        };
+        let read = self.ledger(shard, at, read).await?.map(Rc::new);
+        if let Some(read) = &read {
+            let mut known = self.subjects.borrow_mut();
+            known.insert(subject.clone(), Rc::clone(read));
+        }
+        Ok(read)
     }
 }
 

@@ -1,6 +1,6 @@
 //! People: what the directory publishes of one to the ledger shard that answers for them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +76,9 @@ pub struct SubjectFacts {
     /// Roles that contributed, with the generation each had then.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub roles: BTreeMap<String, u64>,
+    /// Names of the groups that they are in, and of those that these lie in: what quotas go by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub groups: BTreeSet<String>,
     /// Claims.
     #[serde(default)]
     pub profile: Profile,

@@ -178,6 +178,9 @@ pub fn public_id(id: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Shard(pub u16);
 
+/// Shards that there are at most.
+pub const MOST_SHARDS: u16 = 256;
+
 /// How many shards keep things that have no subject. Fixed for good: a nonce that was spent under
 /// another count would be looked for in the wrong place and could be spent again.
 const KEYED_SHARDS: u16 = 16;

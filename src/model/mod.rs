@@ -4,6 +4,7 @@ pub mod account;
 pub mod address;
 pub mod client;
 pub mod id;
+pub mod quota;
 pub mod redirect;
 pub mod scope;
 pub mod secret;
@@ -18,8 +19,10 @@ pub use client::{
     SubjectMode,
 };
 pub use id::{
-    ClientId, GrantId, RequestId, SessionId, Shard, Subject, TokenId, TokenKey, Username, public_id,
+    ClientId, GrantId, MOST_SHARDS, RequestId, SessionId, Shard, Subject, TokenId, TokenKey,
+    Username, public_id,
 };
+pub use quota::{Quota, Quotas};
 pub use redirect::RedirectUri;
 pub use scope::Scope;
 pub use secret::{Digest, Secret};

@@ -98,6 +98,11 @@ pub fn print_duration(Seconds(seconds): Seconds) -> String {
     format!("seconds={seconds}")
 }
 
+const WEEKDAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+const MONTHS: [&str; 12] = [
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+];
+
 impl UnixTime {
     /// Reads RFC 3339; fractions of a second are dropped.
     #[must_use]
@@ -155,6 +160,25 @@ impl UnixTime {
     /// As RFC 3339 in UTC, `1970-01-01T00:00:00Z`.
     #[must_use]
     pub fn rfc3339(self) -> String {
+        let ([year, month, date], [hour, minute, second]) = self.parts();
+        format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
+    /// As HTTP wants it (RFC 9110 §5.6.7), `Thu, 01 Jan 1970 00:00:00 GMT`.
+    #[must_use]
+    pub fn http_date(self) -> String {
+        let ([year, month, date], [hour, minute, second]) = self.parts();
+        let named = |names: &[&'static str], at: u64| {
+            let name = usize::try_from(at).ok().and_then(|at| names.get(at));
+            name.copied().unwrap_or_default()
+        };
+        let weekday = named(&WEEKDAYS, self.0 / 86_400 % 7);
+        let month = named(&MONTHS, month - 1);
+        format!("{weekday}, {date:02} {month} {year:04} {hour:02}:{minute:02}:{second:02} GMT")
+    }
+
+    /// Year, month and day; hour, minute and second.
+    fn parts(self) -> ([u64; 3], [u64; 3]) {
         let (days, second) = (self.0 / 86_400, self.0 % 86_400);
         // Years that begin in March, so that the day of a leap year is the last: 146,097 days make
         // 400 years, and day 0 of 1970 is day 719,468 of that count.
@@ -170,8 +194,8 @@ impl UnixTime {
             (month - 9, 1)
         };
         let year = era * 400 + year + next;
-        let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-        format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}Z")
+        let time = [second / 3_600, second / 60 % 60, second % 60];
+        ([year, month, date], time)
     }
 }
 
@@ -223,6 +247,18 @@ mod tests {
                 Some(Seconds(seconds)),
                 "{printed}"
             );
+        }
+    }
+
+    #[test]
+    fn instants_are_printed_as_http_has_them() {
+        for (time, printed) in [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+            (1_709_251_199, "Thu, 29 Feb 2024 23:59:59 GMT"),
+            (1_735_689_599, "Tue, 31 Dec 2024 23:59:59 GMT"),
+        ] {
+            assert_eq!(UnixTime(time).http_date(), printed);
         }
     }
 

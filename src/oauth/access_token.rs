@@ -2,37 +2,14 @@
 
 use std::rc::Rc;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-
-use super::{introspect, signing};
+use super::signing;
 use crate::error::Reason;
-use crate::jose::{Claims, ExpectedTyp, Policy};
-use crate::message;
-use crate::model::{
-    AccessTokenFormat, Client, ClientId, GrantId, Scope, Secret, SessionId, Shard, TokenId,
-    UnixTime, Username,
-};
+use crate::model::{AccessTokenFormat, Client, Secret, TokenId};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::access::JWT_TYPE;
-use crate::token::{AccessToken, Generations, Opened, Revocations, SealRefused, seal};
-
-/// Seconds by which an edge's clock may be ahead of ours (FAPI 2.0 §5.3.2.1 asks for up to 60).
-const SKEW: u64 = 60;
-
-/// The private claim that carries what the feed is asked about.
-const PRIVATE: &str = "edgemint";
-
-/// What it holds.
-#[derive(Deserialize)]
-struct Private {
-    epoch: u32,
-    shard: Shard,
-    grant: Option<GrantId>,
-    session: Option<SessionId>,
-    generations: Generations,
-}
+use crate::token::{AccessToken, Opened, Revocations, SealRefused, access_jwt, seal};
+use crate::validator;
 
 /// A token whose seal or signature held, that has not expired and was not revoked within the
 /// published bound. Only [`validate`] makes one. For whom it is, the caller checks.
@@ -63,29 +40,10 @@ impl LiveToken {
         if let Some(printed) = principal.get() {
             return Ok(printed);
         }
-        let printed = introspect::print(&Principal {
-            active: true,
-            sub: &token.sub,
-            username: &token.username,
-            client_id: &token.client,
-            scope: &token.scope,
-            aud: &token.audience,
-            exp: token.expires_at,
-        })?;
+        let printed =
+            validator::told(token).map_err(|_| Reason::Internal("an answer does not serialise"))?;
         Ok(principal.get_or_init(|| printed))
     }
-}
-
-/// Whose token it is, and what it allows.
-#[derive(Serialize)]
-struct Principal<'a> {
-    active: bool,
-    sub: &'a str,
-    username: &'a Username,
-    client_id: &'a ClientId,
-    scope: &'a Scope,
-    aud: &'a str,
-    exp: UnixTime,
 }
 
 /// Mints the text of a token in the client's form; `id` is fresh randomness.
@@ -104,7 +62,8 @@ pub async fn mint<P: Ports>(
         AccessTokenFormat::Sealed => Ok(server.keyring.seal(token, revocations.epoch(), id)?),
         AccessTokenFormat::Jwt => {
             let jti = TokenId::from(id);
-            let claims = to_claims(&server.config.issuer, token, &jti, revocations.epoch());
+            let claims =
+                access_jwt::to_claims(&server.config.issuer, token, &jti, revocations.epoch());
             let text = signing::sign(server, client, JWT_TYPE, &claims, at).await?;
             Ok(Secret::new(text))
         }
@@ -122,13 +81,7 @@ pub async fn validate<P: Ports>(
     at: &At,
 ) -> Result<LiveToken, Reason> {
     let opened = open(server, text, at).await?;
-    let now = at.now.unix();
-    if opened.token.expires_at <= now {
-        return Err(Reason::TokenExpired);
-    }
-    if opened.token.issued_at.0 > now.0 + SKEW {
-        return Err(Reason::TokenUnknown);
-    }
+    validator::in_time(&opened.token, at.now.unix())?;
     let revocations = server.ports.revocations(at).await?;
     if revocations.ends_token(&opened.id, opened.epoch, &opened.token) {
         return Err(Reason::TokenRevoked);
@@ -144,16 +97,9 @@ pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<R
     match server.keyring.open(text) {
         Ok(opened) => Ok(opened),
         Err(SealRefused::OtherKind) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => {
-            let mut policy = Policy::new(
-                server.config.issuer.clone(),
-                "",
-                ExpectedTyp::exactly(JWT_TYPE),
-            )
-            .danger_accept_any_audience()
-            .danger_accept_expired();
-            policy.leeway = SKEW;
+            let policy = access_jwt::policy(&server.config.issuer);
             match signing::verify_own(server, text, &policy, at).await {
-                Ok(claims) => from_claims(&claims)
+                Ok(claims) => access_jwt::from_claims(&claims)
                     .map(Rc::new)
                     .ok_or(Reason::TokenUnknown),
                 Err(Some(reason)) => Err(reason),
@@ -162,52 +108,4 @@ pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<R
         }
         Err(_) => Err(Reason::TokenUnknown),
     }
-}
-
-/// RFC 9068 §2.2.
-fn to_claims(issuer: &str, token: &AccessToken, jti: &TokenId, epoch: u32) -> Map<String, Value> {
-    let mut claims = Map::new();
-    claims.insert("iss".to_owned(), json!(issuer));
-    claims.insert("sub".to_owned(), json!(token.sub));
-    claims.insert("aud".to_owned(), json!(token.audience));
-    claims.insert("client_id".to_owned(), json!(token.client));
-    claims.insert("iat".to_owned(), json!(token.issued_at));
-    claims.insert("exp".to_owned(), json!(token.expires_at));
-    claims.insert("jti".to_owned(), json!(jti));
-    claims.insert("scope".to_owned(), json!(token.scope));
-    claims.insert("username".to_owned(), json!(token.username));
-    claims.insert(
-        PRIVATE.to_owned(),
-        json!({
-            "epoch": epoch,
-            "shard": token.shard,
-            "grant": token.grant,
-            "session": token.session,
-            "generations": token.generations,
-        }),
-    );
-    claims
-}
-
-fn from_claims(claims: &Claims) -> Option<Opened> {
-    let text = |name| claims.text(name).ok().flatten();
-    let private: Private = message::read_value(claims.claim(PRIVATE)?).ok()?;
-    let [audience] = claims.audience() else {
-        return None;
-    };
-    let token = AccessToken {
-        sub: claims.subject()?.to_owned(),
-        username: Username::parse(text("username")?).ok()?,
-        client: ClientId::parse(text("client_id")?).ok()?,
-        scope: Scope::parse(text("scope").unwrap_or_default()).ok()?,
-        audience: audience.clone(),
-        issued_at: UnixTime(claims.issued_at()?),
-        expires_at: UnixTime(claims.expires_at()?),
-        grant: private.grant,
-        session: private.session,
-        shard: private.shard,
-        generations: private.generations,
-    };
-    let id = TokenId::parse(claims.id()?).ok()?;
-    Some(Opened::new(id, private.epoch, token))
 }

@@ -92,7 +92,8 @@ pub async fn check<P: Ports>(
         vec![source.audience.clone()]
     };
     let typ = match jws.typ() {
-        Some(typ) if typ.eq_ignore_ascii_case(TYP) => ExpectedTyp::exactly(TYP),
+        // With `application/` before it or without (RFC 7515 §4.1.9).
+        Some(typ) if typ.to_ascii_lowercase().ends_with(TYP) => ExpectedTyp::exactly(TYP),
         _ => ExpectedTyp::Plain,
     };
     let mut policy = Policy::new(&issuer, "", typ);
@@ -116,8 +117,15 @@ pub async fn check<P: Ports>(
         return Err(Reason::AssertionLivesTooLong);
     }
     let subject = text(claims.subject(), "sub")?;
-    if own.is_some() && subject != client.id.as_str() {
-        return Err(Reason::AssertionForOtherClient);
+    if own.is_some() {
+        if subject != client.id.as_str() {
+            return Err(Reason::AssertionForOtherClient);
+        }
+        // RFC 7523bis §4: whoever else it is for was shown it, and could show it here. Clusters do name
+        // several in what they sign; there the administrator says which is ours.
+        if claims.audience().len() != 1 {
+            return Err(refused(JoseError::AudienceMismatch));
+        }
     }
     let id = text(claims.id(), "jti")?;
     // By the key and not by the record that named it: two sources may have the same one, and what was

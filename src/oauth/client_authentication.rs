@@ -32,7 +32,7 @@ const FAILURES: RateLimit = RateLimit {
 };
 
 /// A client that proved who it is; a public one by having nothing to prove with.
-/// Only [`authenticate`] and [`bound`] make one.
+/// Only [`ProvenClient::settle`] and [`bound`] make one.
 pub struct AuthenticatedClient(Rc<Client>);
 
 impl AuthenticatedClient {

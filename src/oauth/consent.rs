@@ -53,16 +53,7 @@ async fn show<P: Ports>(
     };
     let agreed = server.ports.ledger(session.subject.shard, at, read).await?;
     let agreed = agreed.unwrap_or_default();
-    let lines: Vec<ScopeLine<'_>> = authorization
-        .scope
-        .iter()
-        .filter(|scope| *scope != OFFLINE_ACCESS)
-        .map(|name| ScopeLine {
-            name,
-            description: description(name),
-            granted: agreed.contains(name),
-        })
-        .collect();
+    let lines = lines(&authorization.scope, &agreed);
     let csrf = page::csrf(server, &browser, sealed)?;
     let consent = Consent {
         title: client.title("authorization"),
@@ -83,6 +74,18 @@ async fn show<P: Ports>(
         Some(&authorization.redirect_uri),
     );
     Ok(browser.remember(server, page))
+}
+
+/// What is asked, line by line.
+pub(super) fn lines<'a>(scope: &'a Scope, agreed: &Scope) -> Vec<ScopeLine<'a>> {
+    let asked = scope.iter().filter(|scope| *scope != OFFLINE_ACCESS);
+    asked
+        .map(|name| ScopeLine {
+            name,
+            description: description(name),
+            granted: agreed.contains(name),
+        })
+        .collect()
 }
 
 async fn submit<P: Ports>(

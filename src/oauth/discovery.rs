@@ -105,6 +105,7 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         "issuer": issuer,
         "authorization_endpoint": config.url("/oauth/authorize"),
         "token_endpoint": config.url("/oauth/token"),
+        "device_authorization_endpoint": config.url("/oauth/device_authorization"),
         "introspection_endpoint": config.url("/oauth/introspect"),
         "revocation_endpoint": config.url("/oauth/revoke"),
         "userinfo_endpoint": config.url("/oauth/userinfo"),

@@ -112,13 +112,26 @@ impl Caller {
             Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
             Err(other) => return Err(other),
         }
-        let grant = refreshable(server, text, at).await?;
-        // A refresh token is nobody's business but its client's.
+        // A refresh token is nobody's business but its client's: nobody else has a shard asked for it.
+        let token: Option<Unsealed<RefreshToken>> = server.keyring.unseal(text).ok();
+        let Some(token) = token.filter(|token| self.is(&token.value().client)) else {
+            return Ok(None);
+        };
+        let grant = refreshable(server, token, at).await?;
         let known = grant.filter(|grant| {
             let subject = grant.subject.subject.as_str();
             self.may_ask(&grant.client, None, subject)
         });
         Ok(known.map(|grant| Found::Refresh(Box::new(grant))))
+    }
+
+    /// Whether the caller is this client, or has a token of its.
+    fn is(&self, client: &ClientId) -> bool {
+        match self {
+            Self::Client(caller) => caller.client().id == *client,
+            Self::Bearer(live) => live.token().client == *client,
+            Self::Owner(_) => false,
+        }
     }
 
     /// Whether the caller may learn about such a token (§4).
@@ -372,15 +385,12 @@ pub fn print(answer: &impl Serialize) -> Result<String, Reason> {
     serde_json::to_string(answer).map_err(|_| Reason::Internal("an answer does not serialise"))
 }
 
-/// The grant of the newest refresh token of a family that may be used, if the text is one.
+/// The grant of a refresh token, if it is the newest of its family and may be used.
 async fn refreshable<P: Ports>(
     server: &Server<P>,
-    text: &str,
+    unsealed: Unsealed<RefreshToken>,
     at: &At,
 ) -> Result<Option<GrantFacts>, Reason> {
-    let Ok(unsealed): Result<Unsealed<RefreshToken>, _> = server.keyring.unseal(text) else {
-        return Ok(None);
-    };
     let revocations = server.ports.revocations(at).await?;
     if revocations.ends_epoch(unsealed.epoch()) {
         return Ok(None);

@@ -6,7 +6,7 @@ use super::page::{self, Browser};
 use super::params::Params;
 use super::{authorize, claims, consent, password, session};
 use crate::error::Reason;
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, with_query};
 use crate::model::redirect::display_host;
 use crate::model::{Client, Secret};
 use crate::pages::{self, Account, Application, Login, LoginMessage, field};
@@ -55,6 +55,8 @@ async fn show<P: Ports>(
             let client = authorize::registered(server, request, at).await?;
             request.prompt.login || request.max_age.or(client.max_session_age).is_some()
         }
+        // Who is signed in comes here only when that is too long ago.
+        Intent::Device(_) => true,
         _ => false,
     };
     let signed_in = session::current(server, request, at).await?.is_some();
@@ -160,8 +162,8 @@ impl Form<'_> {
     ) -> Result<Response, Reason> {
         let authorization = match &self.pending.intent {
             Intent::Authorize(authorization) => Some(authorization),
-            Intent::Login => None,
-            Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => {
+            Intent::Login | Intent::Device(_) => None,
+            Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) | Intent::Approve(..) => {
                 return Err(Reason::PageFromElsewhere);
             }
         };
@@ -223,12 +225,21 @@ async fn submit<P: Ports>(
         Err(other) => return Err(other),
     };
     let once = page::spending(&pending);
+    let mut afterwards = server.config.url("/login");
     let goes_on = match pending.into_value().intent {
         Intent::Authorize(authorization) => {
             let client = authorize::registered(server, &authorization, at).await?;
             Some((*authorization, client))
         }
-        Intent::Login | Intent::Account(_) | Intent::Consent(..) | Intent::Logout(_) => None,
+        Intent::Device(typed) => {
+            afterwards = with_query(&server.config.url("/device"), &[(field::USER_CODE, &typed)]);
+            None
+        }
+        Intent::Login
+        | Intent::Account(_)
+        | Intent::Consent(..)
+        | Intent::Logout(_)
+        | Intent::Approve(..) => None,
     };
     let (session, cookie) =
         session::open(server, request, once, &account.facts, &["pwd"], at).await?;
@@ -237,7 +248,7 @@ async fn submit<P: Ports>(
         Some((authorization, client)) => {
             signed_in(server, request, &client, authorization, session, at).await
         }
-        None => Response::see_other(server.config.url("/login")),
+        None => Response::see_other(afterwards),
     };
     Ok(answer.with("set-cookie", cookie))
 }

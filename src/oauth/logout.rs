@@ -183,7 +183,7 @@ fn check_uri(client: Option<&Client>, requested: Option<&str>) -> Result<(), Rea
     };
     let client = client.ok_or(Reason::MissingParameter("client_id"))?;
     let mut registered = client.post_logout_redirect_uris.iter();
-    if registered.any(|uri| uri.matches(requested)) {
+    if registered.any(|uri| uri.as_str() == requested) {
         Ok(())
     } else {
         Err(Reason::UnregisteredRedirectUri)

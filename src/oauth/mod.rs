@@ -8,6 +8,8 @@ pub mod check_token;
 pub mod claims;
 pub mod client_authentication;
 pub mod consent;
+pub mod device;
+pub mod device_authorization;
 pub mod discovery;
 pub mod grant;
 pub mod grantable;

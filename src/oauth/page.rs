@@ -12,7 +12,7 @@ use crate::server::Server;
 use crate::token::{Intent, Pending, SealRefused, Unsealed, pending};
 
 /// Binds pages to the browser that began them.
-const BROWSER_COOKIE: &str = "edgemint-browser";
+pub(crate) const BROWSER_COOKIE: &str = "edgemint-browser";
 /// As long as browsers keep a cookie; it identifies nobody and is renewed with every page.
 const BROWSER_LIFETIME: Seconds = Seconds(400 * 24 * 3600);
 
@@ -78,7 +78,7 @@ pub async fn seal<P: Ports>(
 }
 
 /// Seals an intent for nobody: it is worth what the same request by GET is, and only
-/// `/oauth/authorize` takes it.
+/// the endpoint that made it takes it.
 ///
 /// # Errors
 /// As [`seal`].

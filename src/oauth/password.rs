@@ -93,19 +93,34 @@ pub async fn check<P: Ports>(
             Ok(account)
         }
         None => {
-            for (key, limit) in keys {
-                let record = RecordFailure {
-                    key: key.clone(),
-                    limit,
-                };
-                server.ports.ledger(Shard::of_key(&key), at, record).await?;
-            }
+            record_failure(server, keys, at).await?;
             Err(Reason::WrongCredentials)
         }
     }
 }
 
-async fn refuse_throttled<P: Ports>(
+/// Counts a wrong guess.
+///
+/// # Errors
+/// [`Reason::Unavailable`].
+pub(super) async fn record_failure<P: Ports>(
+    server: &Server<P>,
+    keys: Vec<(String, RateLimit)>,
+    at: &At,
+) -> Result<(), Reason> {
+    for (key, limit) in keys {
+        let shard = Shard::of_key(&key);
+        let record = RecordFailure { key, limit };
+        server.ports.ledger(shard, at, record).await?;
+    }
+    Ok(())
+}
+
+/// Refuses who guessed wrong too often.
+///
+/// # Errors
+/// [`Reason::TooManyFailures`] or [`Reason::Unavailable`].
+pub(super) async fn refuse_throttled<P: Ports>(
     server: &Server<P>,
     keys: &[(String, RateLimit)],
     at: &At,

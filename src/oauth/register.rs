@@ -129,7 +129,7 @@ fn read<P: Ports>(
     }
     let scope = match text(metadata, "scope")? {
         Some(scope) => Scope::parse(scope).map_err(|_| Reason::UnfitMetadata("scope"))?,
-        None if by_code => default_scope(),
+        None if by_code || grant_types.contains(&GrantType::DeviceCode) => default_scope(),
         None => Scope::default(),
     };
     if !vouched && scope.iter().any(crate::model::scope::is_management) {

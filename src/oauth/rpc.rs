@@ -12,6 +12,7 @@ use crate::model::{ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::Kind;
+use crate::validator::Needed;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +26,7 @@ pub enum Question {
         /// The header, if there is one.
         authorization: Option<String>,
         /// What is needed.
-        scopes: Scope,
-        /// Whether one of them is enough.
-        any: bool,
+        needed: Needed,
     },
 }
 
@@ -56,10 +55,10 @@ impl Question {
                 let Some(Ok(scopes)) = scopes else {
                     return Err(malformed);
                 };
+                let needed = Needed { scopes, any };
                 Ok(Self::Validate {
                     authorization,
-                    scopes,
-                    any,
+                    needed,
                 })
             }
             _ => Err(Reason::Internal(
@@ -89,11 +88,10 @@ pub async fn answer<P: Ports>(
             }
             Question::Validate {
                 authorization,
-                scopes,
-                any,
+                needed,
             } => {
                 let authorization = authorization.as_deref();
-                validate(server, &caller, authorization, &scopes, any, at).await
+                validate(server, &caller, authorization, &needed, at).await
             }
         }
     };
@@ -122,8 +120,7 @@ async fn validate<P: Ports>(
     server: &Server<P>,
     caller: &AuthenticatedClient,
     authorization: Option<&str>,
-    needed: &Scope,
-    any: bool,
+    needed: &Needed,
     at: &At,
 ) -> Result<String, Reason> {
     let token = bearer::presented(authorization)?;
@@ -134,9 +131,7 @@ async fn validate<P: Ports>(
         if shown.service.is_some() && !introspect::serves(resource, &shown) {
             return Err(Reason::TokenForOtherAudience);
         }
-        if !shown.scopes.satisfies(needed, any) {
-            return Err(Reason::InsufficientScope(needed.to_string()));
-        }
+        needed.of(&shown.scopes)?;
         return Ok(Value::Object(introspect::told(&shown)).to_string());
     }
     let live = access_token::validate(server, token.expose(), at).await?;
@@ -146,8 +141,6 @@ async fn validate<P: Ports>(
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    if !token.scope.satisfies(needed, any) {
-        return Err(Reason::InsufficientScope(needed.to_string()));
-    }
+    needed.of(&token.scope)?;
     live.principal().map(str::to_owned)
 }

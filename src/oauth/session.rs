@@ -11,7 +11,8 @@ use crate::server::Server;
 use crate::token::session::LIFETIME;
 use crate::token::{SessionHandle, Unsealed};
 
-const COOKIE: &str = "edgemint-session";
+/// The name of its cookie, before its prefix.
+pub(crate) const COOKIE: &str = "edgemint-session";
 
 /// Characters of a `User-Agent` that are kept: those of today have 120.
 const LONGEST_USER_AGENT: usize = 200;

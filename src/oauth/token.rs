@@ -1,7 +1,7 @@
 //! The token endpoint, RFC 6749 §3.2: parse, authenticate, ask the grant, mint.
 
 use super::client_authentication;
-use super::grant::{self, authorization_code, client_credentials, refresh_token};
+use super::grant::{self, authorization_code, client_credentials, device_code, refresh_token};
 use super::params::Params;
 use crate::error::Reason;
 use crate::http::{Request, Response};
@@ -9,7 +9,7 @@ use crate::model::{AccessTokenFormat, GrantType};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-const PARAMETERS: [&str; 11] = [
+const PARAMETERS: [&str; 12] = [
     "grant_type",
     "client_id",
     "client_secret",
@@ -20,6 +20,7 @@ const PARAMETERS: [&str; 11] = [
     "code_verifier",
     "resource",
     "refresh_token",
+    "device_code",
     "scope",
 ];
 
@@ -78,6 +79,11 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
             event = approved.event();
             grant::respond(server, client, approved, id, &revocations, at).await?
         }
+        GrantType::DeviceCode => {
+            proven.settle(server, at).await?;
+            let approved = device_code::redeem(server, client, &params, &revocations, at).await?;
+            grant::respond(server, client, approved, id, &revocations, at).await?
+        }
         GrantType::ClientCredentials => {
             // Minting spends nothing, and what is minted is not handed out before this.
             let minted =
@@ -116,6 +122,7 @@ mod tests {
             .iter()
             .chain(&refresh_token::PARAMETERS)
             .chain(&client_credentials::PARAMETERS)
+            .chain(&device_code::PARAMETERS)
             .chain(&client_authentication::PARAMETERS);
         for name in grants {
             assert!(PARAMETERS.contains(name), "{name}");

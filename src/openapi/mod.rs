@@ -12,6 +12,7 @@ mod keys;
 mod operation;
 mod own;
 mod providers;
+mod quotas;
 mod records;
 mod resources;
 mod service;
@@ -67,6 +68,7 @@ fn operations() -> Vec<Operation> {
         issued::operations(),
         own::operations(),
         tokens::operations(),
+        quotas::operations(),
         service::operations(),
         resources::operations(),
         copies::operations(),
@@ -80,6 +82,7 @@ fn tags() -> Vec<Value> {
         keys::TAG,
         own::TAG,
         tokens::TAG,
+        quotas::TAG,
         service::TAG,
         resources::TAG,
     ];
@@ -96,6 +99,7 @@ fn schemas() -> Map<String, Value> {
         issued::schemas(),
         own::schemas(),
         tokens::schemas(),
+        quotas::schemas(),
         shared::schemas(),
     ];
     parts.into_iter().flatten().collect()

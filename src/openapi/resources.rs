@@ -24,7 +24,7 @@ pub(super) fn operations() -> Vec<Operation> {
         "type": "object",
         "description": "One member, which says what ended: `subject`, `client`, `role` and `scope` with a name \
             and a generation, below which everything of it is dead; `grant` and `session` with an id; `token` \
-            with an id and when it would have ended. Others end nothing.",
+            with an id and when it would have ended.",
     });
     let members = [
         "feed", "epoch", "after", "head", "full", "more", "entries", "next",

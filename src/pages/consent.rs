@@ -58,30 +58,15 @@ pub fn consent(consent: &Consent<'_>) -> String {
                 @if consent.title.is_some() { (name(consent.client_name)) " asks for access. " }
                 "You are signed in as " (name(consent.username)) "."
             }
-            h2 id="asked" { "If you allow it, it can" }
-            ul class="scopes" aria-labelledby="asked" {
-                @for scope in consent.scopes { (line(scope)) }
-                @if consent.offline {
-                    li {
-                        span class="what" { "Keep this access while you are away" }
-                        span class="how" { "until you take it back or it is long unused" }
-                    }
-                }
-            }
+            (asked(consent.scopes, consent.offline))
             dl class="facts" {
                 dt { "The answer goes to" }
                 dd { (destination(consent.redirect_host)) }
-                @if let Some(uri) = consent.client_uri.and_then(https) {
-                    dt { "It says it lives at" }
-                    dd { a href=(uri.as_str()) rel="noopener noreferrer nofollow" target="_blank" { (host(shown_host(&uri))) } }
-                }
+                (home(consent.client_uri))
             }
             form method="post" action=(consent.action) {
                 (hidden(Some(consent.request), consent.csrf))
-                div class="answers" {
-                    button class="primary" type="submit" name=(field::DECISION) value=(field::ALLOW) { "Allow" }
-                    button type="submit" name=(field::DECISION) value=(field::DENY) { "Deny" }
-                }
+                (answers())
             }
             p class="fine" {
                 "Allow only what you expected to be asked. "
@@ -90,6 +75,42 @@ pub fn consent(consent: &Consent<'_>) -> String {
             }
         },
     )
+}
+
+/// What is asked, line by line.
+pub(super) fn asked(scopes: &[ScopeLine<'_>], offline: bool) -> maud::Markup {
+    html! {
+        h2 id="asked" { "If you allow it, it can" }
+        ul class="scopes" aria-labelledby="asked" {
+            @for scope in scopes { (line(scope)) }
+            @if offline {
+                li {
+                    span class="what" { "Keep this access while you are away" }
+                    span class="how" { "until you take it back or it is long unused" }
+                }
+            }
+        }
+    }
+}
+
+/// Where a client says that it lives.
+pub(super) fn home(uri: Option<&str>) -> maud::Markup {
+    html! {
+        @if let Some(uri) = uri.and_then(https) {
+            dt { "It says it lives at" }
+            dd { a href=(uri.as_str()) rel="noopener noreferrer nofollow" target="_blank" { (host(shown_host(&uri))) } }
+        }
+    }
+}
+
+/// The two buttons.
+pub(super) fn answers() -> maud::Markup {
+    html! {
+        div class="answers" {
+            button class="primary" type="submit" name=(field::DECISION) value=(field::ALLOW) { "Allow" }
+            button type="submit" name=(field::DECISION) value=(field::DENY) { "Deny" }
+        }
+    }
 }
 
 fn line(scope: &ScopeLine<'_>) -> maud::Markup {

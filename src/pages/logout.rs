@@ -40,7 +40,7 @@ pub fn logout(logout: &Logout<'_>) -> String {
                 }
             }
             @if logout.leaves_session {
-                p { "It then has no access any more. You stay signed in here and in other applications." }
+                p { "What it got in this session ends. You stay signed in here and in other applications." }
             } @else {
                 p { "Signing out ends this session in every application that uses it." }
             }
@@ -63,7 +63,7 @@ pub fn logged_out(client: Option<&str>) -> String {
             "Signed out",
             html! {
                 h1 { "You are signed out of " (name(client)) }
-                p class="lede" { "It has no access any more. You are still signed in here." }
+                p class="lede" { "What it got in this session has ended. You are still signed in here." }
                 div class="answers" {
                     a class="button primary" href="/login" { "To your account" }
                 }

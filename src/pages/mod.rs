@@ -7,6 +7,7 @@
 
 mod account;
 mod consent;
+mod device;
 mod error;
 mod layout;
 mod login;
@@ -17,6 +18,7 @@ mod style;
 
 pub use account::{Account, Application, account};
 pub use consent::{Consent, ScopeLine, consent};
+pub use device::{Device, DeviceCode, device, device_answered, device_code};
 pub use error::{ErrorPage, Problem, error};
 pub use login::{Login, LoginMessage, login};
 pub use logout::{Logout, logged_out, logout};
@@ -40,6 +42,8 @@ pub mod field {
     pub const ALLOW: &str = "allow";
     /// A value of [`DECISION`].
     pub const DENY: &str = "deny";
+    /// The code that a device shows.
+    pub const USER_CODE: &str = "user_code";
     /// Takes back what was allowed before.
     pub const WITHDRAW: &str = "withdraw";
     /// The application that is meant.

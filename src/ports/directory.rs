@@ -42,6 +42,8 @@ verbs! {
     ExportRecords => Page,
     ImportRecords => Changed,
     NoteEvent => (),
+    ReadQuotas => KeptQuotas,
+    ChangeQuotas => bool,
 }
 
 /// Whether a verb may put something into the feed.
@@ -53,7 +55,8 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::AddKeys(_)
         | DirectoryVerb::ChangeKey(_)
         | DirectoryVerb::ChangeRecord(_)
-        | DirectoryVerb::ImportRecords(_) => true,
+        | DirectoryVerb::ImportRecords(_)
+        | DirectoryVerb::ChangeQuotas(_) => true,
         DirectoryVerb::CreateAccount(_)
         | DirectoryVerb::FindAccount(_)
         | DirectoryVerb::HasAccounts(_)
@@ -65,7 +68,8 @@ pub fn changes_what_is_published(verb: &DirectoryVerb) -> bool {
         | DirectoryVerb::FindRecords(_)
         | DirectoryVerb::ListAudit(_)
         | DirectoryVerb::ExportRecords(_)
-        | DirectoryVerb::NoteEvent(_) => false,
+        | DirectoryVerb::NoteEvent(_)
+        | DirectoryVerb::ReadQuotas(_) => false,
     }
 }
 
@@ -268,6 +272,29 @@ pub struct NoteEvent {
     /// What.
     pub event: Event,
     /// Who did it.
+    pub actor: Actor,
+}
+
+/// What overrides quotas.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReadQuotas {}
+
+/// What overrides quotas, as it is kept.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct KeptQuotas {
+    /// Raised with every change; 0 as long as there was none.
+    pub version: u64,
+    /// The document of [`crate::model::Quotas`], if there is one.
+    pub overrides: Option<Fields>,
+}
+
+/// Overrides quotas by this document from now on, or by none; answers whether there is or was one. Also
+/// the answer to the same request repeated.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChangeQuotas {
+    /// The document, which was read before.
+    pub overrides: Option<Fields>,
+    /// Who wants it.
     pub actor: Actor,
 }
 

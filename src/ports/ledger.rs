@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
 use super::tokens::{
     AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
@@ -45,6 +46,7 @@ verbs! {
     SpendOnce => Once,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
+    SpendQuota => QuotaSpent,
     AddToken => TokenAdded,
     ReadToken => Option<Box<TokenFacts>>,
     ListTokens => TokenList,
@@ -53,6 +55,10 @@ verbs! {
     Delegate => Option<Box<TokenFacts>>,
     DropScope => (),
     ReadTokenHistory => TokenHistory,
+    BeginDevice => Once,
+    ReadDevice => Option<DeviceRequest>,
+    DecideDevice => bool,
+    PollDevice => Polled,
 }
 
 /// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
@@ -93,11 +99,16 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::SpendOnce(_)
         | LedgerAnswer::ReadFailures(_)
         | LedgerAnswer::RecordFailure(_)
+        | LedgerAnswer::SpendQuota(_)
         | LedgerAnswer::AddToken(_)
         | LedgerAnswer::ReadToken(_)
         | LedgerAnswer::ListTokens(_)
         | LedgerAnswer::Delegate(_)
-        | LedgerAnswer::ReadTokenHistory(_) => false,
+        | LedgerAnswer::ReadTokenHistory(_)
+        | LedgerAnswer::BeginDevice(_)
+        | LedgerAnswer::ReadDevice(_)
+        | LedgerAnswer::DecideDevice(_)
+        | LedgerAnswer::PollDevice(_) => false,
     }
 }
 
@@ -145,6 +156,10 @@ pub struct SpendCode {
     /// is before all.
     #[serde(default)]
     pub issued_at: UnixTime,
+    /// Whether its client asks again and again: then a second redemption is nobody's theft, and ends
+    /// nothing.
+    #[serde(default)]
+    pub polled: bool,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }
@@ -164,7 +179,7 @@ pub struct Authentication {
 pub enum Spent {
     /// Nobody had; the grant is open. Also the answer to the same request repeated.
     First(Box<SubjectFacts>),
-    /// Somebody had; what they got is dead now.
+    /// Somebody had; what they got is dead now, unless they poll.
     Again,
     /// Its subject, session or consent has ended; nothing was opened.
     Never,
@@ -597,6 +612,26 @@ pub struct RecordFailure {
     pub key: String,
     /// The limit it is held to.
     pub limit: RateLimit,
+}
+
+/// Counts one use of something that may be used so often in so long, unless it was used so often already.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpendQuota {
+    /// Whose, of what.
+    pub key: String,
+    /// How often; at least once.
+    pub limit: RateLimit,
+}
+
+/// What counting a use did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaSpent {
+    /// Whether it was counted, now or when the same request came before; else there was none left.
+    pub granted: bool,
+    /// How often it was used in this window.
+    pub used: u32,
+    /// When the next one begins.
+    pub resets_at: UnixTime,
 }
 
 /// So many in so long, then nothing until the window ends.

@@ -2,6 +2,7 @@
 //! verb of an object, carries the id of its request, and is answered alike when it is repeated.
 
 pub mod courier;
+pub mod device;
 pub mod directory;
 pub mod feed;
 pub mod history;
@@ -14,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::jose::{Algorithm, JoseError, PrivateJwk, PublicKey, Verifier};
 use crate::model::{
-    Client, ClientId, GrantId, Moment, RequestId, Scope, SessionId, Shard, Subject, UnixTime,
-    Username,
+    Client, ClientId, GrantId, Moment, Quotas, RequestId, Scope, SessionId, Shard, Subject,
+    SubjectFacts, UnixTime, Username,
 };
 use crate::token::{FeedAnswer, Revocations, SessionHandle, TokenHandle};
 use courier::{CourierAnswer, CourierVerb, RemoteKeys};
@@ -248,6 +249,30 @@ pub trait Sessions {
     ) -> Result<Option<Rc<Session>>, Unavailable>;
 }
 
+/// What limits people at the gate, from the nearest copy that is not known to be old.
+#[expect(
+    async_fn_in_trait,
+    reason = "one thread per isolate: the futures are never Send"
+)]
+pub trait Limits {
+    /// What overrides the quotas of the configuration, if anything does.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn quota_overrides(&self, at: &At) -> Result<Option<Rc<Quotas>>, Unavailable>;
+
+    /// What the shard knows of somebody: for who shows a token that does not say their groups.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn subject(
+        &self,
+        subject: &Subject,
+        shard: Shard,
+        at: &At,
+    ) -> Result<Option<Rc<SubjectFacts>>, Unavailable>;
+}
+
 /// Rows of tokens, from the nearest copy that the feed has not outdated.
 #[expect(
     async_fn_in_trait,
@@ -437,11 +462,21 @@ pub trait Entropy {
 
 /// Everything at once.
 pub trait Ports:
-    Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Sessions + Tokens
+    Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Limits + Sessions + Tokens
 {
 }
 
 impl<T> Ports for T where
-    T: Clients + Codes + Courier + Directory + Entropy + Feed + Keys + Ledger + Sessions + Tokens
+    T: Clients
+        + Codes
+        + Courier
+        + Directory
+        + Entropy
+        + Feed
+        + Keys
+        + Ledger
+        + Limits
+        + Sessions
+        + Tokens
 {
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Sealable};
 use crate::message;
-use crate::model::{ClientId, GrantId, Scope, SessionId, Shard, UnixTime, Username};
+use crate::model::{ClientId, GrantId, MOST_SHARDS, Scope, SessionId, Shard, UnixTime, Username};
 
 /// `typ` of the JWT form, RFC 9068 §2.1.
 pub const JWT_TYPE: &str = "at+jwt";
@@ -110,7 +110,14 @@ impl Sealable for AccessToken {
             audience: lines.next()?.to_owned(),
             issued_at: UnixTime(lines.next()?.parse().ok()?),
             expires_at: UnixTime(lines.next()?.parse().ok()?),
-            shard: Shard(lines.next()?.parse().ok()?),
+            // One that is asked for comes to be, and who has a resource's key names any.
+            shard: Shard(
+                lines
+                    .next()?
+                    .parse()
+                    .ok()
+                    .filter(|shard| *shard < MOST_SHARDS)?,
+            ),
             grant: given(lines.next()?, GrantId::parse)?,
             session: given(lines.next()?, SessionId::parse)?,
             generations: match lines.next() {

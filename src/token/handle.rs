@@ -62,8 +62,8 @@ mod tests {
         let text = one.mint(&keyring, 1).unwrap();
         assert!(text.expose().starts_with("emt_"));
         assert_eq!(text.expose(), one.mint(&keyring, 1).unwrap().expose());
-        let opened: TokenHandle = keyring.unseal(text.expose()).unwrap().into_value();
-        assert_eq!(opened, one);
+        let opened = keyring.unseal::<TokenHandle>(text.expose()).unwrap();
+        assert_eq!(opened.into_value(), one);
         for other in [
             handle(4, "AAAAAAAAAAAAAAAAAAAAAA"),
             handle(3, "AAAAAAAAAAAAAAAAAAAAAQ"),

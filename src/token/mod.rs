@@ -1,7 +1,9 @@
 //! Token formats: what is sealed or signed, and the one way to open each.
 
 pub mod access;
+pub mod access_jwt;
 pub mod code;
+pub mod device;
 pub mod handle;
 pub mod opened;
 pub mod passphrase;
@@ -15,9 +17,10 @@ pub mod snapshot;
 
 pub use access::{AccessToken, Generations};
 pub use code::AuthorizationCode;
+pub use device::DeviceCode;
 pub use handle::TokenHandle;
 pub use opened::Opened;
-pub use pending::{AuthorizationRequest, Departure, Intent, Pending, Prompt};
+pub use pending::{AuthorizationRequest, Departure, DeviceQuestion, Intent, Pending, Prompt};
 pub use refresh::RefreshToken;
 pub use resource_key::{MalformedKeys, ResourceKeys};
 pub use revocations::{FeedAnswer, KEPT, Revocation, Revocations};

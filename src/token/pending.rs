@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Sealable, sealed_as_json};
-use crate::model::{ClientId, Scope, Seconds, Subject, UnixTime};
+use crate::model::{ClientId, GrantId, Scope, Seconds, Subject, UnixTime};
 
 /// A page left open for longer asks to begin again.
 pub const LIFETIME: Seconds = Seconds(15 * 60);
@@ -41,6 +41,10 @@ pub enum Intent {
     Account(Subject),
     /// Signing out, and where to go then.
     Logout(Departure),
+    /// Typing a device's user code; what was typed so far.
+    Device(String),
+    /// A device's request that this person is asked to agree to, exactly as shown.
+    Approve(Box<DeviceQuestion>, Subject),
 }
 
 /// An authorization request that passed every check that needs nobody's answer.
@@ -112,4 +116,19 @@ pub struct Departure {
     /// Whose part of the session ends; all of it, where nobody is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ClientId>,
+}
+
+/// What a device asks for (RFC 8628 §3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceQuestion {
+    /// The user code, as the device shows it.
+    pub user_code: String,
+    /// Where the ledger has it.
+    pub key: String,
+    /// The request that was found there.
+    pub grant: GrantId,
+    /// Who asks.
+    pub client: ClientId,
+    /// For what; within the client's and what the person holds.
+    pub scope: Scope,
 }

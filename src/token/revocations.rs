@@ -34,6 +34,10 @@ pub enum Revocation {
     ClientVersion(ClientId, u64),
     /// Not a death: copies of the signing keys below the version are old.
     KeysVersion(u64),
+    /// Not a death: copies of what is known of this subject below the version are old.
+    SubjectVersion(Subject, u64),
+    /// Not a death: copies of the overrides of quotas below the version are old.
+    QuotasVersion(u64),
     /// A token that is a row of the ledger.
     TokenRow(TokenKey),
     /// Not a death: copies of this token's row below the version are old.
@@ -41,6 +45,15 @@ pub enum Revocation {
 }
 
 impl Revocation {
+    /// Whether it ends anything; the others say which copies are old.
+    #[must_use]
+    pub fn is_an_end(&self) -> bool {
+        !matches!(
+            self,
+            Self::Handle(..) | Self::ClientVersion(..) | Self::KeysVersion(_)
+        )
+    }
+
     /// Until when the feed and its copies keep a line that was put there at `now`.
     #[must_use]
     pub fn kept_until(&self, now: UnixTime) -> UnixTime {
@@ -134,6 +147,8 @@ const TOKEN: u8 = b't';
 const HANDLE: u8 = b'h';
 const CLIENT_VERSION: u8 = b'v';
 const KEYS_VERSION: u8 = b'k';
+const SUBJECT_VERSION: u8 = b'p';
+const QUOTAS_VERSION: u8 = b'q';
 const TOKEN_ROW: u8 = b'w';
 const TOKEN_VERSION: u8 = b'n';
 
@@ -299,6 +314,7 @@ impl Revocations {
             || copy.person.as_ref().is_some_and(|person| {
                 let mut roles = person.roles.iter();
                 roles.any(|(role, known)| self.raised(ROLE, role) > *known)
+                    || self.subject_version(&person.subject) > person.version
             })
             || copy
                 .row
@@ -317,6 +333,18 @@ impl Revocations {
     #[must_use]
     pub fn keys_version(&self) -> u64 {
         self.raised(KEYS_VERSION, "")
+    }
+
+    /// The oldest version of what is known of the subject that is not known to be old.
+    #[must_use]
+    pub fn subject_version(&self, subject: &Subject) -> u64 {
+        self.raised(SUBJECT_VERSION, subject.as_str())
+    }
+
+    /// The oldest version of the overrides of quotas that is not known to be old.
+    #[must_use]
+    pub fn quotas_version(&self) -> u64 {
+        self.raised(QUOTAS_VERSION, "")
     }
 
     /// The generation that what is minted now must carry for these scopes.
@@ -347,6 +375,8 @@ impl Revocations {
             Revocation::Handle(id, generation) => (HANDLE, id.into(), generation),
             Revocation::ClientVersion(id, version) => (CLIENT_VERSION, id.into(), version),
             Revocation::KeysVersion(version) => (KEYS_VERSION, String::new(), version),
+            Revocation::SubjectVersion(id, version) => (SUBJECT_VERSION, id.into(), version),
+            Revocation::QuotasVersion(version) => (QUOTAS_VERSION, String::new(), version),
             Revocation::TokenVersion(key, version) => (TOKEN_VERSION, key.into(), version),
         };
         let raised = Raised {

@@ -1,13 +1,17 @@
 //! Sealing: ChaCha20-Poly1305 under a key of the thing's own.
 //!
 //! ```text
-//! version kind root(4) epoch(4) [resource(16)] id(24) ‖ ciphertext ‖ tag(16)
+//! version kind root(4) epoch(4) [resource(16)] id(24) ‖ ciphertext ‖ tag(16) [‖ mark(16)]
 //! └──────────── clear header ────────────────┘
 //! ```
 //! base64url of that, behind a prefix that names the kind. Kind key = HKDF(root, `edgemint/1` ‖
 //! kind ‖ epoch ‖ resource); the thing's key = HMAC(kind key, id). No key seals twice, so the nonce
 //! is constant and isolates need not agree on one. Header and issuer are associated data. What
 //! is opened as one kind can never be another: [`Keyring::unseal`] is the only door.
+//!
+//! What is for a resource has a mark as well, an HMAC over all before it under a key that never leaves:
+//! whoever was given the resource's kind key opens it without looking at the mark, and can seal what
+//! they like, but nothing that we take for our own.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,6 +20,7 @@ use super::opened::OpenedTokens;
 use crate::jose::base64url;
 use crate::model::{Secret, TokenId};
 use ring::{aead, hkdf, hmac};
+use subtle::ConstantTimeEq as _;
 
 /// The layout above.
 const VERSION: u8 = 1;
@@ -25,6 +30,10 @@ const LABEL: &[u8] = b"edgemint/1";
 const ROOT_ID: usize = 4;
 /// Bytes of the digest that stands for a resource: no two meet by chance.
 const RESOURCE_TAG: usize = 16;
+/// Bytes of our mark on what is for a resource.
+pub(super) const MARK: usize = 16;
+/// Stands where a kind's letter does in the derivation of its key; no kind has it.
+const MARKED: u8 = b'!';
 /// Bytes of a kind key.
 pub(super) const KIND_KEY: usize = 32;
 /// Bytes of a sealed thing's id: 192 bits, so that 2^64 of them hold no pair.
@@ -43,6 +52,8 @@ pub enum Kind {
     Access,
     /// An authorization code.
     Code,
+    /// A device code.
+    Device,
     /// A refresh token.
     Refresh,
     /// A session cookie.
@@ -59,9 +70,10 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Access,
         Self::Code,
+        Self::Device,
         Self::Refresh,
         Self::Session,
         Self::Pending,
@@ -76,6 +88,7 @@ impl Kind {
         match self {
             Self::Access => "ema_",
             Self::Code => "emc_",
+            Self::Device => "emd_",
             Self::Refresh => "emr_",
             Self::Session => "ems_",
             Self::Pending => "emp_",
@@ -89,6 +102,7 @@ impl Kind {
         match self {
             Self::Access => b'a',
             Self::Code => b'c',
+            Self::Device => b'd',
             Self::Refresh => b'r',
             Self::Session => b's',
             Self::Pending => b'p',
@@ -279,6 +293,10 @@ impl Keyring {
             .map_err(|_| SealRefused::Broken)?;
         text.extend_from_slice(&id);
         text.extend_from_slice(&body);
+        if T::KIND.is_for_resource() {
+            let mark = hmac::sign(&self.mark_key(&self.newest, epoch)?, &text);
+            text.extend_from_slice(mark.as_ref().get(..MARK).unwrap_or_default());
+        }
         let mut sealed = String::from(T::KIND.prefix());
         sealed.push_str(&base64url::encode(&text));
         Ok(Secret::new(sealed))
@@ -299,8 +317,19 @@ impl Keyring {
             .chain(&self.older)
             .find(|known| known.id == root)
             .ok_or(SealRefused::UnknownRoot)?;
+        if let Some(mark) = sealed.take_mark() {
+            let made = hmac::sign(&self.mark_key(root, epoch)?, &sealed.bytes);
+            if !bool::from(made.as_ref().get(..MARK).unwrap_or_default().ct_eq(&mark)) {
+                return Err(SealRefused::Broken);
+            }
+        }
         let key = self.kind_key(root, T::KIND, epoch, resource)?;
         sealed.open(&key, &self.issuer)
+    }
+
+    /// What only we can mark: no resource's key is derived this way, whatever the resource is called.
+    fn mark_key(&self, root: &Root, epoch: u32) -> Result<hmac::Key, SealRefused> {
+        self.derived_key(root, MARKED, epoch, Default::default())
     }
 
     /// The kind keys of access tokens for a resource, each with the name of its root.
@@ -363,11 +392,21 @@ impl Keyring {
         epoch: u32,
         tag: [u8; RESOURCE_TAG],
     ) -> Result<hmac::Key, SealRefused> {
-        let name = (root.id, kind.byte(), epoch, tag);
+        self.derived_key(root, kind.byte(), epoch, tag)
+    }
+
+    fn derived_key(
+        &self,
+        root: &Root,
+        letter: u8,
+        epoch: u32,
+        tag: [u8; RESOURCE_TAG],
+    ) -> Result<hmac::Key, SealRefused> {
+        let name = (root.id, letter, epoch, tag);
         if let Some(key) = self.derived.borrow().get(&name) {
             return Ok(key.clone());
         }
-        let info = [LABEL, &[kind.byte()], &epoch.to_be_bytes(), &tag];
+        let info = [LABEL, &[letter], &epoch.to_be_bytes(), &tag];
         let okm = root
             .prk
             .expand(&info, hmac::HMAC_SHA256)
@@ -422,7 +461,18 @@ impl Sealed {
         })
     }
 
-    /// Opens it with the kind's key.
+    /// Takes our mark off, where its kind has one.
+    pub(super) fn take_mark(&mut self) -> Option<[u8; MARK]> {
+        if !self.kind.is_for_resource() {
+            return None;
+        }
+        let at = self.bytes.len().saturating_sub(MARK);
+        let mark = self.bytes.split_off(at);
+        // What is too short has none, and no seal either.
+        Some(mark.try_into().unwrap_or_default())
+    }
+
+    /// Opens it with the kind's key, without the mark.
     pub(super) fn open<T: Sealable>(
         &mut self,
         kind_key: &hmac::Key,
@@ -528,6 +578,7 @@ impl Sealed {
             .unwrap();
         text.extend_from_slice(&id);
         text.extend_from_slice(&body);
+        text.extend_from_slice(&[7; MARK]);
         format!("{}{}", self.kind.prefix(), base64url::encode(&text))
     }
 }

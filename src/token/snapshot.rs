@@ -21,6 +21,8 @@ impl Snapshot {
     pub const CLIENT: &str = "client:";
     /// The key of the public keys.
     pub const PUBLIC_KEYS: &str = "keys:public";
+    /// The key of what overrides quotas.
+    pub const QUOTAS: &str = "quotas";
 
     /// The key of this client.
     #[must_use]

@@ -176,7 +176,7 @@ impl Trace {
             "wrapped": "w", "signs_from": 0, "published_until": null,
         });
         let actor = json!({ "name": "trace", "address": null });
-        let verb = match self.below(14) {
+        let verb = match self.below(16) {
             0 => json!({ "has_accounts": {} }),
             1 => json!({ "find_account": { "username": name } }),
             2 => create_account(name),
@@ -197,6 +197,11 @@ impl Trace {
             10 => json!({ "read_keys": {} }),
             11 => json!({ "change_key": { "change": { "add": key }, "actor": actor } }),
             12 => json!({ "change_key": { "change": { "retire": kid }, "actor": actor } }),
+            13 => json!({ "read_quotas": {} }),
+            14 => json!({ "change_quotas": { "actor": actor, "overrides": match self.below(3) {
+                0 => Value::Null,
+                most => json!({ "default": { "api": { "app": most } } }),
+            }}}),
             _ => json!({ "add_keys": { "keys": [key], "rotate": self.chance(40) } }),
         };
         self.say("directory", verb);
@@ -275,13 +280,14 @@ impl Trace {
         let authentication = json!({ "time": now, "methods": [self.pick(&["pwd", "otp"])] });
         let key = format!("key:{}", self.below(12));
         let limit = json!({ "most": 1 + self.below(4), "window": 30 + self.below(90) });
-        let verb = match self.below(36) {
+        let verb = match self.below(38) {
             0 => json!({ "put_subject": { "facts": {
                 "subject": subject, "username": "renamed", "shard": 0,
                 "active": self.chance(95),
                 "generation": current + u64::from(self.chance(10)),
                 "version": facts["version"].as_u64().unwrap_or(0) + self.below(2),
                 "scope": self.scope(), "roles": { "r": 1 },
+                "groups": if self.chance(50) { json!(["g"]) } else { json!([]) },
             }}}),
             1..=5 => {
                 let grant = if self.chance(15) {
@@ -364,6 +370,7 @@ impl Trace {
                 2..=4 => json!({ "session": public_id(&session) }),
                 _ => json!({ "grant": public_id(&grant) }),
             }}}),
+            34 | 35 => json!({ "spend_quota": { "key": key, "limit": limit } }),
             _ => json!({ "record_failure": { "key": key, "limit": limit } }),
         };
         self.say(shard, verb);

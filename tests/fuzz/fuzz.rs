@@ -8,6 +8,7 @@ mod http;
 mod jose;
 mod json;
 mod records;
+mod resource;
 mod sealed;
 mod texts;
 mod uris;
@@ -25,7 +26,7 @@ use libfuzzer_sys::fuzz_target;
 type Target = fn(&[u8]);
 
 /// `scripts/fuzz.mjs` finds the names by the folders of seeds.
-const TARGETS: [(&str, Target); 15] = [
+const TARGETS: [(&str, Target); 16] = [
     ("basic", texts::basic),
     ("cookies", texts::cookies),
     ("fetched", uris::fetched),
@@ -38,6 +39,7 @@ const TARGETS: [(&str, Target); 15] = [
     ("pkce", texts::pkce),
     ("records", records::run),
     ("redirect", uris::redirect),
+    ("resource", resource::run),
     ("scope", texts::scope),
     ("sealed", sealed::run),
     ("settings", uris::settings),

@@ -19,14 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use edgemint::http::{Request, Response};
 use edgemint::jose::parse_strict_json;
-use edgemint::model::ClientId;
+use edgemint::model::{ClientId, Secret};
 use edgemint::oauth::rpc::{self, Question};
 use edgemint::server::Endpoint;
 use serde_json::Value;
 
 use crate::support::{
     ADDRESS, BOOTSTRAP, CHALLENGE, FORM, Fixture, Form, ISSUER, Outage, Page, Seen, VERIFIER,
-    authorization, basic, block_on, redirect_uri, secret,
+    authorization, basic, block_on, gate, redirect_uri, secret,
 };
 
 /// Requests in one input.
@@ -34,15 +34,15 @@ const MOST: usize = 6;
 /// Things issued for one input: each takes a flow of its own.
 const MOST_ISSUED: usize = 12;
 const CLIENTS: [&str; 7] = ["web", "other", "post", "jwt", "spa", "native", "stranger"];
-const STATUSES: [u16; 14] = [
-    200, 201, 204, 303, 400, 401, 403, 404, 405, 409, 411, 413, 415, 429,
+const STATUSES: [u16; 15] = [
+    200, 201, 204, 303, 400, 401, 403, 404, 405, 409, 411, 413, 415, 422, 429,
 ];
 
 /// Every answer is well formed, no failure of ours, and leads only where a client is registered.
 pub(crate) fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut script = Script {
-        fixture: Fixture::new(),
+        fixture: gate::fixture(),
         cookies: BTreeMap::new(),
         issued: BTreeMap::new(),
         last: None,
@@ -88,6 +88,8 @@ impl Script {
             content_type: Some(FORM.to_owned()),
             cookie: self.jar(),
             address: Some(ADDRESS.to_owned()),
+            // A proxy of ours asks, unless the input says otherwise.
+            original: gate::asked("").original,
             ..Request::default()
         };
         for line in lines {
@@ -100,6 +102,21 @@ impl Script {
                 "origin" => request.origin = Some(value),
                 "sec-fetch-site" => request.fetch_site = Some(value),
                 "path" => request.path = value,
+                name if request.original.is_some()
+                    && name.starts_with("x-")
+                    && name != "x-csrf-token" =>
+                {
+                    let original = request.original.as_mut().expect("it is there");
+                    match name {
+                        "x-edgemint-proxy" => original.proxy = Some(Secret::new(value)),
+                        "x-original-url" => original.url = Some(value),
+                        "x-original-method" => original.method = Some(value),
+                        "x-requested-with" => original.requested_with = Some(value),
+                        "x-forwarded-for" => original.forwarded_for = Some(value),
+                        "x-preflight" => original.preflight = Some(value),
+                        _ => {}
+                    }
+                }
                 "x-csrf-token" => request.csrf_token = Some(value),
                 "user-agent" => request.user_agent = Some(value),
                 "address" => request.address = Some(value),
@@ -116,6 +133,9 @@ impl Script {
             return;
         };
         let response = self.fixture.send(endpoint, &request);
+        if !endpoint.is_for_proxies() {
+            request.original = None;
+        }
         self.judge(endpoint, &request, &response);
         self.take_cookies(&response);
         self.last = Some(response);
@@ -181,7 +201,7 @@ impl Script {
                 {
                     self.learn(&body);
                 }
-                self.assert_entitled(endpoint, status, &body);
+                self.assert_entitled(endpoint, request, status, &body);
             }
             Some("text/html; charset=utf-8") => {
                 assert!(response.body.starts_with("<!DOCTYPE html>"));
@@ -214,7 +234,7 @@ impl Script {
     }
 
     /// Without a credential nothing is given that needs one.
-    fn assert_entitled(&self, endpoint: Endpoint, status: u16, body: &Value) {
+    fn assert_entitled(&self, endpoint: Endpoint, request: &Request, status: u16, body: &Value) {
         if self.entitled {
             return;
         }
@@ -225,6 +245,11 @@ impl Script {
             | Endpoint::ProtectedResource
             | Endpoint::Health
             | Endpoint::Ready => true,
+            Endpoint::IngressAnonymous => true,
+            Endpoint::IngressAuth => {
+                let original = request.original.as_deref();
+                original.is_some_and(|original| original.method.as_deref() == Some("OPTIONS"))
+            }
             // The public clients may ask about what they do not have.
             Endpoint::Introspect => body["active"] == false,
             _ => false,

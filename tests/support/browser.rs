@@ -266,6 +266,7 @@ fn endpoint(path: &str) -> Endpoint {
         "/oauth/authorize" => Endpoint::Authorize,
         "/login" => Endpoint::Login,
         "/consent" => Endpoint::Consent,
+        "/device" => Endpoint::Device,
         "/logout" | "/oauth/logout" => Endpoint::Logout,
         other => panic!("{other} is no page"),
     }

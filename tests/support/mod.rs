@@ -12,6 +12,7 @@
 mod browser;
 mod client;
 mod form;
+pub(crate) mod gate;
 mod handles;
 pub(crate) mod records;
 mod seen;

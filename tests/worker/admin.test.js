@@ -115,6 +115,14 @@ describe("admin", () => {
     assert.match(done(await admin(server, ["keys", "list", "--json"])), /"kid":/);
   });
 
+  test("the key of a resource is printed as it goes into a setting", async () => {
+    const out = done(await admin(server, ["resource-key", "https://api.example/"]));
+    const { issuer, resource, keys } = JSON.parse(out);
+    assert.deepEqual([issuer, resource, keys.length, out.trim().split("\n").length], [server.url, "https://api.example/", 1, 1]);
+    const { code, err } = await admin(server, ["resource-key", `${server.url}/api/v1`]);
+    assert.deepEqual([code, /is our own, whose key nobody gets/.test(err)], [1, true], err);
+  });
+
   test("an administrator is recovered, and one is made where there is none", async () => {
     const client = await register(server);
     for (const username of [ADMINISTRATOR.username, "rescue"]) {
@@ -192,7 +200,7 @@ describe("a deployment in a file", () => {
     const wrong = await admin(target, ["import", file], { EXPORT_PASSPHRASE: "not that passphrase" });
     assert.deepEqual([wrong.code, /400.*X-Export-Passphrase is not the passphrase/.test(wrong.err)], [1, true], wrong.err);
 
-    assert.match(done(await admin(target, ["import", file])), / imported, 12 were there already/);
+    assert.match(done(await admin(target, ["import", file])), / imported, 13 were there already/);
     const there = await tokens(target, client, ADMINISTRATOR);
     const keys = createLocalJWKSet((await read(await fetch(`${target.url}/.well-known/jwks.json`))).body);
     // The very key that signed there: only the issuer in it is another.

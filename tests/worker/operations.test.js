@@ -6,6 +6,8 @@ import { after, before, describe, test } from "node:test";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
 import { BOOTSTRAP_TOKEN, ask, atOnce, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
 
+const PROXY_SECRET = "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y";
+
 describe("operations", () => {
   /** @type {import("./support.js").Server} */
   let server;
@@ -16,7 +18,7 @@ describe("operations", () => {
 
   before(async () => {
     // A copy of the feed that stays fresh for the whole file.
-    server = await serveReady({ script: "tests/worker/counting.js", bindings: { REVOCATION_MAX_AGE: "60" } });
+    server = await serveReady({ script: "tests/worker/counting.js", bindings: { REVOCATION_MAX_AGE: "60", PROXY_SECRET, QUOTAS: JSON.stringify({ default: { api: { counted: 9 } } }) } });
     visitor = browser(server);
     client = await register(server);
     await read(await fetch(`${server.url}/ready`));
@@ -84,6 +86,30 @@ describe("operations", () => {
       assert.deepEqual(spent, {});
     });
   }
+
+  test("the gate costs nothing, and one ledger call where somebody has a quota", async () => {
+    const service = await register(server, { redirect_uris: [], grant_types: ["client_credentials"], scope: "a", default_resource: "https://portal.example/" });
+    const { body } = await ask(server, "/oauth/token", service, { grant_type: "client_credentials" });
+    const about = { "x-edgemint-proxy": PROXY_SECRET, "x-original-url": "https://portal.example/", "x-original-method": "GET" };
+    const headers = { ...about, authorization: `Bearer ${body.access_token}` };
+    const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
+    const gate = async (/** @type {string} */ name, /** @type {Record<string, string>} */ given) => (await fetch(`${server.url}/ingress/auth?service=${name}`, { headers: given })).status;
+    for (const given of [headers, { ...about, cookie }, about]) await gate("portal", given);
+    const [spent] = await cost(async () => {
+      for (let times = 0; times < 20; times += 1) {
+        assert.equal(await gate("portal", headers), 200);
+        assert.equal(await gate("portal", { ...about, cookie }), 200);
+        assert.equal(await gate("portal", about), 401);
+      }
+    });
+    assert.deepEqual(spent, {});
+    const [first] = await cost(() => gate("portal&delegate_to=portal", headers));
+    assert.deepEqual(first, { "worker ledger": 1 });
+    const [again] = await cost(() => gate("portal&delegate_to=portal", headers));
+    assert.deepEqual(again, {});
+    const [counted, status] = await cost(() => gate("counted", headers));
+    assert.deepEqual([counted, status], [{ "worker ledger": 1 }, 200]);
+  });
 
   test("an assertion costs the one ledger call that spends it", async () => {
     const { privateKey, publicKey } = await generateKeyPair("ES256", { extractable: true });

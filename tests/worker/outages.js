@@ -329,6 +329,29 @@ export const rows = [
     afterwards: "again",
   },
   {
+    title: "`/ingress/auth`, access token, also where it is counted",
+    prepare: async ({ server, machine, next }) => {
+      const { body } = await ask(server, "/oauth/token", machine, { grant_type: "client_credentials" });
+      const about = { "x-edgemint-proxy": server.bindings.PROXY_SECRET, "x-original-url": "https://portal.example/", "x-original-method": "GET" };
+      const headers = { ...about, authorization: `Bearer ${body.access_token}` };
+      return () => fetch(`${server.url}/ingress/auth?service=${machine.client_id}&scope=a&minimum_lifetime=${300 + next()}`, { headers }).then(read);
+    },
+    healthy: "200",
+    cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`/ingress/auth`, session",
+    prepare: async ({ server, visitor }) => {
+      const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
+      const headers = { cookie, "x-edgemint-proxy": server.bindings.PROXY_SECRET, "x-original-url": "https://portal.example/", "x-original-method": "GET" };
+      return () => fetch(`${server.url}/ingress/auth`, { headers }).then(read);
+    },
+    healthy: "200",
+    cells: { ledger: READ_BEFORE, feed: "503" },
+    afterwards: "again",
+  },
+  {
     title: "UserInfo",
     prepare: async (world) => {
       const { access_token } = await tokens(world);
@@ -469,6 +492,25 @@ export const rows = [
     },
     healthy: "200",
     cells: { ledger: "503", feed: "503", fresh: "503", directory: "503" },
+    afterwards: "again",
+  },
+  { title: "what was revoked", prepare: async ({ server }) => () => api(server, "/api/v1/revocations"), healthy: "200", cells: { feed: "503", fresh: "503" }, afterwards: "again" },
+  {
+    title: "key of a resource",
+    prepare: post("/api/v1/resource-keys", () => ({ resource: "https://api.example/" })),
+    healthy: "200",
+    cells: { feed: "503", directory: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "overrides of quotas, replaced",
+    prepare: async ({ server }) => {
+      const headers = { authorization: `Bearer ${BOOTSTRAP_TOKEN}`, "content-type": "application/json" };
+      const body = JSON.stringify({ default: { api: { nothing: 1 } } });
+      return () => fetch(`${server.url}/api/v1/quota-overrides`, { method: "PUT", headers, body }).then(read);
+    },
+    healthy: "200",
+    cells: { feed: "503", fresh: "503", directory: "503" },
     afterwards: "again",
   },
   { title: "list of keys", prepare: async (world) => () => administer(world, "GET", KEYS), healthy: "200", cells: { directory: "503" }, afterwards: "again" },

@@ -10,12 +10,18 @@ import { columns, described, expected, markdown, rows } from "./outages.js";
 import { ADMINISTRATOR, api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
 
 const OWNER = "c-resource-server";
+const MACHINE = "c-machine";
 
 /** @param {Record<string, string>} bindings */
 async function world(bindings) {
   const server = await serveReady({
     script: "tests/worker/faulty.js",
-    bindings,
+    bindings: {
+      PROXY_SECRET: "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y",
+      // Whoever asks for the client that is a machine is counted.
+      QUOTAS: JSON.stringify({ default: { api: { [MACHINE]: 1_000_000 } } }),
+      ...bindings,
+    },
     workers: [
       {
         name: "caller",
@@ -33,7 +39,7 @@ async function world(bindings) {
     visitor: browser(server),
     client: await register(server),
     asking: await register(server, { implicit_consent: false }),
-    machine: await register(server, machine),
+    machine: await register(server, { ...machine, client_id: MACHINE }),
     owner: await register(server, { ...machine, client_id: OWNER }),
     /** @param {string} method @param {unknown[]} values */
     bound: async (method, ...values) => read(/** @type {any} */ (await caller.fetch(`http://caller/OWNER/${method}`, { method: "POST", body: JSON.stringify(values) }))),

@@ -46,6 +46,13 @@ export async function setActive(api, username, is_active) {
 }
 
 /** @param {Api} api @param {string[]} names */
+export async function resourceKey(api, [resource]) {
+  const { text } = await api.ask("resource-keys", { json: { resource } });
+  // One line, as it goes into a setting.
+  console.log(text);
+}
+
+/** @param {Api} api @param {string[]} names */
 export async function recover(api, [username]) {
   const found = await find(api, "users/", "username", username);
   const password = await fresh("password", "NEW_PASSWORD");

@@ -3,7 +3,8 @@
 import { readFile } from "node:fs/promises";
 
 import init from "./edgemint.js";
-import { callsAfter, once } from "./calls.js";
+import { callsAfter } from "./calls.js";
+import { once } from "./once.js";
 
 const load = once(async () =>
   init({ module_or_path: await readFile(new URL("./edgemint_bg.wasm", import.meta.url)) }),

@@ -13,7 +13,7 @@ use crate::directory::{self, Collection};
 use crate::edge::seal_at_rest;
 use crate::model::{Client, ClientId, Moment};
 use crate::ports::directory::{
-    AddKeys, ChangeKey, DirectoryAnswer, DirectoryVerb, KeySet, StoredKey,
+    AddKeys, ChangeKey, DirectoryAnswer, DirectoryVerb, KeptQuotas, KeySet, StoredKey,
 };
 use crate::ports::{At, Call};
 use crate::token::{Keyring, Revocation, Snapshot};
@@ -75,6 +75,10 @@ fn publish_all_under(sql: &Sql, root: &str) -> Result<(), Fault> {
         if keys.version > 0 {
             publish(sql, Snapshot::PUBLIC_KEYS, keys.version)?;
         }
+        let quotas = quotas(sql)?;
+        if quotas.version > 0 {
+            publish(sql, Snapshot::QUOTAS, quotas.version)?;
+        }
     }
     Ok(())
 }
@@ -111,7 +115,8 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::AddKeys(_)
         | DirectoryAnswer::ChangeKey(_)
         | DirectoryAnswer::ChangeRecord(_)
-        | DirectoryAnswer::ImportRecords(_) => true,
+        | DirectoryAnswer::ImportRecords(_)
+        | DirectoryAnswer::ChangeQuotas(_) => true,
         DirectoryAnswer::FindAccount(_)
         | DirectoryAnswer::HasAccounts(_)
         | DirectoryAnswer::CreateClient(_)
@@ -122,7 +127,8 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
         | DirectoryAnswer::FindRecords(_)
         | DirectoryAnswer::ListAudit(_)
         | DirectoryAnswer::ExportRecords(_)
-        | DirectoryAnswer::NoteEvent(()) => false,
+        | DirectoryAnswer::NoteEvent(())
+        | DirectoryAnswer::ReadQuotas(_) => false,
     }
 }
 
@@ -130,6 +136,15 @@ pub(super) fn settles(answer: &DirectoryAnswer) -> bool {
 #[serde(bound = "T: DeserializeOwned")]
 struct State<T> {
     state: Json<T>,
+}
+
+/// What overrides quotas: one row among the settings, because there is only one.
+pub(super) fn quotas(sql: &Sql) -> Result<KeptQuotas, Fault> {
+    let row: Option<State<KeptQuotas>> = sql.row(
+        "SELECT value AS state FROM settings WHERE name = 'quota_overrides'",
+        (),
+    )?;
+    Ok(row.map(|row| row.state.0).unwrap_or_default())
 }
 
 fn keys(sql: &Sql) -> Result<KeySet, Fault> {
@@ -214,7 +229,8 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::AddKeys(_)
         | DirectoryAnswer::ChangeKey(_)
         | DirectoryAnswer::ChangeRecord(_)
-        | DirectoryAnswer::ImportRecords(_) => {
+        | DirectoryAnswer::ImportRecords(_)
+        | DirectoryAnswer::ChangeQuotas(_) => {
             let waiting: Option<IgnoredAny> = sql.row("SELECT 1 FROM publications LIMIT 1", ())?;
             Ok(waiting.is_some())
         }
@@ -229,7 +245,8 @@ pub(super) fn publishes(sql: &Sql, answer: &DirectoryAnswer) -> Result<bool, Fau
         | DirectoryAnswer::FindRecords(_)
         | DirectoryAnswer::ListAudit(_)
         | DirectoryAnswer::ExportRecords(_)
-        | DirectoryAnswer::NoteEvent(()) => Ok(false),
+        | DirectoryAnswer::NoteEvent(())
+        | DirectoryAnswer::ReadQuotas(_) => Ok(false),
     }
 }
 
@@ -259,6 +276,7 @@ pub(super) fn publications(sql: &Sql, keyring: &Keyring) -> Result<String, Fault
             Some(id) => client(sql, &id)?
                 .map(|client| serde_json::to_string(&client))
                 .transpose()?,
+            None if key == Snapshot::QUOTAS => Some(serde_json::to_string(&quotas(sql)?)?),
             None => Some(serde_json::to_string(&public(keys(sql)?))?),
         };
         let value = value

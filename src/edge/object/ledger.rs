@@ -17,9 +17,10 @@ use crate::model::{
 use crate::ports::history::Noted;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
-    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, RateLimit, ReadConsent,
-    ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row, Session,
-    SpendCode, SpendOnce, Spent, Standing, TokenRevoked, WithdrawConsent, ended, left, withdrawn,
+    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, QuotaSpent, RateLimit,
+    ReadConsent, ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row,
+    Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
+    ended, left, withdrawn,
 };
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -108,6 +109,7 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         LedgerVerb::RecordFailure(verb) => shard
             .record_failure(&verb, at)
             .map(LedgerAnswer::RecordFailure),
+        LedgerVerb::SpendQuota(verb) => shard.spend_quota(&verb, &at).map(LedgerAnswer::SpendQuota),
         verb @ (LedgerVerb::AddToken(_)
         | LedgerVerb::ReadToken(_)
         | LedgerVerb::ListTokens(_)
@@ -116,6 +118,14 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         | LedgerVerb::Delegate(_)
         | LedgerVerb::DropScope(_)
         | LedgerVerb::ReadTokenHistory(_)) => shard.with_tokens(verb, at),
+        LedgerVerb::BeginDevice(verb) => shard
+            .begin_device(&verb, &at)
+            .map(LedgerAnswer::BeginDevice),
+        LedgerVerb::ReadDevice(verb) => shard.read_device(&verb, now).map(LedgerAnswer::ReadDevice),
+        LedgerVerb::DecideDevice(verb) => shard
+            .decide_device(&verb, &at)
+            .map(LedgerAnswer::DecideDevice),
+        LedgerVerb::PollDevice(verb) => shard.poll_device(&verb, &at).map(LedgerAnswer::PollDevice),
     }
 }
 
@@ -127,6 +137,7 @@ pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
         ("grants", "grant_id", "expires_at"),
         ("spent", "key", "expires_at"),
         ("failures", "key", "window_ends"),
+        ("devices", "key", "expires_at"),
     ] {
         let expired = format!("SELECT {key} FROM {table} WHERE {expiry} <= ?1 LIMIT ?2");
         let swept = sql.write(
@@ -229,10 +240,17 @@ impl<'a> Shard<'a> {
                 &facts.scope,
             ),
         )?;
-        if newer && before.is_some_and(|before| before.generation < facts.generation) {
-            self.revoke(&[Revocation::Subject(facts.subject.clone(), facts.generation)])?;
+        let mut lines = Vec::new();
+        if let Some(before) = before.filter(|_| newer) {
+            if before.generation < facts.generation {
+                lines.push(Revocation::Subject(facts.subject.clone(), facts.generation));
+            }
+            if before.groups != facts.groups {
+                let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
+                lines.push(changed);
+            }
         }
-        Ok(())
+        self.revoke(&lines)
     }
 
     /// The facts with what their roles give besides.
@@ -327,7 +345,9 @@ impl<'a> Shard<'a> {
         )?;
         match (row, facts) {
             (Some(row), _) if row.opened_by != at.request => {
-                self.kill(&verb.grant, None)?;
+                if !verb.polled {
+                    self.kill(&verb.grant, None)?;
+                }
                 Ok(Spent::Again)
             }
             (_, Some(facts)) => Ok(Spent::First(Box::new(facts))),
@@ -812,6 +832,46 @@ impl<'a> Shard<'a> {
         }
         self.revoke(&[Revocation::Token(verb.token, verb.expires_at)])?;
         Ok(TokenRevoked::Done)
+    }
+
+    fn spend_quota(&self, verb: &SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            used: u32,
+            resets_at: UnixTime,
+        }
+        let now = at.now.unix();
+        let granted: Option<Row> = self.sql.row(
+            "INSERT INTO failures (key, count, window_ends, request) VALUES (?1, 1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET
+                count = CASE WHEN window_ends <= ?4 THEN 1
+                             WHEN request = ?3 THEN count ELSE count + 1 END,
+                window_ends = CASE WHEN window_ends <= ?4 THEN ?2 ELSE window_ends END,
+                request = ?3
+             WHERE window_ends <= ?4 OR request = ?3 OR count < ?5
+             RETURNING count AS used, window_ends AS resets_at",
+            (
+                &verb.key,
+                now + verb.limit.window,
+                &at.request,
+                now,
+                verb.limit.most,
+            ),
+        )?;
+        let spent = |granted, row: Row| QuotaSpent {
+            granted,
+            used: row.used,
+            resets_at: row.resets_at,
+        };
+        if let Some(row) = granted {
+            return Ok(spent(true, row));
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT count AS used, window_ends AS resets_at FROM failures WHERE key = ?",
+            (&verb.key,),
+        )?;
+        row.map(|row| spent(false, row))
+            .ok_or(Fault::Shape("a quota was counted and is not there"))
     }
 
     fn record_failure(&self, verb: &RecordFailure, at: &At) -> Result<Option<UnixTime>, Fault> {

@@ -141,6 +141,23 @@ pub(super) const LEDGER: Migrations = &[
         "CREATE INDEX token_history_by_owner ON token_history (owner, time, number)",
         "CREATE INDEX token_history_by_request ON token_history (request)",
     ],
+    &[
+        "CREATE TABLE devices (
+        key TEXT PRIMARY KEY,
+        grant_id TEXT NOT NULL,
+        client TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        begun_by TEXT NOT NULL,
+        interval INTEGER NOT NULL,
+        polled_at INTEGER,
+        polled_by TEXT,
+        slowed INTEGER NOT NULL DEFAULT 0,
+        decided_by TEXT,
+        approval TEXT
+    ) WITHOUT ROWID",
+        "CREATE INDEX devices_by_expiry ON devices (expires_at)",
+    ],
 ];
 
 /// The directory.
@@ -331,7 +348,7 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165]);
+        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165, 462]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
         assert_eq!(lengths(COURIER), [136]);

@@ -7,6 +7,7 @@
 )]
 
 mod courier;
+mod devices;
 mod directory;
 mod feed;
 mod history;

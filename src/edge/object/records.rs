@@ -11,7 +11,7 @@ use crate::directory::list::{ListQuery, Page};
 use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;
-use crate::ports::directory::Event;
+use crate::ports::directory::{Event, KeptQuotas};
 use crate::token::{Revocation, Snapshot};
 
 /// The rows, inside the transaction that the caller has opened.
@@ -327,6 +327,42 @@ impl Rows for Records<'_> {
 
     fn revoke(&mut self, line: Revocation) -> Result<(), Fault> {
         outbox::revoke(self.sql, self.clock, &[line])
+    }
+
+    fn quotas(&self) -> Result<KeptQuotas, Fault> {
+        super::directory::quotas(self.sql)
+    }
+
+    fn changed_quotas(&self, request: &RequestId) -> Result<bool, Fault> {
+        let line = self.sql.number(
+            "SELECT number FROM audit WHERE request = ? AND collection = 'quotas'",
+            (request,),
+        )?;
+        Ok(line.is_some())
+    }
+
+    fn put_quotas(
+        &mut self,
+        before: &KeptQuotas,
+        after: &KeptQuotas,
+        actor: Actor,
+        at: &At,
+    ) -> Result<(), Fault> {
+        self.sql.write(
+            "INSERT INTO settings (name, value) VALUES ('quota_overrides', ?)
+             ON CONFLICT DO UPDATE SET value = excluded.value",
+            (Json(after),),
+        )?;
+        let line = json!({
+            "actor": actor,
+            "before": before.overrides,
+            "after": after.overrides,
+        });
+        self.sql.write(
+            "INSERT INTO audit (time, request, collection, id, line) VALUES (?, ?, 'quotas', ?, ?)",
+            (self.clock, &at.request, after.version, Json(line)),
+        )?;
+        super::directory::publish(self.sql, Snapshot::QUOTAS, after.version)
     }
 
     fn publish_client(&mut self, client: &ClientId, version: u64) -> Result<(), Fault> {

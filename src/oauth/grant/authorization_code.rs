@@ -54,6 +54,7 @@ pub async fn redeem<P: Ports>(
         refreshable,
         authentication: authentication.clone(),
         issued_at: code.issued_at,
+        polled: false,
         expires_at: needed_until(now, client, refreshable),
     };
     match server.ports.ledger(code.shard, at, spend).await? {
