@@ -73,6 +73,7 @@ async function buildModule(module) {
     // Those of the worker are reset after a trap; a browser reloads.
     await run(bindgen, [compiled, emptied(module), module === "validator" ? "validation" : "edgemint", ...(["edge", "objects"].includes(module) ? ["--reset-state"] : [])]);
     const wasm = join(root, outputs[module]);
+    if (module === "edge") await withhold(wasm);
     const features = WASM_FEATURES.map((name) => `--enable-${name}`);
     // The lowest addresses are the far end of the stack: nothing is kept there. What has one caller stays where it is:
     // in one huge function with a thousand locals everything is spelt differently, and gzip finds a tenth less.
@@ -81,6 +82,22 @@ async function buildModule(module) {
     const options = ["-Os", "--converge", "--low-memory-unused", ...inlining, ...stripping, ...features];
     await run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...options, wasm, "-o", wasm]);
   });
+}
+
+/**
+ * Takes away what crates export and nobody calls: classes of the platform's crate for streams and for what we do not
+ * bind, and ring's own names. Whatever they alone need is then left out, a hundredth of the module.
+ *
+ * @param {string} wasm
+ */
+async function withhold(wasm) {
+  const { default: binaryen } = await import("binaryen");
+  const module = binaryen.readBinary(readFileSync(wasm));
+  const unused = /^(__wbg_(get_|set_)?(containerstartupoptions|minifyconfig|r2range|intounderlying)|intounderlying|ring_core_)/;
+  const names = Array.from({ length: module.getNumExports() }, (_, at) => binaryen.getExportInfo(module.getExportByIndex(at)).name);
+  for (const name of names) if (unused.test(name)) module.removeExport(name);
+  writeFileSync(wasm, module.emitBinary());
+  module.dispose();
 }
 
 /** Compiled as the browser module is, so that little is compiled twice, and never shipped. */
