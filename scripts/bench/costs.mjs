@@ -1,7 +1,7 @@
 // What a flow asks of the storage, counted at the bindings, and what a million of them cost.
 // @ts-check
 import { ask, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "../../tests/worker/support.js";
-import { BINDINGS } from "./edgemint.mjs";
+import { BINDINGS, serviceToken, subrequest } from "./edgemint.mjs";
 import { caller, DIRECT, direct } from "./caller.mjs";
 import { startWorkersOAuthProvider } from "./workers-oauth-provider.mjs";
 
@@ -38,6 +38,7 @@ export async function ourCosts() {
     await register(server, { ...machine, client_id: RESOURCE_SERVER, serves: [RESOURCE] });
     const asking = await register(server, { implicit_consent: false });
     const resource = await direct(server.mf, "caller");
+    const own = await serviceToken(server, 0);
     const bearer = (/** @type {string} */ token) => ({ headers: { authorization: `Bearer ${token}` } });
     const signIn = async (/** @type {typeof client} */ who) => (await exchange(server, who, await code(server, visitor, who))).body;
     let tokens = await signIn(client);
@@ -54,6 +55,8 @@ export async function ourCosts() {
       },
       introspection: () => introspect(server, service, issued.access_token),
       validation: () => fetch(resource, bearer(tokens.access_token)),
+      subrequest: () => fetch(`${server.url}/ingress/auth`, { headers: subrequest(tokens.access_token) }),
+      "subrequest, a service's own token": () => fetch(`${server.url}/ingress/auth`, { headers: subrequest(own) }),
       client_credentials: () => ask(server, "/oauth/token", service, { grant_type: "client_credentials" }),
       userinfo: () => fetch(`${server.url}/oauth/userinfo`, bearer(tokens.access_token)),
       JWKS: () => fetch(`${server.url}/.well-known/jwks.json`),

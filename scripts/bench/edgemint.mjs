@@ -1,6 +1,6 @@
 // Ours: a server with clients, tokens and people who are signed in.
 // @ts-check
-import { api, authorizeUrl, browser, register, serveReady, VERIFIER } from "../../tests/worker/support.js";
+import { api, made, authorizeUrl, browser, register, serveReady, VERIFIER } from "../../tests/worker/support.js";
 import { CALLER, caller, DIRECT, direct } from "./caller.mjs";
 import { CONNECTIONS, request } from "./load.mjs";
 import { MINIFLARE } from "./rows.mjs";
@@ -12,7 +12,27 @@ const TOKENS = 64;
 const REDIRECTED = 303;
 
 /** Nothing is logged, as with the others, and the feed is asked as often as by default. */
-export const BINDINGS = { EDGEMINT_LOG: "nothing", REVOCATION_MAX_AGE: "5" };
+export const BINDINGS = { EDGEMINT_LOG: "nothing", REVOCATION_MAX_AGE: "5", PROXY_SECRET: "the-secret-of-the-proxy-of-the-benchmark" };
+
+/** What nginx sends with a subrequest. @param {string} token */
+export const subrequest = (token) => ({
+  authorization: `Bearer ${token}`,
+  "x-edgemint-proxy": BINDINGS.PROXY_SECRET,
+  "x-original-url": `${RESOURCE}x`,
+  "x-original-method": "GET",
+  "x-forwarded-for": "192.0.2.1",
+});
+
+/**
+ * A token that lives without end.
+ *
+ * @param {{ url: string }} server
+ * @param {number} index
+ * @returns {Promise<string>}
+ */
+export async function serviceToken(server, index) {
+  return (await made(server, "tokens", { username: `bot-service-${index}`, token_type: "service", scopes: ["openid"] })).token;
+}
 
 /**
  * @param {{ load: import("./load.mjs").LoadGenerator, people: number, persist?: string }} options `people`: spread over the 16 shards
@@ -65,6 +85,12 @@ export async function startEdgemint({ load, people, persist }) {
     request(`${url}/oauth/token`, { headers: basic(client), form: { grant_type: "refresh_token", refresh_token: token } });
   const bearer = (/** @type {string} */ token) => ({ authorization: `Bearer ${token}` });
 
+  const services = await Promise.all(Array.from({ length: TOKENS }, (_, index) => serviceToken(server, index)));
+  const gate = (/** @type {string[]} */ tokens) => ({
+    requests: tokens.map((token) => request(`${url}/ingress/auth?scope=openid`, { headers: subrequest(token) })),
+    text: '"status":"ok"',
+  });
+
   const introspection = {
     requests: own.captured.map((token) => request(`${url}/oauth/introspect`, { headers: basic(service), form: { token } })),
     text: '"active":true',
@@ -91,6 +117,8 @@ export async function startEdgemint({ load, people, persist }) {
         requests: personal.map((token) => request(`${server.url}/`, { headers: { host: CALLER, ...bearer(token) } })),
         text: '"active":true',
       },
+      subrequest: gate(personal),
+      "subrequest, a service's own token": gate(services),
       client_credentials: clientCredentials,
       [`client_credentials${MINIFLARE}`]: { ...clientCredentials, url: server.url },
       "code exchange": {

@@ -119,5 +119,5 @@ function elsewhere(bytes, target) {
 
 /** @param {string} name */
 function path(name) {
-  return name.replaceAll(" ", "-");
+  return name.replaceAll(/[^a-zA-Z_]+/g, "-");
 }

@@ -47,6 +47,8 @@ export const ROWS = [
   "check_token",
   "validation",
   `validation${MINIFLARE}`,
+  "subrequest",
+  "subrequest, a service's own token",
   "client_credentials",
   `client_credentials${MINIFLARE}`,
   ...WRITING,
