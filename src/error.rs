@@ -526,6 +526,7 @@ impl Reason {
             ErrorCode::InvalidToken if *self == Self::LifetimeTooShort => {
                 "the token ends too soon for what it is needed for"
             }
+            ErrorCode::InvalidToken if *self == Self::NoToken => "a token has to be sent",
             ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RequestNotSupported => "request objects are not supported",
