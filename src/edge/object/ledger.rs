@@ -64,9 +64,9 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         LedgerVerb::AdvanceFamily(verb) => shard
             .advance_family(&verb, at)
             .map(LedgerAnswer::AdvanceFamily),
-        LedgerVerb::RevokeGrant(verb) => shard
-            .revoke_grant(*verb, &at)
-            .map(LedgerAnswer::RevokeGrant),
+        LedgerVerb::RevokeGrant(verb) => {
+            shard.revoke_grant(*verb, at).map(LedgerAnswer::RevokeGrant)
+        }
         LedgerVerb::ReadGrant(verb) => shard.read_grant(verb, now).map(LedgerAnswer::ReadGrant),
         LedgerVerb::RevokeToken(verb) => {
             shard.revoke_token(*verb, at).map(LedgerAnswer::RevokeToken)
@@ -78,7 +78,7 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
             .session(&verb.session, now)
             .map(LedgerAnswer::ReadSession),
         LedgerVerb::EndSession(verb) => shard
-            .end_session(&verb.session, verb.client.as_ref(), &at)
+            .end_session(&verb.session, verb.client.as_ref(), at)
             .map(LedgerAnswer::EndSession),
         LedgerVerb::ListSessions(verb) => shard
             .sessions(&verb.subject, now)
@@ -109,7 +109,7 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         LedgerVerb::RecordFailure(verb) => shard
             .record_failure(&verb, at)
             .map(LedgerAnswer::RecordFailure),
-        LedgerVerb::SpendQuota(verb) => shard.spend_quota(&verb, &at).map(LedgerAnswer::SpendQuota),
+        LedgerVerb::SpendQuota(verb) => shard.spend_quota(&verb, at).map(LedgerAnswer::SpendQuota),
         verb @ (LedgerVerb::AddToken(_)
         | LedgerVerb::ReadToken(_)
         | LedgerVerb::ListTokens(_)
@@ -118,14 +118,14 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
         | LedgerVerb::Delegate(_)
         | LedgerVerb::DropScope(_)
         | LedgerVerb::ReadTokenHistory(_)) => shard.with_tokens(verb, at),
-        LedgerVerb::BeginDevice(verb) => shard
-            .begin_device(&verb, &at)
-            .map(LedgerAnswer::BeginDevice),
+        LedgerVerb::BeginDevice(verb) => {
+            shard.begin_device(&verb, at).map(LedgerAnswer::BeginDevice)
+        }
         LedgerVerb::ReadDevice(verb) => shard.read_device(&verb, now).map(LedgerAnswer::ReadDevice),
         LedgerVerb::DecideDevice(verb) => shard
-            .decide_device(&verb, &at)
+            .decide_device(&verb, at)
             .map(LedgerAnswer::DecideDevice),
-        LedgerVerb::PollDevice(verb) => shard.poll_device(&verb, &at).map(LedgerAnswer::PollDevice),
+        LedgerVerb::PollDevice(verb) => shard.poll_device(&verb, at).map(LedgerAnswer::PollDevice),
     }
 }
 

@@ -176,7 +176,7 @@ impl Shard<'_> {
                 AND (?6 IS NULL OR time >= ?6) AND (?7 IS NULL OR time <= ?7)
                 AND (?8 IS NULL OR bits BETWEEN ?8 AND ?9)";
         let count = format!("SELECT count(*) AS number {fits}");
-        let count = self.sql.number(&count, &values)?;
+        let count = self.sql.number(&count, values)?;
         let (behind, order) = match verb.from {
             None => ("", "DESC"),
             Some(from) if from.backwards => ("AND (time, number) >= (?10, ?11)", "ASC"),
