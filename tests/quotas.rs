@@ -334,6 +334,29 @@ fn s1_8_overrides_hold_as_soon_as_they_are_acknowledged_and_as_long_as_they_are_
 }
 
 #[test]
+fn s1_8_everybody_is_told_their_own() {
+    let fixture = seeds();
+    join(&fixture, "bob", &["foo"]);
+    let ask = |fixture: &Fixture, username: &str| {
+        let browser = fixture.browser_of(username);
+        let request = Request {
+            path: "/api/v1/user-info".to_owned(),
+            original: None,
+            ..browsing("", &browser)
+        };
+        fixture.send(Endpoint::Tokens, &request).json()
+    };
+    let of = |username| ask(&fixture, username)["quota"]["api"].clone();
+    assert_eq!(of("ada"), json!({"app": 1, "closed": 0}));
+    assert_eq!(of("bob"), json!({"app": 2, "closed": 0}));
+    let told = ask(&Fixture::new(), "ada");
+    assert_eq!(
+        (&told["username"], told.get("quota")),
+        (&json!("ada"), None)
+    );
+}
+
+#[test]
 fn s1_8_overrides_alone_are_quotas_too() {
     let fixture = support::gate::fixture();
     assert_eq!(ask(&fixture, "app").header("x-ratelimit-limit"), None);

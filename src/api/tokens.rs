@@ -1,6 +1,8 @@
 //! Tokens that people and services make for themselves, as seed 001 has them: `/api/v1/token-info`,
 //! `user-info`, `users/{username}/tokens` and `tokens`. What a token is, is told once, when it is made.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::actor::{self, Actor, Holder};
@@ -8,7 +10,7 @@ use super::{problem, token_history};
 use crate::directory::Collection;
 use crate::directory::records::{self, Fields};
 use crate::error::{Input, Reason};
-use crate::gate::Principal;
+use crate::gate::{Principal, quota};
 use crate::http::{Request, Response};
 use crate::jose::parse_strict_object;
 use crate::model::scope::{ADMIN, OWN};
@@ -222,6 +224,7 @@ async fn user_info<P: Ports>(
     let mut told = Map::new();
     told.insert("username".to_owned(), json!(holder.username));
     let mut groups = Vec::new();
+    let mut counted = BTreeSet::new();
     if let Some((subject, shard)) = holder.person.clone() {
         let read = ReadSubject { subject };
         let facts = server.ports.ledger(shard, at, read).await?;
@@ -251,8 +254,12 @@ async fn user_info<P: Ports>(
             groups.push(json!({ "name": group["name"], "id": group["num_pk"] }));
         }
         groups.sort_by_key(|group| group["name"].to_string());
+        counted = facts.groups;
     }
     told.insert("groups".to_owned(), json!(groups));
+    if let Some(quota) = quota::of(server, &counted, at).await? {
+        told.insert("quota".to_owned(), quota.print());
+    }
     Ok(self::told(200, told))
 }
 

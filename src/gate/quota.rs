@@ -55,22 +55,18 @@ impl Window {
     }
 }
 
-/// What somebody may use; nothing where no quotas are said. For whoever is asked what theirs is.
+/// What somebody in these groups may use; nothing where no quotas are said. For whoever asks what theirs is.
 ///
 /// # Errors
 /// [`Unavailable`].
 pub async fn of<P: Ports>(
     server: &Server<P>,
-    principal: &Principal,
+    groups: &BTreeSet<String>,
     at: &At,
 ) -> Result<Option<Quota>, Unavailable> {
     let configured = server.config.quotas.as_ref();
     let overrides = server.ports.quota_overrides(at).await?;
-    if configured.is_none() && overrides.is_none() {
-        return Ok(None);
-    }
-    let groups = groups(server, principal, at).await?;
-    Ok(effective(configured, overrides.as_deref(), &groups))
+    Ok(effective(configured, overrides.as_deref(), groups))
 }
 
 /// Counts a request to a service.

@@ -243,6 +243,7 @@ pub(super) fn schemas() -> Map<String, Value> {
             "uid": { "type": "integer", "minimum": 1 },
             "gid": { "type": "integer", "minimum": 1 },
             "groups": list(group),
+            "quota": schema("Quota"),
         }),
     );
     let change = object(
