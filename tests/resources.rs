@@ -195,7 +195,8 @@ fn only_who_may_learns_what_was_revoked() {
     }
     let administrator = format!("Bearer {BOOTSTRAP}");
     assert_eq!(news(&fixture, &administrator, None).status, 200);
-    for since in ["", "x", "x:", "x:y", ":-1", "x:1:y"] {
+    let long = format!("{}:1", "0".repeat(99));
+    for since in ["", "x", "x:", "x:y", ":-1", "x:1:y", &long] {
         let answer = news(&fixture, &administrator, Some(since));
         assert_eq!(answer.status, 400, "{since}");
     }
@@ -337,6 +338,13 @@ fn what_the_owner_of_a_resource_makes_up_reaches_no_shard_that_cannot_be() {
 fn a_resource_is_not_told_which_copies_are_old() {
     let fixture = Fixture::new();
     fixture.revoke(&token_for_resource(&fixture));
+    let quotas = json!({ "default": { "api": { "a": 1 } } });
+    let request = Request {
+        method: "PUT".to_owned(),
+        path: "/api/v1/quota-overrides".to_owned(),
+        ..json_post(Some(BOOTSTRAP), &quotas.to_string())
+    };
+    assert_eq!(fixture.send(Endpoint::QuotaOverrides, &request).status, 200);
     let provider = made(
         &fixture,
         PROVIDERS,
@@ -351,7 +359,14 @@ fn a_resource_is_not_told_which_copies_are_old() {
     let lines = told["entries"].as_array().unwrap();
     assert!(lines.iter().any(|line| line.get("token").is_some()));
     for line in lines {
-        for copy in ["client_version", "keys_version", "handle"] {
+        for copy in [
+            "client_version",
+            "keys_version",
+            "handle",
+            "subject_version",
+            "quotas_version",
+            "token_version",
+        ] {
             assert_eq!(line.get(copy), None, "{line}");
         }
     }

@@ -35,6 +35,9 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
     Ok(answer.to_string())
 }
 
+/// Characters of a position: a feed's name is a uuid.
+const LONGEST: usize = 100;
+
 /// What was read before.
 fn since(query: &str) -> Result<Since, Reason> {
     let mut since = Since {
@@ -46,7 +49,7 @@ fn since(query: &str) -> Result<Since, Reason> {
         .collect();
     match pairs.as_slice() {
         [] => Ok(since),
-        [(name, position)] if name == "since" => {
+        [(name, position)] if name == "since" && position.len() <= LONGEST => {
             let (feed, cursor) = position
                 .rsplit_once(':')
                 .and_then(|(feed, cursor)| Some((feed, cursor.parse().ok()?)))
@@ -55,7 +58,10 @@ fn since(query: &str) -> Result<Since, Reason> {
             since.cursor = cursor;
             Ok(since)
         }
-        [(name, _), ..] if name == "since" => Err(Reason::unfit("since", "may be there once")),
+        [(name, _), ..] if name == "since" => Err(Reason::unfit(
+            "since",
+            "has to be what `next` was, and there once",
+        )),
         _ => Err(Reason::MalformedBody("a parameter that is not known here")),
     }
 }

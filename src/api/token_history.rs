@@ -206,7 +206,7 @@ fn read(query: &str, everybody: bool, administers: bool) -> Result<Asked, Reason
             let digits = value.bytes().all(|byte| byte.is_ascii_digit());
             let number = digits.then(|| value.parse().ok().map(UnixTime)).flatten();
             let time = number.or_else(|| UnixTime::parse_rfc3339(&value));
-            time.filter(|time| time.0 < 1 << 53)
+            time.filter(|time| time.0 <= 1 << 52)
         };
         let verb = &mut asked.verb;
         match name.as_ref() {

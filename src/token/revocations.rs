@@ -50,7 +50,12 @@ impl Revocation {
     pub fn is_an_end(&self) -> bool {
         !matches!(
             self,
-            Self::Handle(..) | Self::ClientVersion(..) | Self::KeysVersion(_)
+            Self::Handle(..)
+                | Self::ClientVersion(..)
+                | Self::KeysVersion(_)
+                | Self::SubjectVersion(..)
+                | Self::QuotasVersion(_)
+                | Self::TokenVersion(..)
         )
     }
 
