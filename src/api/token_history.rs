@@ -225,7 +225,10 @@ fn read(query: &str, everybody: bool, administers: bool) -> Result<Asked, Reason
             "actor" if everybody && administers => verb.actor = Some(value.clone().into_owned()),
             "cursor" => asked.cursor = Some(Cursor::parse(&value).ok_or(unfit("invalid_cursor"))?),
             "limit" => {
-                let limit = value.parse().ok().filter(|limit| *limit > 0);
+                let limit = value
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=1 << 52).contains(limit));
                 asked.limit = Some(limit.ok_or(unfit("greater_than_equal"))?);
             }
             _ => return Err(Input::query(&name, "is not known here", "extra_forbidden").reason()),
