@@ -209,34 +209,25 @@ impl Input {
     /// In the body.
     #[must_use]
     pub fn body(name: &str, rule: &'static str, kind: &'static str) -> Self {
-        let (within, name) = ("body", name.to_owned());
-        Self {
-            within,
-            name,
-            rule,
-            kind,
-        }
+        Self::within("body", name, rule, kind)
     }
 
     /// In the query.
     #[must_use]
     pub fn query(name: &str, rule: &'static str, kind: &'static str) -> Self {
-        let (within, name) = ("query", name.to_owned());
-        Self {
-            within,
-            name,
-            rule,
-            kind,
-        }
+        Self::within("query", name, rule, kind)
     }
 
     /// In the path.
     #[must_use]
     pub fn path(name: &str, rule: &'static str, kind: &'static str) -> Self {
-        let (within, name) = ("path", name.to_owned());
+        Self::within("path", name, rule, kind)
+    }
+
+    fn within(within: &'static str, name: &str, rule: &'static str, kind: &'static str) -> Self {
         Self {
             within,
-            name,
+            name: name.to_owned(),
             rule,
             kind,
         }

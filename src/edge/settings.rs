@@ -50,11 +50,6 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
         );
         config.quotas = Some(Quotas::parse(&quotas).map_err(|_| refusal)?);
     }
-    config.gate_subdomains = match text("EDGEMINT_GATE_SUBDOMAINS").as_deref() {
-        None | Some("0") => false,
-        Some("1") => true,
-        Some(_) => return Err(unfit("EDGEMINT_GATE_SUBDOMAINS", "set it to 0 or 1")),
-    };
     if let Some(secret) = text("LOCAL_RUN_SECRET").filter(|_| text("LOCAL").is_some()) {
         config.local_run = Some(Secret::new(secret).digest());
     }
@@ -63,6 +58,7 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
         Some("1") => Ok(true),
         Some(_) => Err(unfit(name, "set it to 0 or 1")),
     };
+    config.gate_subdomains = switch("EDGEMINT_GATE_SUBDOMAINS")?;
     config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
     config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;
     if let Some(age) = text("REVOCATION_MAX_AGE") {

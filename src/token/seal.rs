@@ -215,6 +215,24 @@ struct Root {
     prk: hkdf::Prk,
 }
 
+impl Root {
+    /// The bytes of a key: of a kind, by its letter, or of marks.
+    fn derive(
+        &self,
+        letter: u8,
+        epoch: u32,
+        tag: [u8; RESOURCE_TAG],
+    ) -> Result<[u8; KIND_KEY], SealRefused> {
+        let info = [LABEL, &[letter], &epoch.to_be_bytes(), &tag];
+        let mut key = [0; KIND_KEY];
+        self.prk
+            .expand(&info, hmac::HMAC_SHA256)
+            .and_then(|okm| okm.fill(&mut key))
+            .map_err(|_| SealRefused::Broken)?;
+        Ok(key)
+    }
+}
+
 type KindKeyName = ([u8; ROOT_ID], u8, u32, [u8; RESOURCE_TAG]);
 
 /// The roots, newest first, and what was made with them so far: kind keys, and opened tokens.
@@ -313,8 +331,8 @@ impl Keyring {
             epoch,
             resource,
         } = sealed.header;
-        let root = std::iter::once(&self.newest)
-            .chain(&self.older)
+        let root = self
+            .roots()
             .find(|known| known.id == root)
             .ok_or(SealRefused::UnknownRoot)?;
         let key = self.kind_key(root, T::KIND, epoch, resource)?;
@@ -336,16 +354,16 @@ impl Keyring {
         epoch: u32,
     ) -> Result<Vec<(String, [u8; KIND_KEY])>, SealRefused> {
         let tag = resource_tag(resource);
-        let epoch = epoch.to_be_bytes();
-        let info = [LABEL, &[Kind::Access.byte()], &epoch, &tag];
-        let roots = std::iter::once(&self.newest).chain(&self.older);
-        let keys = roots.map(|root| {
-            let mut key = [0; KIND_KEY];
-            let okm = root.prk.expand(&info, hmac::HMAC_SHA256).ok()?;
-            okm.fill(&mut key).ok()?;
-            Some((base64url::encode(root.id), key))
+        let keys = self.roots().map(|root| {
+            let key = root.derive(Kind::Access.byte(), epoch, tag)?;
+            Ok((base64url::encode(root.id), key))
         });
-        keys.collect::<Option<_>>().ok_or(SealRefused::Broken)
+        keys.collect()
+    }
+
+    /// The roots, newest first.
+    fn roots(&self) -> impl Iterator<Item = &Root> {
+        std::iter::once(&self.newest).chain(&self.older)
     }
 
     /// Whose seal it is.
@@ -361,11 +379,7 @@ impl Keyring {
     pub fn derived_id(&self, kind: Kind, epoch: u32, name: &str) -> Result<[u8; ID], SealRefused> {
         let key = self.kind_key(&self.newest, kind, epoch, Default::default())?;
         let digest = hmac::sign(&key, format!("id {name}").as_bytes());
-        let mut id = [0; ID];
-        id.iter_mut()
-            .zip(digest.as_ref())
-            .for_each(|(to, from)| *to = *from);
-        Ok(id)
+        Ok(beginning(digest.as_ref()))
     }
 
     /// A tag over `message` that only this deployment can make, for a purpose of its own.
@@ -400,12 +414,7 @@ impl Keyring {
         if let Some(key) = self.derived.borrow().get(&name) {
             return Ok(key.clone());
         }
-        let info = [LABEL, &[letter], &epoch.to_be_bytes(), &tag];
-        let okm = root
-            .prk
-            .expand(&info, hmac::HMAC_SHA256)
-            .map_err(|_| SealRefused::Broken)?;
-        let key = hmac::Key::from(okm);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &root.derive(letter, epoch, tag)?);
         let mut derived = self.derived.borrow_mut();
         if derived.len() >= MOST_KEYS {
             derived.clear();
@@ -427,12 +436,17 @@ fn mark(key: &hmac::Key, id: &[u8; ID], plain: &[u8]) -> [u8; MARK] {
     let mut context = hmac::Context::with_key(key);
     context.update(id);
     context.update(plain);
-    let mut mark = [0; MARK];
-    let tag = context.sign();
-    mark.iter_mut()
-        .zip(tag.as_ref())
+    beginning(context.sign().as_ref())
+}
+
+/// The first bytes of a digest, which is longer.
+fn beginning<const LENGTH: usize>(digest: &[u8]) -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
+    bytes
+        .iter_mut()
+        .zip(digest)
         .for_each(|(to, from)| *to = *from);
-    mark
+    bytes
 }
 
 /// The key of one sealed thing, by its id.
@@ -558,11 +572,7 @@ fn header_length(kind: Kind) -> usize {
 
 pub(super) fn resource_tag(resource: &str) -> [u8; RESOURCE_TAG] {
     let digest = ring::digest::digest(&ring::digest::SHA256, resource.as_bytes());
-    let mut tag = [0; RESOURCE_TAG];
-    tag.iter_mut()
-        .zip(digest.as_ref())
-        .for_each(|(to, from)| *to = *from);
-    tag
+    beginning(digest.as_ref())
 }
 
 #[cfg(test)]

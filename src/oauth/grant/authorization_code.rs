@@ -9,7 +9,7 @@ use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{Client, GrantId, GrantType, UnixTime};
 use crate::oauth::params::Params;
 use crate::oauth::{grantable, pkce};
-use crate::ports::ledger::{Authentication, SpendCode, Spent};
+use crate::ports::ledger::{Authentication, SpendCode};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{AuthorizationCode, Revocations, Unsealed, code, refresh};
@@ -43,38 +43,29 @@ pub async fn redeem<P: Ports>(
         methods: code.amr,
     };
     let spend = SpendCode {
-        grant: grant.clone(),
+        grant,
         subject: code.subject,
         generation: code.generation,
         client: client.id.clone(),
-        session: code.session.clone(),
-        scope: code.scope.clone(),
-        audience: code.audience.clone(),
+        session: code.session,
+        scope: code.scope,
+        audience: code.audience,
         offline,
         refreshable,
-        authentication: authentication.clone(),
+        authentication,
         issued_at: code.issued_at,
         polled: false,
         expires_at: needed_until(now, client, refreshable),
     };
-    match server.ports.ledger(code.shard, at, spend).await? {
-        Spent::First(subject) => Ok(Approved {
-            subject: *subject,
-            grant,
-            shard: code.shard,
-            session: (!offline).then(|| code.session.clone()),
-            sid: Some(code.session),
-            granted: code.scope.clone(),
-            scope: code.scope,
-            audience: code.audience,
-            authentication,
-            nonce: code.nonce,
-            refresh: refreshable.then_some(0),
-            again: false,
-        }),
-        Spent::Again => Err(Reason::CodeReplayed),
-        Spent::Never => Err(Reason::CodeEnded),
-    }
+    super::open(
+        server,
+        code.shard,
+        spend,
+        code.nonce,
+        Reason::CodeReplayed,
+        at,
+    )
+    .await
 }
 
 fn check<P: Ports>(

@@ -11,7 +11,7 @@ use crate::model::{Client, GrantId, GrantType, Shard};
 use crate::oauth::grantable;
 use crate::oauth::params::Params;
 use crate::ports::device::{PollDevice, Polled};
-use crate::ports::ledger::{SpendCode, Spent};
+use crate::ports::ledger::SpendCode;
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{DeviceCode, Revocations, Unsealed, device, refresh};
@@ -50,16 +50,16 @@ pub async fn redeem<P: Ports>(
     let refreshable = client.check_grant_type(GrantType::RefreshToken);
     let offline = approval.scope.contains(OFFLINE_ACCESS);
     let spend = SpendCode {
-        grant: grant.clone(),
+        grant,
         subject: approval.subject,
         generation: approval.generation,
         client: client.id.clone(),
-        session: approval.session.clone(),
-        scope: approval.scope.clone(),
-        audience: code.audience.clone(),
+        session: approval.session,
+        scope: approval.scope,
+        audience: code.audience,
         offline,
         refreshable,
-        authentication: approval.authentication.clone(),
+        authentication: approval.authentication,
         issued_at: approval.agreed_at,
         polled: true,
         // It also says that the code was used, for as long as that could be asked.
@@ -71,24 +71,15 @@ pub async fn redeem<P: Ports>(
             }
             + client.access_token_lifetime,
     };
-    match server.ports.ledger(approval.shard, at, spend).await? {
-        Spent::First(subject) => Ok(Approved {
-            subject: *subject,
-            grant,
-            shard: approval.shard,
-            session: (!offline).then(|| approval.session.clone()),
-            sid: Some(approval.session),
-            granted: approval.scope.clone(),
-            scope: approval.scope,
-            audience: code.audience,
-            authentication: approval.authentication,
-            nonce: None,
-            refresh: refreshable.then_some(0),
-            again: false,
-        }),
-        Spent::Again => Err(Reason::DeviceCodeSpent),
-        Spent::Never => Err(Reason::CodeEnded),
-    }
+    super::open(
+        server,
+        approval.shard,
+        spend,
+        None,
+        Reason::DeviceCodeSpent,
+        at,
+    )
+    .await
 }
 
 fn check<P: Ports>(

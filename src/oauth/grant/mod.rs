@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::{access_token, claims, grantable, signing};
 use crate::error::Reason;
 use crate::model::{Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts};
-use crate::ports::ledger::Authentication;
+use crate::ports::ledger::{Authentication, SpendCode, Spent};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{AccessToken, Generations, RefreshToken, Revocations, seal};
@@ -47,6 +47,36 @@ pub struct Approved {
     refresh: Option<u64>,
     /// Whether an answer that was lost is given again.
     again: bool,
+}
+
+/// Spends a code that passed every check, which opens its grant in the person's shard; `again` is why
+/// not, where somebody has.
+async fn open<P: Ports>(
+    server: &Server<P>,
+    shard: Shard,
+    spend: SpendCode,
+    nonce: Option<String>,
+    again: Reason,
+    at: &At,
+) -> Result<Approved, Reason> {
+    match server.ports.ledger(shard, at, spend.clone()).await? {
+        Spent::First(subject) => Ok(Approved {
+            subject: *subject,
+            grant: spend.grant,
+            shard,
+            session: (!spend.offline).then(|| spend.session.clone()),
+            sid: Some(spend.session),
+            granted: spend.scope.clone(),
+            scope: spend.scope,
+            audience: spend.audience,
+            authentication: spend.authentication,
+            nonce,
+            refresh: spend.refreshable.then_some(0),
+            again: false,
+        }),
+        Spent::Again => Err(again),
+        Spent::Never => Err(Reason::CodeEnded),
+    }
 }
 
 impl Approved {
