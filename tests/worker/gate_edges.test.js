@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
-import { ADMINISTRATOR, api, atOnce, authorizeUrl, browser, formOf, read, register, serve } from "./support.js";
+import { ADMINISTRATOR, api, atOnce, authorizeUrl, browser, cookieOf, formOf, ofOwn, read, register, serve } from "./support.js";
 
 const EDGES = 3;
 const ROUNDS = 5;
@@ -54,16 +54,11 @@ describe("the gate at several edges", () => {
   async function signedIn() {
     const visitor = browser(edges[0]);
     await visitor.walk(authorizeUrl(edges[0], web), PERSON);
-    const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
-    return { visitor, cookie };
+    return { visitor, cookie: cookieOf(visitor) };
   }
 
   /** @param {Awaited<ReturnType<typeof signedIn>>} person @param {string} method @param {string} path @param {object} [body] */
-  async function own({ visitor, cookie }, method, path, body) {
-    const { csrf } = (await visitor.go("/api/v1/login")).body;
-    const headers = { cookie, "sec-fetch-site": "same-origin", "x-csrf-token": csrf, "content-type": "application/json" };
-    return read(await fetch(edges[0].url + path, { method, headers, body: body && JSON.stringify(body) }));
-  }
+  const own = ({ visitor }, method, path, body) => ofOwn(edges[0], visitor, method, path, undefined, body);
 
   /** @param {Awaited<ReturnType<typeof signedIn>>} person */
   async function token(person) {

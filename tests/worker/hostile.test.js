@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
 import { generator } from "../fuzz/requests.js";
-import { BOOTSTRAP_TOKEN, api, ask, atOnce, authorizeUrl, browser, code, examples, exchange, introspect, read, register, serveReady } from "./support.js";
+import { BOOTSTRAP_TOKEN, api, ask, atOnce, authorizeUrl, browser, code, cookieOf, examples, exchange, introspect, read, register, serveReady } from "./support.js";
 
 const FORM = "application/x-www-form-urlencoded";
 const REQUESTS = 2000;
@@ -112,8 +112,7 @@ describe("hostile input", () => {
     const large = "a".repeat(70_000);
     const port = Number(new URL(server.url).port);
     const { csrf } = (await visitor.go("/api/v1/login")).body;
-    const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
-    const page = { cookie, "sec-fetch-site": "same-origin", "x-csrf-token": csrf };
+    const page = { cookie: cookieOf(visitor), "sec-fetch-site": "same-origin", "x-csrf-token": csrf };
     for (const path of POSTED) {
       const type = path.startsWith("/api/") || path === "/oauth/register" ? "application/json" : FORM;
       // What is a person's own is nothing for the bootstrap token.

@@ -185,6 +185,9 @@ export function browser(server) {
   return { go, walk, cookies };
 }
 
+/** What the browser sends as `Cookie`. @param {ReturnType<typeof browser>} visitor */
+export const cookieOf = (visitor) => Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
+
 /**
  * Asks the management API as a page of ours does: with the cookies, and with the value that changes need.
  *
@@ -193,12 +196,13 @@ export function browser(server) {
  * @param {string} method
  * @param {string} path
  * @param {string | null} [csrf] instead of the session's own; `null` for none
+ * @param {unknown} [body]
  */
-export async function ofOwn(server, visitor, method, path, csrf) {
+export async function ofOwn(server, visitor, method, path, csrf, body) {
   const value = method === "GET" ? null : csrf === undefined ? (await visitor.go("/api/v1/login")).body.csrf : csrf;
-  const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
-  const headers = { cookie, "sec-fetch-site": "same-origin", ...(value === null ? {} : { "x-csrf-token": value }) };
-  return read(await fetch(server.url + path, { method, headers }));
+  const type = body === undefined ? {} : { "content-type": "application/json" };
+  const headers = { cookie: cookieOf(visitor), "sec-fetch-site": "same-origin", ...(value === null ? {} : { "x-csrf-token": value }), ...type };
+  return read(await fetch(server.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
 }
 
 /**

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { startObjects } from "./objects.js";
-import { ADMINISTRATOR, api, atOnce, authorizeUrl, browser, read, register, serveReady } from "./support.js";
+import { ADMINISTRATOR, api, atOnce, authorizeUrl, browser, ofOwn, read, register, serveReady } from "./support.js";
 
 const TOKENS = "/api/v1/users/admin/tokens";
 const HISTORY = "/api/v1/history/token-changes";
@@ -28,12 +28,7 @@ describe("tokens", () => {
    * @param {string} path
    * @param {unknown} [body]
    */
-  async function page(method, path, body) {
-    const { csrf } = (await visitor.go("/api/v1/login")).body;
-    const cookie = Array.from(visitor.cookies, ([name, value]) => `${name}=${value}`).join("; ");
-    const headers = { cookie, "sec-fetch-site": "same-origin", "x-csrf-token": csrf, "content-type": "application/json" };
-    return read(await fetch(server.url + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) }));
-  }
+  const page = (method, path, body) => ofOwn(server, visitor, method, path, undefined, body);
 
   /**
    * @param {string} token
