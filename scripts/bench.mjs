@@ -150,7 +150,7 @@ async function footprint(load, floor, { starts, requests, polling }) {
     ]),
     entry("polls of the feed in a busy isolate", "edgemint", "a minute", polls),
     entry("size of the Worker's wasm", "edgemint", "B", gzipSize("edge")),
-    entry("size of its Durable Objects' wasm", "edgemint", "B", gzipSize("objects")),
+    entry("size of the wasm of its Durable Objects and management API", "edgemint", "B", gzipSize("objects")),
     entry("size of the browser's wasm", "edgemint", "B", gzipSize("browser")),
   ];
 }

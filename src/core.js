@@ -1,5 +1,5 @@
 // @ts-check
-/** The compiled core: what answers requests. */
+/** The compiled core: what answers requests of the protocol. */
 import wasm from "../build/edge/edgemint_bg.wasm";
 import * as exports from "../build/edge/edgemint.js";
 import { watched } from "./watched.js";
@@ -7,6 +7,11 @@ import { watched } from "./watched.js";
 exports.initSync({ module: wasm });
 
 export const { core, trapped, enter } = watched(exports);
+
+/** Takes note that the other module changed something. */
+export function told() {
+  enter((core) => core.told());
+}
 
 // A trap in a continuation surfaces nowhere else.
 addEventListener("error", (event) => {

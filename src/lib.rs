@@ -26,5 +26,10 @@ pub mod resource;
 pub mod server;
 pub mod token;
 pub mod validator;
-#[cfg(any(feature = "edge", feature = "browser", feature = "validator"))]
+#[cfg(any(
+    feature = "edge",
+    feature = "objects",
+    feature = "browser",
+    feature = "validator"
+))]
 pub mod web;

@@ -3,9 +3,10 @@
  * The one table of paths: method → the core's word for the endpoint, or the name of one of the shim's own
  * documents. `cors` is for what a page of another origin may call; nothing there looks at a cookie. Below
  * `/*` the core looks at the path itself; `{username}` and `{slug}` are any one part of it. What is `hidden` is there for
- * proxies alone, and for everybody else nothing is at its path, whatever the method.
+ * proxies alone, and for everybody else nothing is at its path, whatever the method. `management` is answered by the module
+ * that the Durable Objects decide by.
  *
- * @typedef {{ cors?: boolean, hidden?: boolean, methods: Record<string, string> }} Route
+ * @typedef {{ cors?: boolean, hidden?: boolean, management?: boolean, methods: Record<string, string> }} Route
  */
 
 /** @type {Record<string, Route>} */
@@ -32,22 +33,22 @@ export const routes = {
   "/logout": { methods: { GET: "logout", POST: "logout" } },
   "/api/docs": { methods: { GET: "docs" } },
   "/api/v1/openapi.json": { cors: true, methods: { GET: "openapi" } },
-  "/api/v1/first-run": { methods: { POST: "first_run" } },
-  "/api/v1/keys/rotate": { methods: { POST: "rotate_keys" } },
-  "/api/v1/export": { methods: { GET: "export" } },
-  "/api/v1/import": { methods: { POST: "import" } },
-  "/api/v1/epoch": { methods: { POST: "epoch" } },
-  "/api/v1/quota-overrides": { methods: { GET: "quota_overrides", PUT: "quota_overrides", DELETE: "quota_overrides" } },
-  "/api/v1/revocations": { methods: { GET: "revocations" } },
-  "/api/v1/resource-keys": { methods: { POST: "resource_keys" } },
-  "/api/v1/login": { methods: { GET: "users" } },
-  "/api/v1/token-info": { methods: { GET: "tokens" } },
-  "/api/v1/user-info": { methods: { GET: "tokens" } },
-  "/api/v1/tokens": { methods: { POST: "tokens" } },
-  "/api/v1/history/token-changes": { methods: { GET: "tokens" } },
-  "/api/v1/users/{username}/token*": { methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
-  "/api/v1/users/{username}/*": { methods: { GET: "users", PUT: "users", DELETE: "users" } },
-  "/api/v1/*": { methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
+  "/api/v1/first-run": { management: true, methods: { POST: "first_run" } },
+  "/api/v1/keys/rotate": { management: true, methods: { POST: "rotate_keys" } },
+  "/api/v1/export": { management: true, methods: { GET: "export" } },
+  "/api/v1/import": { management: true, methods: { POST: "import" } },
+  "/api/v1/epoch": { management: true, methods: { POST: "epoch" } },
+  "/api/v1/quota-overrides": { management: true, methods: { GET: "quota_overrides", PUT: "quota_overrides", DELETE: "quota_overrides" } },
+  "/api/v1/revocations": { management: true, methods: { GET: "revocations" } },
+  "/api/v1/resource-keys": { management: true, methods: { POST: "resource_keys" } },
+  "/api/v1/login": { management: true, methods: { GET: "users" } },
+  "/api/v1/token-info": { management: true, methods: { GET: "tokens" } },
+  "/api/v1/user-info": { management: true, methods: { GET: "tokens" } },
+  "/api/v1/tokens": { management: true, methods: { POST: "tokens" } },
+  "/api/v1/history/token-changes": { management: true, methods: { GET: "tokens" } },
+  "/api/v1/users/{username}/token*": { management: true, methods: { GET: "tokens", POST: "tokens", PATCH: "tokens", DELETE: "tokens" } },
+  "/api/v1/users/{username}/*": { management: true, methods: { GET: "users", PUT: "users", DELETE: "users" } },
+  "/api/v1/*": { management: true, methods: { GET: "records", POST: "records", PUT: "records", PATCH: "records", DELETE: "records" } },
   "/ingress/auth": { hidden: true, methods: { GET: "ingress_auth" } },
   "/ingress/anonymous": { hidden: true, methods: { GET: "ingress_anonymous" } },
   "/health": { methods: { GET: "health" } },

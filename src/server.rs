@@ -112,6 +112,45 @@ impl Endpoint {
         matches!(self, Self::IngressAuth | Self::IngressAnonymous)
     }
 
+    /// Whether it is of the management API, which is compiled apart from the protocol.
+    #[must_use]
+    pub fn is_management(self) -> bool {
+        match self {
+            Self::FirstRun
+            | Self::RotateKeys
+            | Self::Export
+            | Self::Import
+            | Self::Epoch
+            | Self::Revocations
+            | Self::ResourceKeys
+            | Self::Records
+            | Self::Users
+            | Self::Tokens
+            | Self::QuotaOverrides => true,
+            Self::OpenidConfiguration
+            | Self::AuthorizationServer
+            | Self::Jwks
+            | Self::Application
+            | Self::ProtectedResource
+            | Self::Authorize
+            | Self::Token
+            | Self::DeviceAuthorization
+            | Self::Introspect
+            | Self::CheckToken
+            | Self::Revoke
+            | Self::Userinfo
+            | Self::Register
+            | Self::Login
+            | Self::Consent
+            | Self::Device
+            | Self::Logout
+            | Self::IngressAuth
+            | Self::IngressAnonymous
+            | Self::Health
+            | Self::Ready => false,
+        }
+    }
+
     /// The word, for logs.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -125,6 +164,15 @@ impl Endpoint {
 impl<P: Ports> Server<P> {
     /// Answers a request. It never fails: every refusal is an answer of the endpoint's own kind.
     pub async fn answer(&self, endpoint: Endpoint, request: &Request, at: &At) -> Response {
+        if endpoint.is_management() {
+            api::answer(self, endpoint, request, at).await
+        } else {
+            self.serve(endpoint, request, at).await
+        }
+    }
+
+    /// Answers a request of the protocol: to anything but the management API, which [`api::answer`] does.
+    pub async fn serve(&self, endpoint: Endpoint, request: &Request, at: &At) -> Response {
         match endpoint {
             Endpoint::OpenidConfiguration | Endpoint::AuthorizationServer => {
                 oauth::discovery::metadata(&self.config)
@@ -146,24 +194,11 @@ impl<P: Ports> Server<P> {
             Endpoint::Consent => oauth::consent::answer(self, request, at).await,
             Endpoint::Device => oauth::device::answer(self, request, at).await,
             Endpoint::Logout => oauth::logout::answer(self, request, at).await,
-            Endpoint::FirstRun => api::first_run::answer(self, request, at).await,
-            Endpoint::RotateKeys => api::keys::rotate(self, request, at).await,
-            Endpoint::Export => api::export::answer(self, request, at).await,
-            Endpoint::Import => api::import::answer(self, request, at).await,
-            Endpoint::Epoch => api::epoch::answer(self, request, at).await,
-            Endpoint::Revocations => api::revocations::answer(self, request, at).await,
-            Endpoint::ResourceKeys => api::resource_keys::answer(self, request, at).await,
-            Endpoint::Records if request.path.starts_with(api::keys::BASE) => {
-                api::keys::answer(self, request, at).await
-            }
-            Endpoint::Records => api::records::answer(self, request, at).await,
-            Endpoint::Users => api::users::answer(self, request, at).await,
-            Endpoint::Tokens => api::tokens::answer(self, request, at).await,
-            Endpoint::QuotaOverrides => api::quotas::answer(self, request, at).await,
             Endpoint::IngressAuth => gate::ingress::auth(self, request, at).await,
             Endpoint::IngressAnonymous => gate::ingress::anonymous(self, request),
             Endpoint::Health => Response::json(200, r#"{"status":"ok"}"#.to_owned()),
             Endpoint::Ready => self.ready(at).await,
+            _ => Response::refusal(Reason::Internal("this endpoint is of the management API")),
         }
     }
 

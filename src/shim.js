@@ -5,7 +5,8 @@
  * has no room for.
  */
 import { WorkerEntrypoint } from "cloudflare:workers";
-import { enter } from "./core.js";
+import * as protocol from "./core.js";
+import * as management from "./deciding.js";
 import { documents } from "./documents.js";
 import { route } from "./routes.js";
 
@@ -13,6 +14,11 @@ export { Courier, Directory, Feed, Ledger } from "./objects.js";
 
 /** Bytes of a body that is read at all: the largest form or JSON that anything here expects. */
 const LARGEST_BODY = 64 * 1024;
+/**
+ * Bytes of a larger one that are taken and thrown away. Who is still sending when the connection goes
+ * may never see the answer; who sends more than this does it on purpose.
+ */
+const LARGEST_REFUSED = 1024 * 1024;
 
 /** Endpoints that are told a passphrase; no other is. */
 const COPIES = ["export", "import"];
@@ -93,7 +99,8 @@ async function answer(request, env, ctx, id) {
     `${endpoint === "introspect" ? given("accept") : ""}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
     `${env.LOCAL ? "" : given("cf-connecting-ip")}\n${found.hidden ? (headers.has("x-original-url") ? OF_PROXY : OF_FORWARDER).map(given).join("\n") : line(body)}`;
-  const answered = enter((core) => core.answer(env, text, Date.now()));
+  const module = found.management ? management : protocol;
+  const answered = module.enter((core) => core.answer(env, text, Date.now()));
   /** @type {string} */
   const said = typeof answered === "string" ? answered : await answered;
   const end = said.indexOf("\n\n", 3) + 1;
@@ -105,21 +112,25 @@ async function answer(request, env, ctx, id) {
     headers: headersOf(said.slice(5, end)),
   });
   response.headers.set("x-request-id", id);
-  if (said[3] === "+") {
-    refresh(env, ctx, id);
-  }
+  behind(said[3], module, env, ctx, id);
   return response;
 }
 
 /**
- * Renews the copy of the feed, behind an answer.
+ * What a module wants done behind its answer.
  *
+ * @param {string} sign
+ * @param {typeof protocol | typeof management} module
  * @param {any} env
  * @param {any} ctx
  * @param {string} id
  */
-function refresh(env, ctx, id) {
-  ctx.waitUntil(Promise.resolve(enter((core) => core.refresh(env, Date.now(), id))));
+function behind(sign, module, env, ctx, id) {
+  if (sign === "+") {
+    ctx.waitUntil(Promise.resolve(module.enter((core) => core.refresh(env, Date.now(), id))));
+  } else if (sign === "!") {
+    (module === protocol ? management : protocol).told();
+  }
 }
 
 /**
@@ -151,21 +162,26 @@ async function read(request) {
     return "";
   }
   let size = 0;
-  const chunks = [];
+  /** @type {string[]} */
+  let chunks = [];
   // As `text()` reads: a mark at the beginning stays, and JSON with one is refused either way.
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) {
-      return chunks.join("") + decoder.decode();
+      return size > LARGEST_BODY ? undefined : chunks.join("") + decoder.decode();
     }
     size += value.byteLength;
-    if (size > LARGEST_BODY) {
+    if (size > LARGEST_REFUSED) {
       await reader.cancel();
       return undefined;
     }
-    chunks.push(decoder.decode(value, { stream: true }));
+    if (size > LARGEST_BODY) {
+      chunks = [];
+    } else {
+      chunks.push(decoder.decode(value, { stream: true }));
+    }
   }
 }
 
@@ -344,14 +360,15 @@ function ask({ env, ctx }, verb, lines) {
   // A number is no client, and what has a line break would be read as two lines.
   const client = typeof named === "string" && !named.includes("\n") ? named : "";
   const read = (/** @type {string} */ said) => {
-    if (said[0] !== "+") {
+    if (said[0] === "{") {
       return JSON.parse(said);
     }
-    refresh(env, ctx, id);
+    behind(said[0], protocol, env, ctx, id);
     return JSON.parse(said.slice(1));
   };
   try {
-    const answered = enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));
+    const module = found.management ? management : protocol;
+  const answered = module.protocol.enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));
     return typeof answered === "string" ? read(answered) : answered.then(read).catch(refuse);
   } catch (error) {
     return refuse(error);

@@ -73,7 +73,7 @@ async function buildModule(module) {
     // Those of the worker are reset after a trap; a browser reloads.
     await run(bindgen, [compiled, emptied(module), module === "validator" ? "validation" : "edgemint", ...(["edge", "objects"].includes(module) ? ["--reset-state"] : [])]);
     const wasm = join(root, outputs[module]);
-    if (module === "edge") await withhold(wasm);
+    if (["edge", "objects"].includes(module)) await withhold(wasm);
     const features = WASM_FEATURES.map((name) => `--enable-${name}`);
     // The lowest addresses are the far end of the stack: nothing is kept there. What has one caller stays where it is:
     // in one huge function with a thousand locals everything is spelt differently, and gzip finds a tenth less.

@@ -19,3 +19,36 @@ pub mod revocations;
 mod token_history;
 pub mod tokens;
 pub mod users;
+
+use crate::error::Reason;
+use crate::http::{Request, Response};
+use crate::ports::{At, Ports};
+use crate::server::{Endpoint, Server};
+
+/// Answers a request of the management API. It never fails: every refusal is an answer.
+pub async fn answer<P: Ports>(
+    server: &Server<P>,
+    endpoint: Endpoint,
+    request: &Request,
+    at: &At,
+) -> Response {
+    match endpoint {
+        Endpoint::FirstRun => first_run::answer(server, request, at).await,
+        Endpoint::RotateKeys => keys::rotate(server, request, at).await,
+        Endpoint::Export => export::answer(server, request, at).await,
+        Endpoint::Import => import::answer(server, request, at).await,
+        Endpoint::Epoch => epoch::answer(server, request, at).await,
+        Endpoint::Revocations => revocations::answer(server, request, at).await,
+        Endpoint::ResourceKeys => resource_keys::answer(server, request, at).await,
+        Endpoint::Records if request.path.starts_with(keys::BASE) => {
+            keys::answer(server, request, at).await
+        }
+        Endpoint::Records => records::answer(server, request, at).await,
+        Endpoint::Users => users::answer(server, request, at).await,
+        Endpoint::Tokens => tokens::answer(server, request, at).await,
+        Endpoint::QuotaOverrides => quotas::answer(server, request, at).await,
+        _ => Response::refusal(Reason::Internal(
+            "this endpoint is none of the management API",
+        )),
+    }
+}

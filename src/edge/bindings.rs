@@ -111,6 +111,8 @@ pub(super) struct Bindings {
     /// Ends that this isolate was told of, and how many of them its copy must have.
     ends_told: Cell<u64>,
     ends_learned: Cell<u64>,
+    /// How many of them the shim was told of, for the isolate's other module.
+    ends_said: Cell<u64>,
     refreshing_since: Cell<Option<Moment>>,
     /// Whether there is an account: once there is one, there is always one.
     has_accounts: Cell<bool>,
@@ -136,6 +138,7 @@ impl Bindings {
             feed: RefCell::new(None),
             ends_told: Cell::new(0),
             ends_learned: Cell::new(0),
+            ends_said: Cell::new(0),
             refreshing_since: Cell::new(None),
             has_accounts: Cell::new(false),
             feed_was_silent: Cell::new(Moment::default()),
@@ -167,6 +170,17 @@ impl Bindings {
             self.refreshing_since.set(Some(at.now));
         }
         wants
+    }
+
+    /// Whether there is something that the other module of this isolate has not been told.
+    pub(super) fn says_what_was_told(&self) -> bool {
+        self.ends_said.replace(self.ends_told.get()) != self.ends_told.get()
+    }
+
+    /// Takes note that there is something new, which the other module knows already.
+    pub(super) fn hear(&self) {
+        self.ends_told.set(self.ends_told.get() + 1);
+        self.ends_said.set(self.ends_said.get() + 1);
     }
 
     /// Renews the copy of the feed. A failure leaves the old copy, which still has its bound.

@@ -18,7 +18,10 @@ use super::log;
 use super::settings::{self, Settings};
 use crate::error::Reason;
 use crate::http::{Original, Request, Response};
-use crate::model::{ClientId, Moment, RequestId, Secret};
+#[cfg(feature = "edge")]
+use crate::model::ClientId;
+use crate::model::{Moment, RequestId, Secret};
+#[cfg(feature = "edge")]
 use crate::oauth::rpc::{self, Question};
 use crate::ports::{At, Unavailable};
 use crate::server::{Endpoint, Server};
@@ -63,11 +66,42 @@ fn read_request(text: &str) -> Option<(&str, Endpoint, Request)> {
     Some((id, endpoint, request))
 }
 
-/// An answer for the shim, as one text: the status, a `+` when the copy of the feed is half its age
-/// and [`refresh`] is to be called behind the answer, `name: value` lines, an empty line, the body.
-fn print_answer(response: &Response, refresh: bool) -> JsValue {
+/// What the shim is to do behind an answer.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// Nothing.
+    Nothing,
+    /// The copy of the feed is half its age: call [`refresh`].
+    Refresh,
+    /// The feed has something new: call [`told`] of the other module.
+    Tell,
+}
+
+impl Behind {
+    fn of(ports: &Bindings, at: &At) -> Self {
+        if ports.says_what_was_told() {
+            Self::Tell
+        } else if ports.wants_refresh(at) {
+            Self::Refresh
+        } else {
+            Self::Nothing
+        }
+    }
+
+    fn sign(self) -> char {
+        match self {
+            Self::Nothing => ' ',
+            Self::Refresh => '+',
+            Self::Tell => '!',
+        }
+    }
+}
+
+/// An answer for the shim, as one text: the status, the sign of what is to be done behind it,
+/// `name: value` lines, an empty line, the body.
+fn print_answer(response: &Response, behind: Behind) -> JsValue {
     let mut text = String::with_capacity(512 + response.body.len());
-    let sign = if refresh { '+' } else { ' ' };
+    let sign = behind.sign();
     // Writing to a text cannot fail.
     let _ = writeln!(text, "{}{sign}", response.status);
     response.print_headers(&mut text);
@@ -135,11 +169,33 @@ pub(super) fn whole(number: f64) -> Option<u64> {
         .then_some(number as u64)
 }
 
+/// What this module answers.
+#[cfg(not(feature = "objects"))]
+async fn served(
+    server: &Server<Bindings>,
+    endpoint: Endpoint,
+    request: &Request,
+    at: &At,
+) -> Response {
+    server.serve(endpoint, request, at).await
+}
+
+/// What this module answers.
+#[cfg(feature = "objects")]
+async fn served(
+    server: &Server<Bindings>,
+    endpoint: Endpoint,
+    request: &Request,
+    at: &At,
+) -> Response {
+    crate::api::answer(server, endpoint, request, at).await
+}
+
 /// Answers a request, see [`read_request`] and [`print_answer`]: at once when nothing has to be
 /// waited for, else by a promise.
 #[wasm_bindgen]
 pub fn answer(env: Env, request: &str, now: f64) -> JsValue {
-    let refused = |reason| print_answer(&Response::refusal(reason), false);
+    let refused = |reason| print_answer(&Response::refusal(reason), Behind::Nothing);
     let edge = match edge(&env) {
         Ok(edge) => edge,
         Err(reason) => return refused(reason),
@@ -155,16 +211,28 @@ pub fn answer(env: Env, request: &str, now: f64) -> JsValue {
         ));
     };
     now_or_later(async move {
-        let response = edge.server.answer(endpoint, &request, &at).await;
+        let response = served(&edge.server, endpoint, &request, &at).await;
         log::request(&edge.settings, endpoint, &request.method, &response, &at);
-        print_answer(&response, edge.server.ports.wants_refresh(&at))
+        print_answer(&response, Behind::of(&edge.server.ports, &at))
     })
+}
+
+/// Takes note that the other module of this isolate changed something: the feed is asked before it is
+/// relied on again.
+#[wasm_bindgen]
+pub fn told() {
+    EDGE.with_borrow(|edge| {
+        if let Some(edge) = edge {
+            edge.server.ports.hear();
+        }
+    });
 }
 
 /// Introspects, validates or revokes for a Worker that is bound to us as a client. The question is
 /// one text: the request's id, the verb, the client (empty where the binding names none), and the
 /// arguments as [`Question::read`] takes them, a line each. Answers a JSON text, or a promise of
-/// one; before it a `+` as in [`print_answer`].
+/// one; before it what [`Behind`] has a sign for, unless it is nothing.
+#[cfg(feature = "edge")]
 #[wasm_bindgen]
 pub fn call(env: Env, question: &str, now: f64) -> JsValue {
     let refused = |reason| JsValue::from(rpc::refusal(&reason));
@@ -182,8 +250,9 @@ pub fn call(env: Env, question: &str, now: f64) -> JsValue {
     let question = Question::read(verb, line());
     now_or_later(async move {
         let mut text = rpc::answer(&edge.server, client, question, &at).await;
-        if edge.server.ports.wants_refresh(&at) {
-            text.insert(0, '+');
+        match Behind::of(&edge.server.ports, &at) {
+            Behind::Nothing => {}
+            behind => text.insert(0, behind.sign()),
         }
         JsValue::from(text)
     })

@@ -1,21 +1,17 @@
 //! Cloudflare Workers: the only folder that names `worker`. It is compiled twice: with the feature
-//! `edge` for what answers requests, with `objects` for what the Durable Objects decide by. Each module
-//! then has only its side of what the two tell each other.
+//! `edge` for what answers requests of the protocol, with `objects` for what the Durable Objects decide by
+//! and for the management API, which speaks of the same records. An isolate may run both; each then has
+//! its own copies, and is told when the other changed something.
 
 #![allow(
     unreachable_pub,
     reason = "the glue finds exports that are pub, in a module that is not"
 )]
 
-#[cfg(feature = "edge")]
 mod bindings;
-#[cfg(feature = "edge")]
 mod copies;
-#[cfg(feature = "edge")]
 mod entry;
-#[cfg(feature = "edge")]
 mod keys;
-#[cfg(feature = "edge")]
 mod log;
 #[cfg(feature = "objects")]
 mod object;

@@ -2,16 +2,13 @@
 
 use wasm_bindgen::JsValue;
 
-#[cfg(feature = "edge")]
 use crate::config::Config;
 use crate::config::{HISTORY_KEPT, UnfitSetting};
-#[cfg(feature = "edge")]
 use crate::model::Quotas;
 use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
 
 /// What is logged of requests.
-#[cfg(feature = "edge")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Logged {
     /// Every request.
@@ -23,7 +20,6 @@ pub(super) enum Logged {
 }
 
 /// What concerns this runtime alone.
-#[cfg(feature = "edge")]
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     /// `EDGEMINT_LOG`: `all` (default), `refusals` or `nothing`.
@@ -31,7 +27,6 @@ pub(super) struct Settings {
 }
 
 /// Reads all settings.
-#[cfg(feature = "edge")]
 pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSetting> {
     let text = |name: &str| text(env, name);
     let unfit = |name, remedy| UnfitSetting { name, remedy };
