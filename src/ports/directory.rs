@@ -286,6 +286,9 @@ pub struct KeptQuotas {
     pub version: u64,
     /// The document of [`crate::model::Quotas`], if there is one.
     pub overrides: Option<Fields>,
+    /// The version that it had where it was exported, if it came by an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<u64>,
 }
 
 /// Overrides quotas by this document from now on, or by none; answers whether there is or was one. Also
