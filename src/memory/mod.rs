@@ -35,6 +35,8 @@ use crate::ports::{
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
+/// How long a copy may go unchecked, in milliseconds: what a deployment has unless it says otherwise.
+const REVOCATION_MAX_AGE: u64 = 5_000;
 /// Subjects are spread over so many shards.
 const SHARDS: u16 = 16;
 
@@ -89,6 +91,7 @@ pub struct Memory {
     codes: RefCell<Vec<CodeRecord>>,
     copy: RefCell<Rc<Revocations>>,
     clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
+    nobodies: RefCell<BTreeMap<ClientId, Moment>>,
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
@@ -115,6 +118,7 @@ impl Default for Memory {
             codes: RefCell::default(),
             copy: RefCell::default(),
             clients: RefCell::default(),
+            nobodies: RefCell::default(),
             sessions: RefCell::default(),
             subjects: RefCell::default(),
             quotas: RefCell::default(),
@@ -355,6 +359,16 @@ impl Clients for Memory {
                 .insert(id.clone(), Rc::clone(client));
         }
         Ok(found)
+    }
+
+    fn is_nobody(&self, id: &ClientId, at: &At) -> bool {
+        let nobodies = self.nobodies.borrow();
+        let asked = nobodies.get(id);
+        asked.is_some_and(|asked| at.now.since(*asked) < REVOCATION_MAX_AGE)
+    }
+
+    fn note_nobody(&self, id: &ClientId, at: &At) {
+        self.nobodies.borrow_mut().insert(id.clone(), at.now);
     }
 }
 
