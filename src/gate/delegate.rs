@@ -99,6 +99,7 @@ pub async fn delegate<P: Ports>(
         scopes,
         lifetime: LIFETIME,
         remaining,
+        epoch: feed.epoch(),
         address: asked.address,
     };
     let child = server.ports.ledger(shown.shard, at, verb).await?;
@@ -119,6 +120,7 @@ fn hand_out<P: Ports>(
     let handle = TokenHandle {
         shard: shown.shard,
         key: child.row.key.clone(),
+        service: child.row.service.clone(),
     };
     Ok(Delegated {
         token: handle.mint(&server.keyring, feed.epoch())?,

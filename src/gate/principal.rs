@@ -80,10 +80,21 @@ pub async fn by_token<P: Ports>(
 }
 
 async fn by_handle<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Principal, Reason> {
-    let handle: Unsealed<TokenHandle> = match server.keyring.unseal(text) {
-        Ok(handle) => handle,
-        Err(_) => return Err(Reason::TokenUnknown),
-    };
+    match server.keyring.unseal(text) {
+        Ok(handle) => of_handle(server, &handle, at).await,
+        Err(_) => Err(Reason::TokenUnknown),
+    }
+}
+
+/// Who a handle stands for.
+///
+/// # Errors
+/// As [`by_token`].
+pub async fn of_handle<P: Ports>(
+    server: &Server<P>,
+    handle: &Unsealed<TokenHandle>,
+    at: &At,
+) -> Result<Principal, Reason> {
     let feed = server.ports.revocations(at).await?;
     if feed.ends_epoch(handle.epoch()) {
         return Err(Reason::TokenRevoked);

@@ -218,11 +218,12 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         },
         Owner::Service(_) => None,
     };
-    let made = of(rows, &verb.owner)?;
+    let mut made = of(rows, &verb.owner)?;
     if let Some(row) = made.iter().find(|row| row.made_by == at.request) {
         let row = row.clone();
         return Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })));
     }
+    end_before(rows, &mut made, verb.epoch, at)?;
     let of_ones_own = |row: &&TokenRow| row.parent.is_none() && lives(row, now);
     if made.iter().filter(of_ones_own).count() >= MOST_TOKENS {
         return Ok(TokenAdded::Full);
@@ -250,6 +251,7 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         service: None,
         created: now,
         expires: verb.expires,
+        epoch: verb.epoch,
         parent: None,
         origin: Origin::default(),
         version: 1,
@@ -258,6 +260,17 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
     };
     make(rows, &row, &verb.by, at)?;
     Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })))
+}
+
+/// Ends what is of an earlier epoch: nobody can show it any more, and its name is free.
+fn end_before<R: Rows>(
+    rows: &mut R,
+    made: &mut Vec<TokenRow>,
+    epoch: u32,
+    at: &At,
+) -> Answer<(), R> {
+    let over = made.extract_if(.., |row| row.is_before(epoch)).collect();
+    end_all(rows, over, &nobody(), at).map(drop)
 }
 
 fn make<R: Rows>(rows: &mut R, row: &TokenRow, by: &Actor, at: &At) -> Answer<(), R> {
@@ -296,7 +309,9 @@ pub(crate) fn expire<R: Rows>(rows: &mut R, row: &TokenRow) -> Answer<(), R> {
 pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answer<TokenChanged, R> {
     let now = at.now.unix();
     let known = read(rows, &verb.key, now)?;
-    let Some(known) = known.filter(|known| known.row.owner() == verb.owner) else {
+    let theirs =
+        |known: &TokenFacts| known.row.owner() == verb.owner && !known.row.is_before(verb.epoch);
+    let Some(known) = known.filter(theirs) else {
         return Ok(TokenChanged::Unknown);
     };
     let before = &known.row;
@@ -308,7 +323,8 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
     }
     let mut after = before.clone();
     if let Some(name) = verb.token_name {
-        let made = of(rows, &verb.owner)?;
+        let mut made = of(rows, &verb.owner)?;
+        end_before(rows, &mut made, verb.epoch, at)?;
         if !free_name(rows, &made, &name, Some(&before.key), now)? {
             return Ok(TokenChanged::NameTaken);
         }
@@ -496,6 +512,7 @@ pub(crate) fn delegate<R: Rows>(
         service: verb.service,
         created: now,
         expires: Some(now + verb.lifetime),
+        epoch: verb.epoch,
         parent: Some(parent.key.clone()),
         version: 1,
         made_by: at.request.clone(),
@@ -550,6 +567,7 @@ impl AccessParent {
             service: None,
             created: at.now.unix(),
             expires: Some(self.expires),
+            epoch: 0,
             parent: None,
             origin: self.origin,
             version: 1,
@@ -563,6 +581,7 @@ impl AccessParent {
 #[must_use]
 pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
     let told = |name: &str| line.told.get(name).and_then(Value::as_str);
+    let parent = told("parent").filter(|_| !verb.alone);
     let key = verb.key.as_ref().map(TokenKey::as_str);
     let bits = told("ip_address").and_then(crate::model::address_bits);
     verb.owner.as_ref().is_none_or(|owner| line.owner == *owner)
@@ -570,7 +589,7 @@ pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
             .username
             .as_deref()
             .is_none_or(|name| told("username") == Some(name))
-        && (key.is_none() || told("token") == key || told("parent") == key)
+        && (key.is_none() || told("token") == key || parent == key)
         && verb
             .token_type
             .is_none_or(|kind| told("token_type") == Some(kind.as_str()))
