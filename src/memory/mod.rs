@@ -21,7 +21,7 @@ use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
     Verifier, base64url, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts};
+use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts, UnixTime};
 use crate::ports::courier::{CourierAnswer, CourierVerb, Known, RemoteKeys};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, ReadQuotas, StoredKey,
@@ -37,6 +37,9 @@ use crate::token::{Revocation, Revocations, SessionHandle};
 
 /// How long a copy may go unchecked, in milliseconds: what a deployment has unless it says otherwise.
 const REVOCATION_MAX_AGE: u64 = 5_000;
+/// Seconds by which a Worker's clock may be behind a shard's: nothing is swept that a Worker still takes
+/// for alive.
+const SKEW: u64 = 60;
 /// Subjects are spread over so many shards.
 const SHARDS: u16 = 16;
 
@@ -195,6 +198,14 @@ impl Memory {
     /// Whether the operation that was to fail is still to come.
     pub fn fault_is_ahead(&self) -> bool {
         self.fault.get().is_some()
+    }
+
+    /// Forgets what has expired by the clock of the shards, as they do once an hour.
+    pub fn sweep(&self, clock: UnixTime) {
+        let until = UnixTime(clock.0.saturating_sub(SKEW));
+        for state in self.ledgers.borrow_mut().values_mut() {
+            state.sweep(until);
+        }
     }
 
     /// Everything answers again.
