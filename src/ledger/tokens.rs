@@ -24,6 +24,8 @@ type Answer<T, R> = Result<T, <R as Rows>::Error>;
 /// What rows are found by.
 #[derive(Debug, Clone, Copy)]
 pub enum Index<'a> {
+    /// What one is called by.
+    Key(&'a TokenKey),
     /// Whose they are.
     Owner(&'a str),
     /// What they were delegated from.
@@ -46,9 +48,10 @@ pub enum Index<'a> {
 pub trait Rows {
     /// Why the rows cannot be asked.
     type Error;
-    /// The row of a key, whether it lives or not.
+    /// The row of a key, whether it lives or not. Fails where it cannot be read, which is no verdict.
     fn token(&self, key: &TokenKey) -> Result<Option<TokenRow>, Self::Error>;
-    /// Rows by something that many have, in the order of their keys.
+    /// Rows by something that many have, in the order of their keys. One that cannot be read must keep
+    /// nobody from the others, nor from ending it: see [`TokenRow::unreadable`].
     fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Self::Error>;
     /// Writes a row.
     fn put_token(&mut self, row: &TokenRow) -> Result<(), Self::Error>;
@@ -150,7 +153,7 @@ fn nobody() -> Actor {
 }
 
 fn lives(row: &TokenRow, now: UnixTime) -> bool {
-    row.expires.is_none_or(|expires| now < expires)
+    row.is_readable() && row.expires.is_none_or(|expires| now < expires)
 }
 
 /// A row that lives, whose person may do anything at all, and has not been set back since.
@@ -293,7 +296,7 @@ fn free_name<R: Rows>(
     let Some(row) = named.find(|row| except != Some(&row.key)) else {
         return Ok(true);
     };
-    if lives(row, now) {
+    if lives(row, now) || !row.is_readable() {
         return Ok(false);
     }
     expire(rows, row)?;
@@ -343,7 +346,7 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
         for (mut child, _) in descendants(rows, vec![after.clone()])? {
             let before = child.clone();
             child.bound(&after);
-            if child != before {
+            if child.is_readable() && child != before {
                 write(rows, &before, &mut child, &verb.by, at)?;
             }
         }
@@ -375,7 +378,9 @@ fn write<R: Rows>(
 
 /// Takes a scope from what acts for itself.
 pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<(), R> {
-    for before in rows.tokens(Index::Scope(scope))? {
+    let mut holders = rows.tokens(Index::Scope(scope))?;
+    holders.retain(TokenRow::is_readable);
+    for before in holders {
         let mut after = before.clone();
         after.scopes = before.scopes.filter(|token| token != scope);
         write(rows, &before, &mut after, &nobody(), at)?;
@@ -405,8 +410,9 @@ fn descendants<R: Rows>(rows: &R, roots: Vec<TokenRow>) -> Answer<Vec<(TokenRow,
 }
 
 pub(crate) fn end<R: Rows>(rows: &mut R, verb: &EndToken, at: &At) -> Answer<bool, R> {
-    let known = rows.token(&verb.key)?;
-    let known = known.filter(|row| lives(row, at.now.unix()) && row.owner() == verb.owner);
+    let stands = |row: &TokenRow| lives(row, at.now.unix()) || !row.is_readable();
+    let known = rows.tokens(Index::Key(&verb.key))?.pop();
+    let known = known.filter(|row| stands(row) && row.owner() == verb.owner);
     let Some(row) = known else {
         return rows.was_ended_by(&verb.key, &at.request);
     };

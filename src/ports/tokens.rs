@@ -141,6 +141,48 @@ impl Owner {
 }
 
 impl TokenRow {
+    /// Stands for a row that cannot be read: what is known of it is what it is found by. It is alive for
+    /// nobody, and can be ended.
+    #[must_use]
+    pub fn unreadable(
+        key: TokenKey,
+        owner: &str,
+        name: Option<String>,
+        parent: Option<TokenKey>,
+        expires: Option<UnixTime>,
+    ) -> Option<Self> {
+        let person = owner.starts_with(Subject::PREFIX);
+        let subject = person.then(|| Subject::parse(owner).ok()).flatten();
+        Some(Self {
+            key,
+            token_type: match (&parent, person) {
+                (Some(_), _) => TokenType::Internal,
+                (None, true) => TokenType::User,
+                (None, false) => TokenType::Service,
+            },
+            username: Username::parse(owner).ok()?,
+            subject,
+            generation: 0,
+            token_name: name,
+            scopes: Scope::default(),
+            service: None,
+            created: UnixTime(0),
+            expires,
+            epoch: 0,
+            parent,
+            origin: Origin::default(),
+            version: 0,
+            made_by: RequestId::parse("unreadable").ok()?,
+            changed_by: None,
+        })
+    }
+
+    /// Whether it could be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.version > 0
+    }
+
     /// Whether it is of an epoch before this one.
     #[must_use]
     pub fn is_before(&self, epoch: u32) -> bool {
