@@ -23,11 +23,11 @@ use crate::ports::directory::{FindAccount, FindRecords};
 use crate::ports::ledger::{EndOwned, ListSessions, Owned, ReadSubject, Revoked, Row};
 use crate::ports::tokens::{
     AddToken, ChangeToken, EndToken, Expiry, ListTokens, Owner, ReadToken, TokenAdded,
-    TokenChanged, TokenFacts, TokenList,
+    TokenChanged, TokenFacts, TokenList, TokenRow,
 };
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::TokenHandle;
+use crate::token::{Revocations, TokenHandle};
 
 const USERS: &str = "/api/v1/users/";
 /// Whoever asks.
@@ -193,6 +193,11 @@ fn info(token: &Principal) -> Map<String, Value> {
 
 fn info_of(facts: &TokenFacts, shard: Shard) -> Map<String, Value> {
     info(&crate::gate::principal::of_row(facts, shard))
+}
+
+/// Whether the text of a row still opens: after a raised epoch none of before does.
+fn opens(row: &TokenRow, feed: &Revocations) -> bool {
+    !row.is_before(feed.epoch())
 }
 
 /// A session, as a token.
@@ -393,13 +398,15 @@ async fn add<P: Ports>(
     server: &Server<P>,
     target: Target,
     username: &str,
-    verb: AddToken,
+    mut verb: AddToken,
     at: &At,
 ) -> Result<Response, Reason> {
     let epoch = server.ports.revocations(at).await?.epoch();
+    verb.epoch = epoch;
     let handle = TokenHandle {
         shard: target.shard,
         key: verb.key.clone(),
+        service: None,
     };
     let made = match server.ports.ledger(target.shard, at, verb).await? {
         TokenAdded::Added(made) => made,
@@ -474,6 +481,7 @@ async fn create_for_anybody<P: Ports>(
         token_name,
         scopes,
         expires,
+        epoch: 0,
         by: by(&administrator.name, request),
     };
     add(server, target, username, verb, at).await
@@ -493,8 +501,9 @@ impl<P: Ports> Asked<'_, P> {
         let owner = self.target.owner.clone();
         let list = ListTokens { owner };
         let TokenList { person, rows } = ledger.ledger(self.target.shard, self.at, list).await?;
+        let feed = ledger.revocations(self.at).await?;
         let mut all: Vec<(UnixTime, Map<String, Value>)> = Vec::new();
-        for row in rows {
+        for row in rows.into_iter().filter(|row| opens(row, &feed)) {
             let created = row.created;
             let person = person.clone();
             let mut told = info_of(&TokenFacts { row, person }, self.target.shard);
@@ -537,7 +546,12 @@ impl<P: Ports> Asked<'_, P> {
         let read = ReadToken { key: key.clone() };
         let facts = ports.ledger(shard, self.at, read).await?;
         if let Some(facts) = facts.filter(|facts| facts.row.owner() == self.target.owner) {
-            return Ok(info_of(&facts, shard));
+            let feed = ports.revocations(self.at).await?;
+            return if opens(&facts.row, &feed) {
+                Ok(info_of(&facts, shard))
+            } else {
+                Err(Reason::NoSuchRecord)
+            };
         }
         let Owner::Person(subject) = &self.target.owner else {
             return Err(Reason::NoSuchRecord);
@@ -581,6 +595,7 @@ impl<P: Ports> Asked<'_, P> {
             token_name: Some(token_name),
             scopes,
             expires,
+            epoch: 0,
             by: by(&self.holder.username, self.request),
         };
         let username = &self.holder.username;
@@ -605,6 +620,7 @@ impl<P: Ports> Asked<'_, P> {
             token_name: body.get("token_name").map(name_of).transpose()?,
             scopes,
             expires: expires.transpose()?,
+            epoch: self.server.ports.revocations(self.at).await?.epoch(),
             by: by(&self.holder.username, self.request),
         };
         let shard = self.target.shard;

@@ -24,6 +24,8 @@ type Answer<T, R> = Result<T, <R as Rows>::Error>;
 /// What rows are found by.
 #[derive(Debug, Clone, Copy)]
 pub enum Index<'a> {
+    /// What one is called by.
+    Key(&'a TokenKey),
     /// Whose they are.
     Owner(&'a str),
     /// What they were delegated from.
@@ -46,9 +48,10 @@ pub enum Index<'a> {
 pub trait Rows {
     /// Why the rows cannot be asked.
     type Error;
-    /// The row of a key, whether it lives or not.
+    /// The row of a key, whether it lives or not. Fails where it cannot be read, which is no verdict.
     fn token(&self, key: &TokenKey) -> Result<Option<TokenRow>, Self::Error>;
-    /// Rows by something that many have, in the order of their keys.
+    /// Rows by something that many have, in the order of their keys. One that cannot be read must keep
+    /// nobody from the others, nor from ending it: see [`TokenRow::unreadable`].
     fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Self::Error>;
     /// Writes a row.
     fn put_token(&mut self, row: &TokenRow) -> Result<(), Self::Error>;
@@ -150,7 +153,7 @@ fn nobody() -> Actor {
 }
 
 fn lives(row: &TokenRow, now: UnixTime) -> bool {
-    row.expires.is_none_or(|expires| now < expires)
+    row.is_readable() && row.expires.is_none_or(|expires| now < expires)
 }
 
 /// A row that lives, whose person may do anything at all, and has not been set back since.
@@ -218,11 +221,12 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         },
         Owner::Service(_) => None,
     };
-    let made = of(rows, &verb.owner)?;
+    let mut made = of(rows, &verb.owner)?;
     if let Some(row) = made.iter().find(|row| row.made_by == at.request) {
         let row = row.clone();
         return Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })));
     }
+    end_before(rows, &mut made, verb.epoch, at)?;
     let of_ones_own = |row: &&TokenRow| row.parent.is_none() && lives(row, now);
     if made.iter().filter(of_ones_own).count() >= MOST_TOKENS {
         return Ok(TokenAdded::Full);
@@ -250,6 +254,7 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         service: None,
         created: now,
         expires: verb.expires,
+        epoch: verb.epoch,
         parent: None,
         origin: Origin::default(),
         version: 1,
@@ -258,6 +263,17 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
     };
     make(rows, &row, &verb.by, at)?;
     Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })))
+}
+
+/// Ends what is of an earlier epoch: nobody can show it any more, and its name is free.
+fn end_before<R: Rows>(
+    rows: &mut R,
+    made: &mut Vec<TokenRow>,
+    epoch: u32,
+    at: &At,
+) -> Answer<(), R> {
+    let over = made.extract_if(.., |row| row.is_before(epoch)).collect();
+    end_all(rows, over, &nobody(), at).map(drop)
 }
 
 fn make<R: Rows>(rows: &mut R, row: &TokenRow, by: &Actor, at: &At) -> Answer<(), R> {
@@ -280,7 +296,7 @@ fn free_name<R: Rows>(
     let Some(row) = named.find(|row| except != Some(&row.key)) else {
         return Ok(true);
     };
-    if lives(row, now) {
+    if lives(row, now) || !row.is_readable() {
         return Ok(false);
     }
     expire(rows, row)?;
@@ -296,7 +312,9 @@ pub(crate) fn expire<R: Rows>(rows: &mut R, row: &TokenRow) -> Answer<(), R> {
 pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answer<TokenChanged, R> {
     let now = at.now.unix();
     let known = read(rows, &verb.key, now)?;
-    let Some(known) = known.filter(|known| known.row.owner() == verb.owner) else {
+    let theirs =
+        |known: &TokenFacts| known.row.owner() == verb.owner && !known.row.is_before(verb.epoch);
+    let Some(known) = known.filter(theirs) else {
         return Ok(TokenChanged::Unknown);
     };
     let before = &known.row;
@@ -308,7 +326,8 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
     }
     let mut after = before.clone();
     if let Some(name) = verb.token_name {
-        let made = of(rows, &verb.owner)?;
+        let mut made = of(rows, &verb.owner)?;
+        end_before(rows, &mut made, verb.epoch, at)?;
         if !free_name(rows, &made, &name, Some(&before.key), now)? {
             return Ok(TokenChanged::NameTaken);
         }
@@ -327,7 +346,7 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
         for (mut child, _) in descendants(rows, vec![after.clone()])? {
             let before = child.clone();
             child.bound(&after);
-            if child != before {
+            if child.is_readable() && child != before {
                 write(rows, &before, &mut child, &verb.by, at)?;
             }
         }
@@ -359,7 +378,9 @@ fn write<R: Rows>(
 
 /// Takes a scope from what acts for itself.
 pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<(), R> {
-    for before in rows.tokens(Index::Scope(scope))? {
+    let mut holders = rows.tokens(Index::Scope(scope))?;
+    holders.retain(TokenRow::is_readable);
+    for before in holders {
         let mut after = before.clone();
         after.scopes = before.scopes.filter(|token| token != scope);
         write(rows, &before, &mut after, &nobody(), at)?;
@@ -389,8 +410,9 @@ fn descendants<R: Rows>(rows: &R, roots: Vec<TokenRow>) -> Answer<Vec<(TokenRow,
 }
 
 pub(crate) fn end<R: Rows>(rows: &mut R, verb: &EndToken, at: &At) -> Answer<bool, R> {
-    let known = rows.token(&verb.key)?;
-    let known = known.filter(|row| lives(row, at.now.unix()) && row.owner() == verb.owner);
+    let stands = |row: &TokenRow| lives(row, at.now.unix()) || !row.is_readable();
+    let known = rows.tokens(Index::Key(&verb.key))?.pop();
+    let known = known.filter(|row| stands(row) && row.owner() == verb.owner);
     let Some(row) = known else {
         return rows.was_ended_by(&verb.key, &at.request);
     };
@@ -496,6 +518,7 @@ pub(crate) fn delegate<R: Rows>(
         service: verb.service,
         created: now,
         expires: Some(now + verb.lifetime),
+        epoch: verb.epoch,
         parent: Some(parent.key.clone()),
         version: 1,
         made_by: at.request.clone(),
@@ -550,6 +573,7 @@ impl AccessParent {
             service: None,
             created: at.now.unix(),
             expires: Some(self.expires),
+            epoch: 0,
             parent: None,
             origin: self.origin,
             version: 1,
@@ -563,6 +587,7 @@ impl AccessParent {
 #[must_use]
 pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
     let told = |name: &str| line.told.get(name).and_then(Value::as_str);
+    let parent = told("parent").filter(|_| !verb.alone);
     let key = verb.key.as_ref().map(TokenKey::as_str);
     let bits = told("ip_address").and_then(crate::model::address_bits);
     verb.owner.as_ref().is_none_or(|owner| line.owner == *owner)
@@ -570,7 +595,7 @@ pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
             .username
             .as_deref()
             .is_none_or(|name| told("username") == Some(name))
-        && (key.is_none() || told("token") == key || told("parent") == key)
+        && (key.is_none() || told("token") == key || parent == key)
         && verb
             .token_type
             .is_none_or(|kind| told("token_type") == Some(kind.as_str()))

@@ -29,6 +29,7 @@ impl Rows for LedgerState {
 
     fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Infallible> {
         let has = |row: &&TokenRow| match by {
+            Index::Key(key) => row.key == *key,
             Index::Owner(name) => row.owner().name() == name,
             Index::Parent(key) => row.parent.as_ref() == Some(key),
             Index::Session(id) => row.origin.session.as_ref() == Some(id),
