@@ -160,7 +160,10 @@ impl TokenRow {
                 (None, true) => TokenType::User,
                 (None, false) => TokenType::Service,
             },
-            username: Username::parse(owner).ok()?,
+            // No subject is a username, and what the person is called stands nowhere else.
+            username: Username::parse(owner)
+                .or_else(|_| Username::parse("unreadable"))
+                .ok()?,
             subject,
             generation: 0,
             token_name: name,

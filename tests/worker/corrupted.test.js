@@ -179,7 +179,7 @@ describe("rows of a shard that are corrupted", () => {
     let id = "";
     for (const garbage of ["", "x", "null", "{}", "[1]"]) {
       await meanwhile((database) => {
-        const newest = database.prepare("SELECT session FROM sessions WHERE session = ? OR ? = '' ORDER BY created_at DESC, rowid DESC LIMIT 1").get(id, id);
+        const newest = database.prepare("SELECT session FROM sessions WHERE session = ? OR ? = '' ORDER BY created_at DESC LIMIT 1").get(id, id);
         if (newest === undefined) return;
         id = String(newest.session);
         database.prepare("UPDATE sessions SET authentication = ? WHERE session = ?").run(garbage, id);
