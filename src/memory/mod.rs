@@ -1,10 +1,14 @@
 //! The reference store: every port, in memory. It is the test double, and what the objects in
 //! SQLite are compared with.
 
+mod consents;
 mod devices;
 mod directory;
 mod feed;
+mod grants;
 mod ledger;
+mod limits;
+mod sessions;
 mod tokens;
 
 use std::cell::{Cell, RefCell};

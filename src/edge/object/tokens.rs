@@ -5,7 +5,9 @@ use serde::de::IgnoredAny;
 
 use super::ledger::Shard;
 use super::sql::{Fault, Json};
-use crate::ledger::tokens::{self, Index, Line, Rows};
+use crate::ledger::delegation;
+use crate::ledger::token_history::Line;
+use crate::ledger::tokens::{self, Index, Rows};
 use crate::message;
 use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime, address_bits,
@@ -169,7 +171,7 @@ impl Shard<'_> {
             }
             LedgerVerb::EndToken(verb) => LedgerAnswer::EndToken(tokens::end(self, &verb, at)?),
             LedgerVerb::Delegate(verb) => {
-                LedgerAnswer::Delegate(tokens::delegate(self, *verb, at)?.map(Box::new))
+                LedgerAnswer::Delegate(delegation::delegate(self, *verb, at)?.map(Box::new))
             }
             LedgerVerb::DropScope(verb) => {
                 tokens::drop_scope(self, &verb.scope, at)?;
