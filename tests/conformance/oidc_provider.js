@@ -40,6 +40,12 @@ export async function start() {
   const provider = quietly(() => new Provider(issuer, configuration()));
   provider.proxy = true;
   answer = provider.callback();
+  /** @type {import("./op.js").Started["page"]} */
+  function page(_, hidden) {
+    if ("xsrf" in hidden) return { name: "logout", typed: { logout: "yes" } };
+    return { name: hidden.prompt, typed: hidden.prompt === "login" ? { login: "buffy", password: "any will do" } : {} };
+  }
+
   return {
     name: "oidc-provider",
     issuer,
@@ -60,10 +66,7 @@ export async function start() {
       if (status !== 201) throw new Error(`register: ${status} ${text}`);
       return body;
     },
-    page(_, hidden) {
-      if ("xsrf" in hidden) return { name: "logout", typed: { logout: "yes" } };
-      return { name: hidden.prompt, typed: hidden.prompt === "login" ? { login: "buffy", password: "any will do" } : {} };
-    },
+    page,
     async pass(seconds) {
       ahead += 1000 * seconds;
     },
@@ -92,14 +95,14 @@ function configuration() {
     features: {
       claimsParameter: { enabled: true },
       registration: { enabled: true },
-      rpInitiatedLogout: { enabled: true, logoutSource: page, postLogoutSuccessSource: page },
+      rpInitiatedLogout: { enabled: true, logoutSource: shown, postLogoutSuccessSource: shown },
     },
-    renderError: (/** @type {any} */ context, /** @type {any} */ { error }) => page(context, error),
+    renderError: (/** @type {any} */ context, /** @type {any} */ { error }) => shown(context, error),
   };
 }
 
 /** Its own pages but those for development want to be replaced, and say so. @param {any} context @param {string} [form] */
-function page(context, form = "Done.") {
+function shown(context, form = "Done.") {
   context.type = "html";
   context.body = form;
 }

@@ -58,24 +58,27 @@ function visitor(op) {
    * @returns {Promise<Walked>}
    */
   async function walk(start, form) {
-    const headers = { origin: new URL(REDIRECT).origin, "sec-fetch-site": "cross-site" };
+    const accept = "text/html";
+    const headers = { origin: new URL(REDIRECT).origin, "sec-fetch-site": "cross-site", accept };
     const pages = [];
-    let last = await go(start, form && { form, headers });
+    let last = await go(start, form ? { form, headers } : { headers: { accept } });
     for (let steps = 0; steps < MOST_STEPS; steps += 1) {
       const location = last.headers.get("location");
       if (location !== null) {
         const target = new URL(location, op.issuer);
         if (target.origin !== op.issuer) return { location: target, pages, last };
-        last = await go(target);
+        last = await go(target, { headers: { accept } });
         continue;
       }
-      const found = last.status === 200 ? formOf(last.text) : undefined;
+      const found = formOf(last.text);
       if (found === undefined) return { pages, last };
+      // Whatever its status, a browser posts it.
       if (new URL(found.action, op.issuer).origin !== op.issuer) return { posted: found, pages, last };
+      if (last.status !== 200) return { pages, last };
       const page = op.page(found.action, found.hidden);
       if (page === undefined) return { pages, last };
       pages.push(page.name);
-      last = await go(found.action, { form: { ...found.hidden, ...page.typed } });
+      last = await go(found.action, { form: { ...found.hidden, ...page.typed }, headers: { accept } });
     }
     throw new Error("the browser was sent in circles");
   }

@@ -70,7 +70,10 @@ async function scopes(run, asked, reversed = false) {
   const how = reversed ? { order: (/** @type {[string, string][]} */ query) => query.toReversed() } : {};
   const { access, idTokens } = await run.signIn(await run.register(), { scope: (reversed ? scope.toReversed() : scope).join(" ") }, how);
   const expected = asked.flatMap((each) => OF_SCOPE[each]);
-  for (const { claims: said } of access.length > 0 ? [] : idTokens) told(run, said, expected);
+  for (const { claims: said } of idTokens) {
+    if (access.length === 0) told(run, said, expected);
+    else if (asked.join() === "email") run.warn(!("email" in said), "the ID token tells what UserInfo is for");
+  }
   for (const token of access) {
     const { body } = await run.askUserinfo(token);
     checkStandardClaims(body);
