@@ -1,7 +1,7 @@
 // @ts-check
 // What is refused, or may be.
 import assert from "node:assert/strict";
-import { checkAnswer, checkError } from "../checks.js";
+import { answerOf, checkAnswer, checkError } from "../checks.js";
 import { REDIRECT } from "../op.js";
 import { skip } from "../run.js";
 
@@ -33,8 +33,8 @@ export const refusals = {
     const client = await run.register();
     const whole = run.request(client);
     const walked = await run.authorize({ ...whole, redirect_uri: `${REDIRECT}/unregistered`, request: unsigned(client, whole) });
-    // The object's URI is used, or none is.
-    run.isErrorPage(walked);
+    if (walked.location === undefined && walked.posted === undefined) return run.isErrorPage(walked);
+    checkAnswer(answerOf(walked, whole), run.op.issuer, whole.state);
   },
 };
 
