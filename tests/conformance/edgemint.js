@@ -22,7 +22,11 @@ export async function start() {
       const secure = await serve({ bindings: { LOCAL: "", ISSUER: SECURE } });
       return { issuer: SECURE, get: (url) => fetch(secure.url + new URL(url, SECURE).pathname), stop: secure.stop };
     },
-    register: (metadata) => register(server, { implicit_consent: false, ...metadata }),
+    register(metadata) {
+      const types = /** @type {string[]} */ (metadata.response_types);
+      const danger_allow_front_channel_access_tokens = types.some((type) => type.split(" ").includes("token"));
+      return register(server, { implicit_consent: false, danger_allow_front_channel_access_tokens, ...metadata });
+    },
     page(action) {
       const name = new URL(action, server.url).pathname.replace(/^\/oauth/, "").slice(1);
       const typed = /** @type {Record<string, Record<string, string>>} */ ({ login: PERSON, consent: { decision: "allow" }, logout: {} })[name];
