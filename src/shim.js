@@ -367,8 +367,7 @@ function ask({ env, ctx }, verb, lines) {
     return JSON.parse(said.slice(1));
   };
   try {
-    const module = found.management ? management : protocol;
-  const answered = module.protocol.enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));
+    const answered = protocol.enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));
     return typeof answered === "string" ? read(answered) : answered.then(read).catch(refuse);
   } catch (error) {
     return refuse(error);
