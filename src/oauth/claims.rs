@@ -85,7 +85,10 @@ pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
         SubjectMode::UserUsername => subject.username.to_string(),
         SubjectMode::UserEmail => subject.profile.email.clone().unwrap_or(own),
         SubjectMode::UserUpn => match subject.attributes.get("upn") {
-            Some(Value::String(upn)) => upn.clone(),
+            // What no line of a token can hold is nobody's name.
+            Some(Value::String(upn)) if !upn.is_empty() && !upn.contains(char::is_control) => {
+                upn.clone()
+            }
             _ => hashed(),
         },
     }
