@@ -14,6 +14,7 @@ use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
     TokenKey, UnixTime, public_id,
 };
+use crate::oauth::claims;
 use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, EndOwned, GivenConsent, GrantFacts, Issued,
@@ -22,6 +23,7 @@ use crate::ports::ledger::{
     Row, Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
     ended, left, withdrawn,
 };
+use crate::ports::logouts::Notice;
 use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
@@ -84,6 +86,8 @@ pub struct LedgerState {
     roles: BTreeMap<String, RoleFacts>,
     sessions: BTreeMap<SessionId, SessionRow>,
     grants: BTreeMap<GrantId, GrantRow>,
+    /// Who is to be told when a session ends, and by which `sub`.
+    participants: BTreeMap<(SessionId, ClientId), String>,
     consents: BTreeMap<(Subject, ClientId), Scope>,
     spent: BTreeMap<String, Spending>,
     failures: BTreeMap<String, Failures>,
@@ -94,6 +98,8 @@ pub struct LedgerState {
     audit: Vec<Row>,
     /// What the feed has not been sent yet.
     pub outbox: Vec<(u64, Revocation)>,
+    /// What the courier has not been sent yet.
+    pub notices: Vec<(u64, Notice)>,
     last_sent: u64,
 }
 
@@ -113,7 +119,7 @@ impl LedgerState {
         let at = call.at;
         match call.verb {
             LedgerVerb::PutSubject(verb) => {
-                self.put_subject(verb.facts);
+                self.put_subject(verb.facts, &at);
                 LedgerAnswer::PutSubject(())
             }
             LedgerVerb::PutRoles(verb) => {
@@ -142,7 +148,7 @@ impl LedgerState {
             LedgerVerb::EndSession(verb) => {
                 match verb.client {
                     Some(client) => self.leave_session(&verb.session, &client, &at),
-                    None => self.end_session(&verb.session),
+                    None => self.end_session(&verb.session, &at),
                 }
                 LedgerAnswer::EndSession(())
             }
@@ -241,7 +247,27 @@ impl LedgerState {
         self.outbox.push((self.last_sent, entry));
     }
 
-    fn put_subject(&mut self, facts: SubjectFacts) {
+    /// Has clients told that this session has ended for them.
+    fn depart(&mut self, such: impl Fn(&SessionId, &ClientId) -> bool, at: &At) {
+        let told = self.participants.iter();
+        let told = told.filter(|((session, client), _)| such(session, client));
+        let told: Vec<(SessionId, ClientId)> = told.map(|(key, _)| key.clone()).collect();
+        for (session, client) in told {
+            let key = (session.clone(), client.clone());
+            if let Some(sub) = self.participants.remove(&key) {
+                self.last_sent += 1;
+                let notice = Notice {
+                    client,
+                    session,
+                    sub,
+                    ended_at: at.now.unix(),
+                };
+                self.notices.push((self.last_sent, notice));
+            }
+        }
+    }
+
+    fn put_subject(&mut self, facts: SubjectFacts, at: &At) {
         let before = self.subjects.get(&facts.subject);
         if before.is_some_and(|before| before.version >= facts.version) {
             return;
@@ -252,10 +278,17 @@ impl LedgerState {
         let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
         self.direct
             .insert(facts.subject.clone(), facts.scope.clone());
+        let subject = facts.subject.clone();
         let facts = facts.with_roles(|role| self.roles.get(role));
-        self.subjects.insert(facts.subject.clone(), facts);
+        self.subjects.insert(subject.clone(), facts);
         if raised {
             self.publish(entry);
+            let own = self
+                .sessions
+                .iter()
+                .filter(|(_, row)| row.subject == subject);
+            let own: Vec<SessionId> = own.map(|(id, _)| id.clone()).collect();
+            self.depart(|session, _| own.contains(session), at);
         }
         if regrouped {
             self.publish(changed);
@@ -309,6 +342,11 @@ impl LedgerState {
         let (Some(facts), Some(_), true) = (facts, session, agreed) else {
             return Spent::Never;
         };
+        if let Some(joins) = &verb.joins {
+            let key = (verb.session.clone(), verb.client.clone());
+            let sub = claims::sub_in(joins.sub_mode, &facts, &joins.issuer);
+            self.participants.insert(key, sub);
+        }
         self.grants.entry(verb.grant).or_insert(GrantRow {
             subject: verb.subject,
             subject_generation: verb.generation,
@@ -519,7 +557,7 @@ impl LedgerState {
         })
     }
 
-    fn end_session(&mut self, id: &SessionId) {
+    fn end_session(&mut self, id: &SessionId, at: &At) {
         if self.sessions.remove(id).is_none() {
             return;
         }
@@ -532,6 +570,7 @@ impl LedgerState {
         }
         // The session's own entry ends the tokens of the grants bound to it.
         self.publish(Revocation::Session(id.clone()));
+        self.depart(|session, _| session == id, at);
     }
 
     fn leave_session(&mut self, session: &SessionId, client: &ClientId, at: &At) {
@@ -541,6 +580,7 @@ impl LedgerState {
         };
         self.spent.insert(left(session, client), spending);
         self.end_grants(|row| row.session == *session && row.client == *client && !row.offline);
+        self.depart(|of, left| of == session && left == client, at);
     }
 
     /// Ends the grants that are such and live; answers whether there was one.
@@ -695,7 +735,7 @@ impl LedgerState {
                 for (id, _) in self.own_sessions(&verb.subject, now) {
                     if except.as_ref() != Some(&id) {
                         let public = public_id(id.as_str());
-                        self.end_session(&id);
+                        self.end_session(&id, at);
                         self.note_session(verb.actor.as_ref(), &public, &verb.subject, at);
                     }
                 }
@@ -711,7 +751,7 @@ impl LedgerState {
                     Some((id, expires_at)) => {
                         let by = at.request.clone();
                         self.spent.insert(key, Spending { by, expires_at });
-                        self.end_session(&id);
+                        self.end_session(&id, at);
                         self.note_session(verb.actor.as_ref(), &public, &verb.subject, at);
                         Revoked::Done
                     }
@@ -856,6 +896,9 @@ impl LedgerState {
     /// Forgets what has expired.
     pub fn sweep(&mut self, now: UnixTime) {
         self.sessions.retain(|_, row| now < row.expires_at);
+        let sessions = &self.sessions;
+        self.participants
+            .retain(|(session, _), _| sessions.contains_key(session));
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);
