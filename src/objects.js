@@ -24,6 +24,8 @@ const SWEEP = 3_600_000;
 const KV_PAUSE = 1_100;
 /** Subjects are spread over so many shards unless `LEDGER_SHARDS` says more. */
 const SHARDS = 16;
+/** Until the alarm goes off that need not wait. */
+const SOON = 10;
 /** Clients that are told of ends at once: a request may have six connections open. */
 const MOST_SENDERS = 6;
 /** A role that changes is told to each of them before that is acknowledged. */
@@ -224,7 +226,7 @@ class Store {
     this.failures = failed ? this.failures + 1 : 0;
     const pause = Math.min(RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
     this.wake(failed ? pause : more ? RETRY : SWEEP);
-    this.wakeToSend();
+    this.wakeToSend(1_000);
   }
 
   /** The newest number that waits in the outbox; 0 when there is none. */
@@ -342,11 +344,17 @@ class Store {
     }
   }
 
-  /** Sees to it that the alarm goes off when the next client is to be told. */
-  wakeToSend() {
+  /**
+   * Sees to it that the alarm goes off when the next client is to be told.
+   *
+   * @param {number} [later] milliseconds: what is due is known by the second, and an alarm that found nothing to do in
+   *   it waits for its end
+   */
+  wakeToSend(later = 0) {
     const next = this.kind.sends ? this.transaction(() => core().courier_next(this.sql)) : undefined;
     if (next !== undefined) {
-      this.wake(Math.max(0, next - Date.now()));
+      // Never for now: an alarm that is set for the instant of the one that runs is taken for that one.
+      this.wake(Math.max(SOON, next + later - Date.now()));
     }
   }
 

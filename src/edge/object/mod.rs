@@ -210,7 +210,7 @@ pub fn courier_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
     Ok(courier::sweep(sql, Moment(now))?)
 }
 
-/// When the next logout is to be sent, in milliseconds; nothing when none waits.
+/// The second in which the next logout is to be sent, in milliseconds; nothing when none waits.
 ///
 /// # Errors
 /// Throws what the database throws.
