@@ -317,13 +317,15 @@ impl Ledger for Memory {
         self.count(|operations| operations.ledger += 1);
         let reached = self.reach(Outage::Ledger)?;
         let at = call.at.clone();
-        let mut ledgers = self.ledgers.borrow_mut();
-        let state = ledgers.entry(shard).or_default();
-        let answer = state.apply(call);
         let source = format!("ledger-{}", shard.0);
-        let mut notices = std::mem::take(&mut state.notices);
-        let told = self.publish(source.clone(), &mut state.outbox, &at);
-        drop(ledgers);
+        let (answer, mut notices, told) = {
+            let mut ledgers = self.ledgers.borrow_mut();
+            let state = ledgers.entry(shard).or_default();
+            let answer = state.apply(call);
+            let notices = std::mem::take(&mut state.notices);
+            let told = self.publish(source.clone(), &mut state.outbox, &at);
+            (answer, notices, told)
+        };
         self.post(source, &mut notices, &at).await;
         if let Some(state) = self.ledgers.borrow_mut().get_mut(&shard) {
             notices.append(&mut state.notices);
