@@ -293,7 +293,6 @@ fn md_4_what_is_not_built_is_not_advertised() {
         "dpop_signing_alg_values_supported",
         "authorization_signing_alg_values_supported",
         "userinfo_signing_alg_values_supported",
-        "backchannel_logout_supported",
         "frontchannel_logout_supported",
         "check_session_iframe",
     ] {

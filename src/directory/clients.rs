@@ -159,6 +159,8 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .map_or(record.flag("_implicit_consent"), |consent| {
                 consent == "implicit"
             }),
+        backchannel_logout_uri: text("backchannel_logout_uri"),
+        backchannel_logout_session_required: record.flag("backchannel_logout_session_required"),
         self_registered: record.flag("self_registered"),
         danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
@@ -240,6 +242,8 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "_secrets": secrets.map(|digest| json!({"digest": digest})).collect::<Vec<_>>(),
         "redirect_uris": lines(&client.redirect_uris),
         "post_logout_redirect_uris": lines(&client.post_logout_redirect_uris),
+        "backchannel_logout_uri": client.backchannel_logout_uri.as_deref().unwrap_or_default(),
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
         "grant_types": grants.clone().collect::<Vec<_>>(),
         "response_types": grants.filter(|name| *name == "authorization_code").map(|_| "code").collect::<Vec<_>>(),
         "scope": client.scope,

@@ -227,6 +227,15 @@ pub(super) static PROVIDER: &[Field] = &[
         "where signing out may lead",
     ),
     Field::new(
+        "backchannel_logout_uri",
+        Form::Target,
+        "where it is told that a session has ended in which it got an ID token",
+    ),
+    flag(
+        "backchannel_logout_session_required",
+        "whether that has to say which session; it does in any case",
+    ),
+    Field::new(
         "sub_mode",
         Form::Choice(&[
             "hashed_user_id",
@@ -286,7 +295,7 @@ pub(super) static PROVIDER: &[Field] = &[
     ),
     Field::new(
         "jwks_uri",
-        Form::KeysUri,
+        Form::Target,
         "where they are, if they are not here",
     ),
     Field::new("owner", Form::Ref(Collection::Users), "who answers for it"),
@@ -404,7 +413,7 @@ pub(super) static SOURCE: &[Field] = &[
     Field::new("jwks", Form::Jwks, "its keys"),
     Field::new(
         "jwks_uri",
-        Form::KeysUri,
+        Form::Target,
         "where they are, if they are not here",
     ),
     flag("enabled", "whether its tokens are taken").or("true"),

@@ -20,7 +20,7 @@ pub(crate) const MOST_LISTED: usize = 64;
 /// Bytes of a resource or another URI.
 pub(crate) const LONGEST_URI: usize = 2000;
 
-/// Where we fetch nothing from.
+/// Where we send no request of ours.
 pub(crate) const UNFETCHABLE: &str =
     "has to be an https URI without port, fragment and credentials, on a host with a public name";
 
@@ -85,8 +85,8 @@ pub enum Form {
     Named(Collection),
     /// A signing key by its uuid, or none.
     Key,
-    /// Where such a set is, or nothing. Whether we may fetch from there depends on the deployment.
-    KeysUri,
+    /// Where a request of ours goes, or nothing. Whether we may send one there depends on the deployment.
+    Target,
     /// A JSON Web Key Set (RFC 7517 §5) of public keys, or nothing.
     Jwks,
 }
@@ -200,7 +200,7 @@ impl Form {
             }
             Self::WebUri => uri(is_web_uri),
             Self::Resource => uri(is_resource),
-            Self::KeysUri => uri(|text| may_be_fetched(text, true)),
+            Self::Target => uri(|text| may_be_fetched(text, true)),
             Self::Ref(_) => return self.read_reference(&Value::from(text)),
             Self::Key => uuid::parse(text).is_some() || is_uuid(text),
             _ => false,
@@ -293,7 +293,7 @@ impl Form {
                  own, without fragment or pattern"
             }
             Self::WebUri => "has to be an https URI",
-            Self::KeysUri => UNFETCHABLE,
+            Self::Target => UNFETCHABLE,
             Self::Resource | Self::Resources => "has to name absolute URIs without a fragment",
             Self::Ref(_) => "has to be the uuid or the number of a record",
             Self::Refs(_) => "has to be a list of uuids or numbers of records",

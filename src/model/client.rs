@@ -128,6 +128,12 @@ pub struct Client {
     /// Where a logout may lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told that a session has ended in which it got an ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether that has to say which session; it does in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
     /// Grants it may use.
     pub grant_types: Vec<GrantType>,
     /// The most it may ask for.
@@ -267,6 +273,8 @@ impl Client {
             secrets: Vec::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
             grant_types: Vec::new(),
             scope: Scope::default(),
             default_resource: None,

@@ -64,9 +64,15 @@ pub fn about(client: &Client, subject: &SubjectFacts, scope: &Scope) -> Map<Stri
     claims
 }
 
-/// The `sub` that a client is told (seed 004's six modes, and our own).
+/// The `sub` that a client is told.
 #[must_use]
 pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
+    sub_in(client.sub_mode, subject, issuer)
+}
+
+/// `sub` in a mode (seed 004's six, and our own).
+#[must_use]
+pub fn sub_in(mode: SubjectMode, subject: &SubjectFacts, issuer: &str) -> String {
     let hashed = || {
         let text = format!("{}-{issuer}", subject.number);
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
@@ -77,7 +83,7 @@ pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
     if subject.number == 0 {
         return own;
     }
-    match client.sub_mode {
+    match mode {
         SubjectMode::Subject => own,
         SubjectMode::HashedUserId => hashed(),
         SubjectMode::UserId => subject.number.to_string(),
@@ -85,7 +91,10 @@ pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
         SubjectMode::UserUsername => subject.username.to_string(),
         SubjectMode::UserEmail => subject.profile.email.clone().unwrap_or(own),
         SubjectMode::UserUpn => match subject.attributes.get("upn") {
-            Some(Value::String(upn)) => upn.clone(),
+            // What no line of a token can hold is nobody's name.
+            Some(Value::String(upn)) if !upn.is_empty() && !upn.contains(char::is_control) => {
+                upn.clone()
+            }
             _ => hashed(),
         },
     }

@@ -126,6 +126,8 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         "introspection_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": pkce::METHODS,
         "claims_supported": claims::SUPPORTED,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
         "claims_parameter_supported": false,
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,

@@ -3,6 +3,7 @@
 pub mod access_token;
 pub mod assertion;
 pub mod authorize;
+pub mod backchannel;
 pub mod bearer;
 pub mod check_token;
 pub mod claims;

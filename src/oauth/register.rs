@@ -167,6 +167,8 @@ fn read<P: Ports>(
         secrets: secret.iter().map(Secret::digest).collect(),
         redirect_uris,
         post_logout_redirect_uris: uris(metadata, "post_logout_redirect_uris")?,
+        backchannel_logout_uri: target(server, metadata, "backchannel_logout_uri", vouched)?,
+        backchannel_logout_session_required: flag("backchannel_logout_session_required")?,
         grant_types,
         scope,
         default_resource: resource(metadata, "default_resource", vouched)?,
@@ -187,8 +189,7 @@ fn read<P: Ports>(
     Ok((client, secret))
 }
 
-/// The keys of a client that authenticates by one (RFC 7591 §2). Nobody has us ask an address of their
-/// choice without an administrator's word: a stranger says the keys themselves.
+/// The keys of a client that authenticates by one (RFC 7591 §2): a stranger says the keys themselves.
 fn keys<P>(
     server: &Server<P>,
     metadata: &Map<String, Value>,
@@ -199,12 +200,7 @@ fn keys<P>(
     if authentication != AuthenticationMethod::PrivateKeyJwt {
         return Ok(None);
     }
-    let private = server.config.danger_allow_private_fetch_targets;
-    let jwks_uri = text(metadata, "jwks_uri")?.unwrap_or_default().to_owned();
-    let may = jwks_uri.is_empty() || (vouched && may_be_fetched(&jwks_uri, private));
-    if !may {
-        return Err(Reason::UnfitMetadata("jwks_uri"));
-    }
+    let jwks_uri = target(server, metadata, "jwks_uri", vouched)?.unwrap_or_default();
     let jwks = match metadata.get("jwks") {
         None if !jwks_uri.is_empty() => Map::new(),
         Some(jwks) if jwks_uri.is_empty() => match Form::Jwks.read(jwks) {
@@ -220,6 +216,22 @@ fn keys<P>(
         jwks,
         jwks_uri,
     })))
+}
+
+/// Where a request of ours is to go. Nobody has us send one to an address of their choice without an
+/// administrator's word.
+fn target<P>(
+    server: &Server<P>,
+    metadata: &Map<String, Value>,
+    name: &'static str,
+    vouched: bool,
+) -> Result<Option<String>, Reason> {
+    let private = server.config.danger_allow_private_fetch_targets;
+    match text(metadata, name)?.filter(|uri| !uri.is_empty()) {
+        None => Ok(None),
+        Some(uri) if vouched && may_be_fetched(uri, private) => Ok(Some(uri.to_owned())),
+        Some(_) => Err(Reason::UnfitMetadata(name)),
+    }
 }
 
 fn default_scope() -> Scope {
@@ -353,6 +365,11 @@ fn response(client: &Client, secret: Option<&Secret>, at: &At) -> String {
         } else {
             members.insert("jwks".to_owned(), json!(keys.jwks));
         }
+    }
+    if let (Value::Object(members), Some(uri)) = (&mut body, &client.backchannel_logout_uri) {
+        members.insert("backchannel_logout_uri".to_owned(), json!(uri));
+        let required = json!(client.backchannel_logout_session_required);
+        members.insert("backchannel_logout_session_required".to_owned(), required);
     }
     if let (Value::Object(members), Some(secret)) = (&mut body, secret) {
         members.insert("client_secret".to_owned(), json!(secret.expose()));

@@ -86,11 +86,11 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             json!({ "oneOf": [lines, listed(uri)] })
         }
         Form::WebUri => text(r"https://[\x21-\x7E]+", LONGEST_URI),
-        Form::KeysUri => json!({
+        Form::Target => json!({
             "type": "string",
             "maxLength": LONGEST_URI,
             "description": form.rule(),
-            "examples": ["https://id.example/jwks"],
+            "examples": ["https://app.example/path"],
         }),
         Form::Resource => text(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*", LONGEST_URI),
         Form::Resources => {
@@ -138,7 +138,7 @@ pub(super) fn answer(form: Form) -> Value {
         | Form::ClientId
         | Form::RedirectUris
         | Form::WebUri
-        | Form::KeysUri
+        | Form::Target
         | Form::Resource => json!({ "type": "string" }),
     }
 }

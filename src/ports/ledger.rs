@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
+use super::logouts::Joining;
 use super::tokens::{
     AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
     TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
@@ -129,7 +130,9 @@ pub struct PutRoles {
     pub roles: Vec<RoleFacts>,
 }
 
-/// Spends a code and opens its grant, if nobody did before.
+/// Spends a code and opens its grant, if nobody did before; notes its client beside the session, where
+/// that is to be told of its end. Whatever ends the session, or what the client has of it, tells the
+/// courier in the same transaction.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpendCode {
     /// The code's id, which names the grant.
@@ -160,6 +163,10 @@ pub struct SpendCode {
     /// nothing.
     #[serde(default)]
     pub polled: bool,
+    /// Where its client gets an ID token and is to be told when the session ends: as whom it knows the
+    /// person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins: Option<Joining>,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }

@@ -7,6 +7,7 @@ pub mod directory;
 pub mod feed;
 pub mod history;
 pub mod ledger;
+pub mod logouts;
 pub mod tokens;
 
 use std::rc::Rc;

@@ -43,6 +43,8 @@ pub async fn issue<P: Ports>(
     let username = format!("bot-{}", client.id).to_ascii_lowercase();
     let token = AccessToken {
         sub: client.id.to_string(),
+        told_as: None,
+        application: client.application.clone(),
         // `~` may stand in a client id and not in a username.
         username: Username::parse(&username.replace('~', "."))
             .map_err(|_| Reason::Internal("a client id makes no username"))?,

@@ -101,8 +101,12 @@ pub async fn respond<P: Ports>(
 ) -> Result<TokenResponse, Reason> {
     let now = at.now.unix();
     let scope = grantable::for_subject(client, &approved.scope, &approved.subject);
+    let sub = approved.subject.subject.to_string();
+    let told = claims::sub(client, &approved.subject, &server.config.issuer);
     let token = AccessToken {
-        sub: approved.subject.subject.to_string(),
+        told_as: (told != sub).then_some(told),
+        application: client.application.clone(),
+        sub,
         username: approved.subject.username.clone(),
         client: client.id.clone(),
         scope: scope.clone(),
