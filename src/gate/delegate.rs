@@ -80,8 +80,9 @@ pub async fn delegate<P: Ports>(
             (Some(service), scopes.intersection(&shown.scopes))
         }
     };
-    // The service comes last: it alone may have a character that is between others.
-    let question = format!("{} {} {scopes}\n{service:?}", shown.key, ends.0);
+    // The service comes last: it alone may have a character that is between others. It is never empty.
+    let to = service.as_deref().unwrap_or_default();
+    let question = format!("{} {} {scopes}\n{to}", shown.key, ends.0);
     let feed = server.ports.revocations(at).await?;
     let oldest = half.0.saturating_mul(1000);
     let kept = server.ports.kept(&question, at, oldest).filter(|kept| {

@@ -14,7 +14,7 @@ use crate::ports::ledger::Session;
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{Kind, TokenHandle, Unsealed};
+use crate::token::Kind;
 
 /// Whoever stands behind a credential that is ours, lives, and was not revoked within the published
 /// bound. Only [`by_token`] and [`by_session`] make one. Whether it is for whom it was shown to, the
@@ -80,10 +80,8 @@ pub async fn by_token<P: Ports>(
 }
 
 async fn by_handle<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Principal, Reason> {
-    let handle: Unsealed<TokenHandle> = match server.keyring.unseal(text) {
-        Ok(handle) => handle,
-        Err(_) => return Err(Reason::TokenUnknown),
-    };
+    let handle = server.keyring.open_handle(text);
+    let handle = handle.map_err(|_| Reason::TokenUnknown)?;
     let feed = server.ports.revocations(at).await?;
     if feed.ends_epoch(handle.epoch()) {
         return Err(Reason::TokenRevoked);
@@ -149,7 +147,7 @@ fn of_access_token(live: &LiveToken) -> Principal {
         .ok()
         .filter(|_| token.sub.starts_with(Subject::PREFIX));
     Principal {
-        key: TokenKey::of(live.id().as_str()),
+        key: live.key().clone(),
         token_type: match person {
             Some(_) => TokenType::Oidc,
             None => TokenType::Service,
@@ -162,10 +160,7 @@ fn of_access_token(live: &LiveToken) -> Principal {
         expires: Some(token.expires_at),
         service: None,
         token_name: None,
-        parent: token
-            .session
-            .as_ref()
-            .map(|session| TokenKey::of(session.as_str())),
+        parent: live.session_key().cloned(),
         audience: Some(token.audience.clone()),
         client: Some(token.client.clone()),
         grant: token.grant.clone(),
