@@ -602,6 +602,9 @@ export const rows = [
   { title: "key rotation", prepare: post("/api/v1/keys/rotate", () => ({})), healthy: "200", cells: { feed: "503", fresh: "503", directory: "503" }, afterwards: "again" },
 ];
 
+/** The parameters of an answer, which are in the fragment where tokens would be. @param {URL} location */
+export const answered = ({ hash, searchParams }) => (hash === "" ? searchParams : new URLSearchParams(hash.slice(1)));
+
 /**
  * What an answer is, as far as the table is concerned.
  *
@@ -613,7 +616,7 @@ export function described(server, { status, headers, body }) {
   if (location !== null && status === 303) {
     const target = new URL(location, server.url);
     if (target.href.startsWith(server.url)) return `303 ${target.pathname}`;
-    const said = target.hash === "" ? target.searchParams : new URLSearchParams(target.hash.slice(1));
+    const said = answered(target);
     return `303 ${["code", "access_token"].find((name) => said.has(name)) ?? said.get("error")}`;
   }
   return body?.active === undefined ? String(status) : `${status} ${body.active ? "active" : "inactive"}`;
