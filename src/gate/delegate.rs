@@ -100,6 +100,7 @@ pub async fn delegate<P: Ports>(
         scopes,
         lifetime: LIFETIME,
         remaining,
+        epoch: feed.epoch(),
         address: asked.address,
     };
     let child = server.ports.ledger(shown.shard, at, verb).await?;
@@ -120,6 +121,7 @@ fn hand_out<P: Ports>(
     let handle = TokenHandle {
         shard: shown.shard,
         key: child.row.key.clone(),
+        service: child.row.service.clone(),
     };
     Ok(Delegated {
         token: handle.mint(&server.keyring, feed.epoch())?,

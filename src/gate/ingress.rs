@@ -183,7 +183,7 @@ async fn is_for<P: Ports>(
     let service = asked.service.as_deref();
     let service = service.and_then(|service| ClientId::parse(service).ok());
     let client = match service {
-        Some(service) => server.ports.client(&service, at).await?,
+        Some(service) => server.ports.service(&service, at).await?,
         None => None,
     };
     let serves = client.is_some_and(|client| {

@@ -14,7 +14,7 @@ use crate::ports::ledger::Session;
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::Kind;
+use crate::token::{Kind, TokenHandle, Unsealed};
 
 /// Whoever stands behind a credential that is ours, lives, and was not revoked within the published
 /// bound. Only [`by_token`] and [`by_session`] make one. Whether it is for whom it was shown to, the
@@ -82,6 +82,18 @@ pub async fn by_token<P: Ports>(
 async fn by_handle<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Principal, Reason> {
     let handle = server.keyring.open_handle(text);
     let handle = handle.map_err(|_| Reason::TokenUnknown)?;
+    of_handle(server, &handle, at).await
+}
+
+/// Who a handle stands for.
+///
+/// # Errors
+/// As [`by_token`].
+pub async fn of_handle<P: Ports>(
+    server: &Server<P>,
+    handle: &Unsealed<TokenHandle>,
+    at: &At,
+) -> Result<Principal, Reason> {
     let feed = server.ports.revocations(at).await?;
     if feed.ends_epoch(handle.epoch()) {
         return Err(Reason::TokenRevoked);

@@ -222,6 +222,7 @@ mod tests {
         let handle = TokenHandle {
             shard: crate::model::Shard(3),
             key: TokenKey::of("any"),
+            service: None,
         };
         let text = handle.mint(&keyring, 0).unwrap().expose().to_owned();
         let first = keyring.open_handle(&text).unwrap();

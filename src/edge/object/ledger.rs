@@ -626,11 +626,14 @@ impl<'a> Shard<'a> {
         Ok(!entries.is_empty())
     }
 
+    /// A session whose row is damaged is listed, so that it can be ended.
     fn sessions(&self, subject: &Subject, now: UnixTime) -> Result<Vec<Row>, Fault> {
         self.list(
             "SELECT json_object('session', s.session, 'created_at', NULLIF(s.created_at, 0),
-                'expires_at', s.expires_at, 'auth_time', s.authentication -> 'time',
-                'amr', s.authentication -> 'methods', 'user_agent', s.user_agent,
+                'expires_at', s.expires_at,
+                'auth_time', iif(json_valid(s.authentication), s.authentication, '{}') -> 'time',
+                'amr', iif(json_valid(s.authentication), s.authentication, '{}') -> 'methods',
+                'user_agent', s.user_agent,
                 'address', s.address) AS columns
              FROM sessions AS s JOIN subjects AS u ON u.subject = s.subject
                 AND u.active = 1 AND u.generation = s.subject_generation

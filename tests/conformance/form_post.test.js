@@ -1,0 +1,9 @@
+// @ts-check
+// `oidcc-formpost-basic-…`, `-implicit-…` and `-hybrid-certification-test-plan`.
+import { plan } from "./plan.js";
+import { BASIC, HYBRID, IMPLICIT, byFormPost } from "./plans.js";
+
+/** Edgemint has no such response mode. */
+const WITHOUT = ["Edgemint"];
+
+plan("Form Post", byFormPost([...BASIC, ...IMPLICIT, ...HYBRID]), { without: WITHOUT });
