@@ -57,6 +57,12 @@ pub enum Reason {
     UnknownGrantType,
     /// No such response type, or not one we answer.
     UnknownResponseType,
+    /// The client may not be answered so.
+    ResponseTypeNotAllowed,
+    /// The client describes itself in the request (OpenID Connect Core §7.2.1).
+    RegistrationParameter,
+    /// No sign-in of ours is of a kind that the request needs.
+    UnmetAuthentication,
     /// Request objects are not supported.
     RequestObject,
     /// Request objects by reference are not supported.
@@ -241,7 +247,8 @@ impl Input {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 8628 §3.5, RFC 8707 §2, OpenID Connect Core §3.1.2.6 and OpenID Connect Core Error Code
+/// unmet_authentication_requirements 1.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
@@ -259,12 +266,14 @@ pub enum ErrorCode {
     InvalidTarget,
     InvalidToken,
     LoginRequired,
+    RegistrationNotSupported,
     RequestNotSupported,
     RequestUriNotSupported,
     ServerError,
     SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
+    UnmetAuthenticationRequirements,
     UnsupportedGrantType,
     UnsupportedResponseType,
 }
@@ -288,12 +297,14 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::LoginRequired => "login_required",
+            Self::RegistrationNotSupported => "registration_not_supported",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
             Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
         }
@@ -318,9 +329,11 @@ impl ErrorCode {
             | Self::InvalidScope
             | Self::InvalidTarget
             | Self::LoginRequired
+            | Self::RegistrationNotSupported
             | Self::RequestNotSupported
             | Self::RequestUriNotSupported
             | Self::UnauthorizedClient
+            | Self::UnmetAuthenticationRequirements
             | Self::UnsupportedGrantType
             | Self::UnsupportedResponseType => 400,
         }
@@ -378,7 +391,9 @@ impl Reason {
             | Self::AssertionForOtherClient
             | Self::AssertionNotForThisGrant
             | Self::AssertionReplayed => ErrorCode::InvalidClient,
-            Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
+            Self::GrantNotAllowed | Self::ResponseTypeNotAllowed => ErrorCode::UnauthorizedClient,
+            Self::RegistrationParameter => ErrorCode::RegistrationNotSupported,
+            Self::UnmetAuthentication => ErrorCode::UnmetAuthenticationRequirements,
             Self::UnknownGrantType => ErrorCode::UnsupportedGrantType,
             Self::UnknownResponseType => ErrorCode::UnsupportedResponseType,
             Self::RequestObject => ErrorCode::RequestNotSupported,
@@ -520,12 +535,19 @@ impl Reason {
             ErrorCode::InvalidToken if *self == Self::NoToken => "a token has to be sent",
             ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
+            ErrorCode::RegistrationNotSupported => "clients do not describe themselves here",
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
             ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
+            ErrorCode::UnauthorizedClient if *self == Self::ResponseTypeNotAllowed => {
+                "this client may not ask for that response type"
+            }
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
+            ErrorCode::UnmetAuthenticationRequirements => {
+                "nobody can sign in here in a way that the request needs"
+            }
             ErrorCode::UnsupportedGrantType => "no such grant type here",
             ErrorCode::UnsupportedResponseType => "no such response type here",
             ErrorCode::InvalidRequest => match self {

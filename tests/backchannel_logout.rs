@@ -139,6 +139,26 @@ fn a_logout_token_is_what_the_specification_asks_for() {
 }
 
 #[test]
+fn who_got_an_id_token_without_a_code_is_told_as_well() {
+    for response_type in ["id_token", "code id_token"] {
+        let fixture = Fixture::new();
+        let app = told_with(
+            &fixture,
+            json!({
+                "grant_types": ["authorization_code", "implicit"],
+                "response_types": [response_type],
+            }),
+        );
+        let browser = fixture.browser_of("bob");
+        let asked = app.authorization().with("response_type", response_type);
+        let answer = browser.allow(&asked).response.answer();
+        assert!(answer.value("id_token").is_some(), "{response_type}");
+        logout(&browser);
+        assert!(delivered(&fixture, &app)["sid"].is_string());
+    }
+}
+
+#[test]
 fn s4_2_sub_issuer_and_algorithm_are_those_of_the_id_token() {
     let fixture = Fixture::new();
     let bob = user(&fixture, "bob");

@@ -12,7 +12,7 @@ use crate::jose::Algorithm;
 use crate::message;
 use crate::model::{
     AccessTokenFormat, AuthenticationMethod, Client, ClientId, Digest, GrantType, KeySource,
-    PropertyMapping, RedirectUri, Seconds, parse_duration, print_duration,
+    PropertyMapping, RedirectUri, ResponseType, Seconds, parse_duration, print_duration,
 };
 use crate::ports::At;
 use crate::token::Revocation;
@@ -142,6 +142,10 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .iter()
             .filter_map(|name| GrantType::parse(name))
             .collect(),
+        response_types: texts("response_types")
+            .iter()
+            .filter_map(|name| ResponseType::parse(name))
+            .collect(),
         scope: record.scope("scope"),
         default_resource: text("default_resource"),
         resources: texts("resources"),
@@ -163,6 +167,8 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         backchannel_logout_session_required: record.flag("backchannel_logout_session_required"),
         self_registered: record.flag("self_registered"),
         danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
+        danger_allow_front_channel_access_tokens: record
+            .flag("danger_allow_front_channel_access_tokens"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
         refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
         sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
@@ -218,6 +224,10 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         uris.join("\n")
     };
     let grants = client.grant_types.iter().map(|grant| grant.as_str());
+    // What no grant of it leads to, it cannot ask for.
+    let types = client.response_types.iter();
+    let types = types.filter(|kind| client.grant_types.iter().any(|grant| kind.needs(*grant)));
+    let types = types.map(|kind| kind.as_str());
     let public = client.is_public();
     let flow = if client.implicit_consent {
         rows.holder(Collection::Flows, "slug", IMPLICIT)?
@@ -244,8 +254,8 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "post_logout_redirect_uris": lines(&client.post_logout_redirect_uris),
         "backchannel_logout_uri": client.backchannel_logout_uri.as_deref().unwrap_or_default(),
         "backchannel_logout_session_required": client.backchannel_logout_session_required,
-        "grant_types": grants.clone().collect::<Vec<_>>(),
-        "response_types": grants.filter(|name| *name == "authorization_code").map(|_| "code").collect::<Vec<_>>(),
+        "grant_types": grants.collect::<Vec<_>>(),
+        "response_types": types.collect::<Vec<_>>(),
         "scope": client.scope,
         "default_resource": client.default_resource.as_deref().unwrap_or_default(),
         "resources": client.resources,
@@ -259,6 +269,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "authorization_flow": flow,
         "self_registered": client.self_registered,
         "danger_allow_management_scopes": client.danger_allow_management_scopes,
+        "danger_allow_front_channel_access_tokens": client.danger_allow_front_channel_access_tokens,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
         "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),
@@ -271,12 +282,14 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
 pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) -> Answer<(), R> {
     let grants = record.list("grant_types");
     let has = |grant: &str| grants.iter().any(|name| name == grant);
-    if has("authorization_code") && record.text("redirect_uris").is_empty() {
+    let answered = has("authorization_code") || has("implicit");
+    if answered && record.text("redirect_uris").is_empty() {
         unfit.push(Unfit::new(
             "redirect_uris",
             "must not be empty where codes are granted",
         ));
     }
+    fit_response_types(record, unfit);
     let for_people = has("authorization_code") || has(GrantType::DeviceCode.as_str());
     if has("refresh_token") && !for_people {
         unfit.push(Unfit::new(
@@ -328,6 +341,29 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
         }
     }
     Ok(())
+}
+
+/// What is answered without a code has to be granted so, and an access token by the long name, too.
+fn fit_response_types(record: &Record, unfit: &mut Vec<Unfit>) {
+    let types = record.list("response_types").iter();
+    let types: Vec<ResponseType> = types
+        .filter_map(|name| ResponseType::parse(name.as_str()?))
+        .collect();
+    let grants = record.list("grant_types");
+    let implicit = grants.iter().any(|name| name == "implicit");
+    let any_token = types.iter().any(|kind| kind.has_any_token());
+    if any_token && !implicit {
+        let rule = "without a code need the grant type implicit";
+        unfit.push(Unfit::new("response_types", rule));
+    } else if implicit && !any_token {
+        let rule = "with implicit need a response type that has a token";
+        unfit.push(Unfit::new("grant_types", rule));
+    }
+    let by_address = types.iter().any(|kind| kind.has_token());
+    if by_address && !record.flag("danger_allow_front_channel_access_tokens") {
+        let rule = "with token need danger_allow_front_channel_access_tokens";
+        unfit.push(Unfit::new("response_types", rule));
+    }
 }
 
 /// Keys are in one place.
@@ -439,8 +475,9 @@ pub(super) fn put<R: Rows>(
     let gone = |field: &str| before.flag(field) && !after.flag(field);
     if gone("enabled")
         || gone("danger_allow_management_scopes")
+        || gone("danger_allow_front_channel_access_tokens")
         || !before.scope("scope").is_subset(&after.scope("scope"))
-        || ["grant_types", "_secrets", "jwks_sources"]
+        || ["grant_types", "response_types", "_secrets", "jwks_sources"]
             .into_iter()
             .any(fewer)
     {

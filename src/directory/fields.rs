@@ -267,14 +267,24 @@ pub(super) static PROVIDER: &[Field] = &[
             "refresh_token",
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code",
+            "implicit",
         ]),
         "grants it may use",
     )
     .or("[\"authorization_code\",\"refresh_token\"]"),
     Field::new(
         "response_types",
-        Form::Choices(&["code"]),
-        "answers it may ask for",
+        Form::Choices(&[
+            "code",
+            "none",
+            "id_token",
+            "code id_token",
+            "token",
+            "id_token token",
+            "code token",
+            "code id_token token",
+        ]),
+        "answers it may ask for; `none` goes with `code`, and what has a token needs the grant `implicit`",
     )
     .or("[\"code\"]"),
     Field::new("scope", Form::Scope, "the most it may ask for").or("\"email openid profile\""),
@@ -327,6 +337,10 @@ pub(super) static PROVIDER: &[Field] = &[
     flag(
         "danger_allow_management_scopes",
         "whether it may be granted scopes that administer Edgemint",
+    ),
+    flag(
+        "danger_allow_front_channel_access_tokens",
+        "whether access tokens may be in answers of the authorization endpoint, which OAuth 2.1 has none of",
     ),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret};
+use super::{ClientId, Digest, RedirectUri, ResponseType, Scope, Seconds, Secret};
 use crate::jose::Algorithm;
 
 /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
@@ -49,7 +49,7 @@ impl AuthenticationMethod {
     }
 }
 
-/// Grants that the token endpoint knows.
+/// Grants that a client may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
@@ -61,15 +61,19 @@ pub enum GrantType {
     ClientCredentials,
     /// RFC 8628.
     DeviceCode,
+    /// RFC 6749 §4.2 and OpenID Connect Core §3.2: what the authorization endpoint issues without a code.
+    /// The token endpoint does not know it.
+    Implicit,
 }
 
 impl GrantType {
     /// Every grant, in the order in which metadata lists them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
+        Self::Implicit,
     ];
 
     /// The name on the wire.
@@ -80,6 +84,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::Implicit => "implicit",
         }
     }
 
@@ -136,6 +141,9 @@ pub struct Client {
     pub backchannel_logout_session_required: bool,
     /// Grants it may use.
     pub grant_types: Vec<GrantType>,
+    /// Response types it may ask for; `none` goes with `code`.
+    #[serde(default = "code_alone", skip_serializing_if = "is_code_alone")]
+    pub response_types: Vec<ResponseType>,
     /// The most it may ask for.
     pub scope: Scope,
     /// `aud` when no `resource` is requested; the client's own id when absent.
@@ -167,6 +175,10 @@ pub struct Client {
     /// Lets the client be granted scopes that administer Edgemint itself.
     #[serde(default)]
     pub danger_allow_management_scopes: bool,
+    /// Lets the client be answered with access tokens by the authorization endpoint, where they pass
+    /// through the browser's address. OAuth 2.1 has none of it (RFC 9700 §2.1.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_allow_front_channel_access_tokens: bool,
     /// How long its codes live, where it is not as long as everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_lifetime: Option<Seconds>,
@@ -258,6 +270,14 @@ impl SubjectMode {
     }
 }
 
+fn code_alone() -> Vec<ResponseType> {
+    vec![ResponseType::Code]
+}
+
+fn is_code_alone(types: &[ResponseType]) -> bool {
+    types == [ResponseType::Code]
+}
+
 impl Client {
     /// A client that may do nothing yet: everything else is said with `..`.
     #[must_use]
@@ -276,6 +296,7 @@ impl Client {
             backchannel_logout_uri: None,
             backchannel_logout_session_required: false,
             grant_types: Vec::new(),
+            response_types: code_alone(),
             scope: Scope::default(),
             default_resource: None,
             resources: Vec::new(),
@@ -287,6 +308,7 @@ impl Client {
             implicit_consent: false,
             self_registered: false,
             danger_allow_management_scopes: false,
+            danger_allow_front_channel_access_tokens: false,
             code_lifetime: None,
             refresh_idle: None,
             sub_mode: SubjectMode::Subject,
@@ -311,6 +333,15 @@ impl Client {
     #[must_use]
     pub fn check_grant_type(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// Seed 002's `check_response_type`: whether it may be answered so, as far as types go. Without the
+    /// long-named switch no type has an access token.
+    #[must_use]
+    pub fn check_response_type(&self, asked: ResponseType) -> bool {
+        let listed = |kind| self.response_types.contains(&kind);
+        let listed = listed(asked) || (asked == ResponseType::None && listed(ResponseType::Code));
+        listed && (!asked.has_token() || self.danger_allow_front_channel_access_tokens)
     }
 
     /// What the page for this is called, if somebody has said.

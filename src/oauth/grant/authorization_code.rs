@@ -59,15 +59,12 @@ pub async fn redeem<P: Ports>(
         polled: false,
         expires_at: needed_until(now, client, refreshable),
     };
-    super::open(
-        server,
-        code.shard,
-        spend,
-        code.nonce,
-        Reason::CodeReplayed,
-        at,
-    )
-    .await
+    let replayed = Reason::CodeReplayed;
+    let approved = super::open(server, code.shard, spend, code.nonce, replayed, at).await?;
+    Ok(Approved {
+        claims: code.claims,
+        ..approved
+    })
 }
 
 fn check<P: Ports>(
