@@ -86,13 +86,12 @@ pub(super) async fn of_key<P: Ports>(
 ) -> Result<Response, Reason> {
     let verb = ReadTokenHistory {
         owner: Some(target.owner),
-        key: Some(key.clone()),
+        key: Some(key),
+        alone: true,
         ..all()
     };
     let history = server.ports.ledger(target.shard, at, verb).await?;
-    let mut lines: Vec<_> = history.lines.into_iter().filter_map(told).collect();
-    // What was delegated from it has a history of its own.
-    lines.retain(|line| line.get("token").and_then(Value::as_str) == Some(key.as_str()));
+    let lines: Vec<_> = history.lines.into_iter().filter_map(told).collect();
     if lines.is_empty() {
         return Err(Reason::NoSuchRecord);
     }
@@ -179,6 +178,7 @@ fn all() -> ReadTokenHistory {
         owner: None,
         username: None,
         key: None,
+        alone: false,
         token_type: None,
         actor: None,
         addresses: None,
