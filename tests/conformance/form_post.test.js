@@ -3,7 +3,4 @@
 import { plan } from "./plan.js";
 import { BASIC, HYBRID, IMPLICIT, byFormPost } from "./plans.js";
 
-/** Edgemint has no such response mode. */
-const WITHOUT = ["Edgemint"];
-
-plan("Form Post", byFormPost([...BASIC, ...IMPLICIT, ...HYBRID]), { without: WITHOUT });
+plan("Form Post", byFormPost([...BASIC, ...IMPLICIT, ...HYBRID]));

@@ -2,7 +2,4 @@
 import { plan } from "./plan.js";
 import { IMPLICIT } from "./plans.js";
 
-/** Edgemint has none of these response types. */
-const WITHOUT = ["Edgemint"];
-
-plan("Implicit", IMPLICIT, { without: WITHOUT });
+plan("Implicit", IMPLICIT);
