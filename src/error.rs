@@ -45,6 +45,11 @@ pub enum Reason {
     AssertionLivesTooLong,
     /// A client's own assertion that speaks of somebody else.
     AssertionForOtherClient,
+    /// A source's assertion that speaks of nobody who is among the client's `jwks_subjects`.
+    AssertionSubjectNotAllowed,
+    /// A source's assertion for a client whose `jwks_subjects` is empty: an administrator has to say
+    /// who may be this client.
+    AssertionWithoutJwksSubjects,
     /// A source's assertion where the client does not act for itself.
     AssertionNotForThisGrant,
     /// An assertion that was used before.
@@ -376,6 +381,8 @@ impl Reason {
             | Self::AssertionLacks(_)
             | Self::AssertionLivesTooLong
             | Self::AssertionForOtherClient
+            | Self::AssertionSubjectNotAllowed
+            | Self::AssertionWithoutJwksSubjects
             | Self::AssertionNotForThisGrant
             | Self::AssertionReplayed => ErrorCode::InvalidClient,
             Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,

@@ -43,6 +43,7 @@ fn s4_2_a_provider_has_every_field_of_the_seed_and_of_the_other_clients() {
         ("sub_mode", json!("hashed_user_id")),
         ("issuer_mode", json!("global")),
         ("jwks_sources", json!([])),
+        ("jwks_subjects", json!([])),
         (
             "grant_types",
             json!(["authorization_code", "refresh_token"]),

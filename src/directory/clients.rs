@@ -176,6 +176,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         mappings,
         keys,
         sources,
+        subjects: texts("jwks_subjects"),
     }))
 }
 
@@ -264,7 +265,12 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
 }
 
 /// What a provider's fields have to be together.
-pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) -> Answer<(), R> {
+pub(super) fn fit<R: Rows>(
+    rows: &R,
+    before: Option<&Record>,
+    record: &Record,
+    unfit: &mut Vec<Unfit>,
+) -> Answer<(), R> {
     let grants = record.list("grant_types");
     let has = |grant: &str| grants.iter().any(|name| name == grant);
     if has("authorization_code") && record.text("redirect_uris").is_empty() {
@@ -313,6 +319,15 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
         let rule =
             "names two of the same issuer: which one's keys count would depend on their order";
         unfit.push(Unfit::new("jwks_sources", rule));
+    }
+    // A client from before there were subjects can be changed otherwise: switched off, say.
+    let stays = |field: &str| before.is_some_and(|before| before.list(field) == record.list(field));
+    if named > 0
+        && record.list("jwks_subjects").is_empty()
+        && !(stays("jwks_sources") && stays("jwks_subjects"))
+    {
+        let rule = "must not be empty where there are jwks_sources: they sign for others, too";
+        unfit.push(Unfit::new("jwks_subjects", rule));
     }
     for (field, designation) in FLOWS {
         let flow = record
@@ -427,7 +442,7 @@ pub(super) fn put<R: Rows>(
         put_record(rows, Collection::Providers, &after)?;
         return publish(rows, &after);
     };
-    // Whose secret or source is taken away loses what somebody may have got by it.
+    // Whose secret, source or subject is taken away loses what somebody may have got by it.
     let fewer = |field: &str| {
         let left = after.list(field);
         before.list(field).iter().any(|one| !left.contains(one))
@@ -436,7 +451,7 @@ pub(super) fn put<R: Rows>(
     if gone("enabled")
         || gone("danger_allow_management_scopes")
         || !before.scope("scope").is_subset(&after.scope("scope"))
-        || ["grant_types", "_secrets", "jwks_sources"]
+        || ["grant_types", "_secrets", "jwks_sources", "jwks_subjects"]
             .into_iter()
             .any(fewer)
     {

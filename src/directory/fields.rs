@@ -252,6 +252,11 @@ pub(super) static PROVIDER: &[Field] = &[
         "whose tokens it may show for a token of its own; at most eight",
     ),
     Field::new(
+        "jwks_subjects",
+        Form::Subjects,
+        "`sub` of those tokens, each exactly; where there are sources, at least one",
+    ),
+    Field::new(
         "grant_types",
         Form::Choices(&[
             "authorization_code",

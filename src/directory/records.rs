@@ -418,7 +418,7 @@ fn fit<R: Rows>(
         Collection::Sources => clients::fit_keys(after, &mut unfit),
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
-            clients::fit(rows, after, &mut unfit)?;
+            clients::fit(rows, before, after, &mut unfit)?;
         }
         _ => {}
     }
