@@ -31,7 +31,7 @@ use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, R
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
-    Sessions, Tokens, Unavailable,
+    OLDEST_ROW, Sessions, Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -93,6 +93,7 @@ pub struct Memory {
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
     tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
+    gone: RefCell<BTreeMap<String, Moment>>,
     documents: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Known>>,
     remote: RefCell<BTreeMap<String, Rc<RemoteKeys>>>,
@@ -119,6 +120,7 @@ impl Default for Memory {
             subjects: RefCell::default(),
             quotas: RefCell::default(),
             tokens: RefCell::default(),
+            gone: RefCell::default(),
             documents: RefCell::default(),
             fetched: RefCell::default(),
             remote: RefCell::default(),
@@ -378,6 +380,10 @@ impl Sessions for Memory {
         if cached.is_some() {
             return Ok(cached);
         }
+        let cookie = format!("{}:{}", handle.session, handle.generation);
+        if self.is_gone(&cookie, at) {
+            return Ok(None);
+        }
         let read = ReadSession {
             session: handle.session.clone(),
         };
@@ -387,6 +393,8 @@ impl Sessions for Memory {
             .map(Rc::new);
         if let Some(row) = &row {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
+        } else {
+            self.keep_gone(cookie, at);
         }
         Ok(row)
     }
@@ -439,6 +447,16 @@ impl Tokens for Memory {
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         let kept = (at.now, Rc::clone(facts));
         self.tokens.borrow_mut().insert(name.to_owned(), kept);
+    }
+
+    fn is_gone(&self, name: &str, at: &At) -> bool {
+        let gone = self.gone.borrow();
+        gone.get(name)
+            .is_some_and(|since| at.now.since(*since) < OLDEST_ROW)
+    }
+
+    fn keep_gone(&self, name: String, at: &At) {
+        self.gone.borrow_mut().insert(name, at.now);
     }
 }
 
