@@ -6,7 +6,7 @@ mod support;
 use edgemint::http::{Request, Response};
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
-use support::{BOOTSTRAP, Fixture, NOW, Seen as _};
+use support::{BOOTSTRAP, Fixture, NOW, Seen as _, gate};
 
 const ALL: &str = "/api/v1/history/token-changes";
 const OWN: &str = "/api/v1/users/bob/token-change-history";
@@ -120,6 +120,25 @@ fn s1_7_a_token_has_a_history_with_actor_and_address_and_what_was_before_an_edit
     }
     let none = format!("{TOKENS}/AAAAAAAAAAAAAAAAAAAAAA/change-history");
     assert_eq!(ask(&fixture, &bob, &none).status, 404);
+}
+
+#[test]
+fn s1_7_a_token_has_its_history_however_much_was_delegated_from_it() {
+    let fixture = gate::fixture();
+    let token = fixture.user_token("bob", "read", None);
+    let key = fixture.key_of(&token);
+    for number in 0..1001 {
+        let query = format!("delegate_to=service-{number}");
+        let answer = fixture.gate(&gate::bearing(&query, &token));
+        assert_eq!(answer.status, 200, "{query}");
+    }
+    let path = format!("{TOKENS}/{key}/change-history");
+    let lines = lines(&ask(
+        &fixture,
+        &fixture.user_token("bob", "user:token", None),
+        &path,
+    ));
+    assert_eq!(actions(&lines), ["create"]);
 }
 
 #[test]

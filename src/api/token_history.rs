@@ -86,13 +86,13 @@ pub(super) async fn of_key<P: Ports>(
 ) -> Result<Response, Reason> {
     let verb = ReadTokenHistory {
         owner: Some(target.owner),
-        key: Some(key.clone()),
+        key: Some(key),
+        // What was delegated from it has a history of its own, and may be more than an answer holds.
+        alone: true,
         ..all()
     };
     let history = server.ports.ledger(target.shard, at, verb).await?;
-    let mut lines: Vec<_> = history.lines.into_iter().filter_map(told).collect();
-    // What was delegated from it has a history of its own.
-    lines.retain(|line| line.get("token").and_then(Value::as_str) == Some(key.as_str()));
+    let lines: Vec<_> = history.lines.into_iter().filter_map(told).collect();
     if lines.is_empty() {
         return Err(Reason::NoSuchRecord);
     }
@@ -120,6 +120,9 @@ pub(super) async fn answer<P: Ports>(
         }
         None => Shard::all(server.config.ledger_shards).collect(),
     };
+    let backwards = asked.cursor.is_some_and(|cursor| cursor.backwards);
+    // One more is asked for, to know whether there is more.
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut count, mut lines) = (0, Vec::new());
     for shard in shards {
         let verb = ReadTokenHistory {
@@ -131,16 +134,9 @@ pub(super) async fn answer<P: Ports>(
             lines: some,
         } = server.ports.ledger(shard, at, verb).await?;
         count += more;
-        lines.extend(some.into_iter().filter_map(|line| placed(line, shard)));
+        let some = some.into_iter().filter_map(|line| placed(line, shard));
+        nearest(&mut lines, some, backwards, most + 1);
     }
-    let backwards = asked.cursor.is_some_and(|cursor| cursor.backwards);
-    let place = |line: &Placed| (line.at.time, line.at.id);
-    lines.sort_by_key(place);
-    if !backwards {
-        lines.reverse();
-    }
-    // One more was asked for, to know whether there is more.
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let rest = lines.get(most).map(|line| line.at);
     lines.truncate(most);
     if backwards {
@@ -174,11 +170,27 @@ pub(super) async fn answer<P: Ports>(
         .with("x-total-count", count.to_string()))
 }
 
+/// Adds the lines of a shard and keeps the nearest, so that never more is held than twice an answer.
+fn nearest(
+    lines: &mut Vec<Placed>,
+    more: impl Iterator<Item = Placed>,
+    backwards: bool,
+    most: usize,
+) {
+    lines.extend(more);
+    lines.sort_by_key(|line| (line.at.time, line.at.id));
+    if !backwards {
+        lines.reverse();
+    }
+    lines.truncate(most);
+}
+
 fn all() -> ReadTokenHistory {
     ReadTokenHistory {
         owner: None,
         username: None,
         key: None,
+        alone: false,
         token_type: None,
         actor: None,
         addresses: None,
@@ -294,6 +306,27 @@ mod tests {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }
         assert_eq!(Cursor::parse("1_9999999999999999999999"), None);
+    }
+
+    #[test]
+    fn of_many_shards_no_more_is_kept_than_the_nearest_lines() {
+        for (backwards, kept) in [(false, [3255, 3254, 3253]), (true, [0, 1, 2])] {
+            let mut lines = Vec::new();
+            for shard in 0..SHARDS {
+                let of_shard = (0..4_u64).map(|number| Placed {
+                    at: Cursor {
+                        time: UnixTime(number * 1000 + shard),
+                        id: number * SHARDS + shard,
+                        backwards: false,
+                    },
+                    told: Row::new(),
+                });
+                nearest(&mut lines, of_shard, backwards, 3);
+                assert_eq!(lines.len(), 3);
+            }
+            let times: Vec<u64> = lines.iter().map(|line| line.at.time.0).collect();
+            assert_eq!(times, kept);
+        }
     }
 
     #[test]

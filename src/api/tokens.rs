@@ -20,7 +20,7 @@ use crate::model::{
 };
 use crate::oauth::session;
 use crate::ports::directory::{FindAccount, FindRecords};
-use crate::ports::ledger::{EndOwned, ListSessions, Owned, ReadSubject, Revoked, Row};
+use crate::ports::ledger::{EndOwned, ListSessions, Owned, RateLimit, ReadSubject, Revoked, Row};
 use crate::ports::tokens::{
     AddToken, ChangeToken, EndToken, Expiry, ListTokens, Owner, ReadToken, TokenAdded,
     TokenChanged, TokenFacts, TokenList,
@@ -36,6 +36,12 @@ const ME: &str = "me";
 const SERVICE: &str = "bot-";
 /// A token lives for at least this long: whoever makes one for less has mistaken the unit.
 const SHORTEST: Seconds = Seconds(300);
+/// What somebody may make for themselves: a script that needs more in an hour should delegate. Whoever
+/// made and ended tokens in a loop would fill the memory of every isolate. Ending has no limit.
+const MAKING: RateLimit = RateLimit {
+    most: 100,
+    window: Seconds(3600),
+};
 /// Characters of a token's name.
 const LONGEST_NAME: usize = 64;
 
@@ -406,6 +412,9 @@ async fn add<P: Ports>(
         TokenAdded::NameTaken => return Err(Reason::DuplicateTokenName),
         TokenAdded::Full => return Err(Reason::CollectionFull),
         TokenAdded::NoPerson => return Err(Reason::NoSuchRecord),
+        TokenAdded::TooMany(until) => {
+            return Err(Reason::TooManyTokens(at.now.unix().until(until).0));
+        }
     };
     let key = made.row.key;
     let token = TokenHandle { key, ..handle };
@@ -475,6 +484,7 @@ async fn create_for_anybody<P: Ports>(
         scopes,
         expires,
         by: by(&administrator.name, request),
+        limit: None,
     };
     add(server, target, username, verb, at).await
 }
@@ -582,6 +592,7 @@ impl<P: Ports> Asked<'_, P> {
             scopes,
             expires,
             by: by(&self.holder.username, self.request),
+            limit: Some(MAKING),
         };
         let username = &self.holder.username;
         add(self.server, self.target, username, verb, self.at).await

@@ -10,7 +10,7 @@ use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenId, TokenKey, TokenType, UnixTime,
 };
 use crate::ports::At;
-use crate::ports::ledger::{Row, Session};
+use crate::ports::ledger::{QuotaSpent, Row, Session, SpendQuota};
 use crate::ports::tokens::{
     AccessParent, AddToken, ChangeToken, Delegate, EndToken, Expiry, INTERNAL, ListTokens,
     MOST_TOKENS, Origin, Owner, Parent, ReadTokenHistory, TokenAdded, TokenChanged, TokenFacts,
@@ -68,6 +68,8 @@ pub trait Rows {
     ) -> Result<Option<Session>, Self::Error>;
     /// Whether a grant has not ended.
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Self::Error>;
+    /// Counts one use of something, if there is one left.
+    fn spend(&mut self, verb: SpendQuota, at: &At) -> Result<QuotaSpent, Self::Error>;
     /// Puts entries out to the feed.
     fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Self::Error>;
 }
@@ -231,6 +233,12 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         && !free_name(rows, &made, name, None, now)?
     {
         return Ok(TokenAdded::NameTaken);
+    }
+    if let Some(counted) = verb.counted() {
+        let spent = rows.spend(counted, at)?;
+        if !spent.granted {
+            return Ok(TokenAdded::TooMany(spent.resets_at));
+        }
     }
     let row = TokenRow {
         key: verb.key,
@@ -570,7 +578,7 @@ pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
             .username
             .as_deref()
             .is_none_or(|name| told("username") == Some(name))
-        && (key.is_none() || told("token") == key || told("parent") == key)
+        && (key.is_none() || told("token") == key || !verb.alone && told("parent") == key)
         && verb
             .token_type
             .is_none_or(|kind| told("token_type") == Some(kind.as_str()))

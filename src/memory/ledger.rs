@@ -826,7 +826,7 @@ impl LedgerState {
         )
     }
 
-    fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
+    pub(super) fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
         let now = at.now.unix();
         let fresh = Failures {
             count: 0,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Row;
+use super::ledger::{RateLimit, Row, SpendQuota};
 use crate::directory::records::Actor;
 use crate::model::{
     ClientId, GrantId, RequestId, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
@@ -105,6 +105,19 @@ pub struct AddToken {
     pub expires: Option<UnixTime>,
     /// Who makes it.
     pub by: Actor,
+    /// How often tokens may be made for the owner: each that is ended is a line in every isolate.
+    #[serde(default)]
+    pub limit: Option<RateLimit>,
+}
+
+impl AddToken {
+    /// What is counted of its owner, where something is.
+    #[must_use]
+    pub fn counted(&self) -> Option<SpendQuota> {
+        let limit = self.limit?;
+        let key = format!("tokens:{}", self.owner.name());
+        Some(SpendQuota { key, limit })
+    }
 }
 
 /// Whose tokens.
@@ -151,6 +164,8 @@ pub enum TokenAdded {
     Full,
     /// The person is not there or not active.
     NoPerson,
+    /// As many were made as may be until then.
+    TooMany(UnixTime),
 }
 
 /// The row of a token that lives.
@@ -294,6 +309,9 @@ pub struct ReadTokenHistory {
     pub username: Option<String>,
     /// Of this token and what was delegated from it directly.
     pub key: Option<TokenKey>,
+    /// Of this token, and of nothing that was delegated from it.
+    #[serde(default)]
+    pub alone: bool,
     /// Of this type.
     pub token_type: Option<TokenType>,
     /// By whom.

@@ -36,6 +36,7 @@ impl Fixture {
             scopes: Scope::parse(scopes).unwrap(),
             expires: expires.map(|seconds| UnixTime(self.now() + seconds)),
             by: by(),
+            limit: None,
         };
         let shard = account.facts.shard;
         let added = block_on(self.memory().ledger(shard, &at, add)).unwrap();

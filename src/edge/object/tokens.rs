@@ -118,6 +118,10 @@ impl Rows for Shard<'_> {
         Ok(row.is_some())
     }
 
+    fn spend(&mut self, verb: SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
+        self.spend_quota(&verb, at)
+    }
+
     fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Fault> {
         self.revoke(&entries)
     }
@@ -168,13 +172,19 @@ impl Shard<'_> {
         );
         let from = verb.from.unwrap_or_default();
         let place = (from.time, from.below, verb.most);
-        let fits = "FROM token_history WHERE (?1 IS NULL OR owner = ?1)
+        let children = match verb.alone {
+            true => "",
+            false => "OR line ->> 'parent' = ?3",
+        };
+        let fits = format!(
+            "FROM token_history WHERE (?1 IS NULL OR owner = ?1)
                 AND (?2 IS NULL OR line ->> 'username' = ?2)
-                AND (?3 IS NULL OR line ->> 'token' = ?3 OR line ->> 'parent' = ?3)
+                AND (?3 IS NULL OR line ->> 'token' = ?3 {children})
                 AND (?4 IS NULL OR line ->> 'token_type' = ?4)
                 AND (?5 IS NULL OR line ->> 'actor' = ?5)
                 AND (?6 IS NULL OR time >= ?6) AND (?7 IS NULL OR time <= ?7)
-                AND (?8 IS NULL OR bits BETWEEN ?8 AND ?9)";
+                AND (?8 IS NULL OR bits BETWEEN ?8 AND ?9)"
+        );
         let count = format!("SELECT count(*) AS number {fits}");
         let count = self.sql.number(&count, values)?;
         let (behind, order) = match verb.from {
