@@ -22,6 +22,8 @@ pub const MOST_SECRETS: usize = 4;
 /// Sources that a client may have. With its keys each is up to 8 kB of the copy that every isolate keeps;
 /// nobody's builds and clusters come from more issuers than that.
 const MOST_SOURCES: usize = 8;
+/// Under which name it is kept that no two clients act by one name.
+pub(super) const ACTS_AS: &str = "acts_as";
 /// The flows of a client, and what each has to be for.
 const FLOWS: [(&str, &str); 3] = [
     ("authentication_flow", "authentication"),
@@ -205,6 +207,25 @@ pub(super) fn application<R: Rows>(rows: &R, provider: u64) -> Answer<Option<Rec
         }
     }
     Ok(None)
+}
+
+/// Whether another client acts by the name of this one.
+///
+/// # Errors
+/// Those of the rows.
+pub(super) fn name_is_taken<R: Rows>(rows: &R, record: &Record) -> Answer<bool, R> {
+    let Some(name) = acts_as(Collection::Providers, record) else {
+        return Ok(false);
+    };
+    let holder = rows.holder(Collection::Providers, ACTS_AS, &name)?;
+    Ok(holder.is_some_and(|holder| holder != record.id))
+}
+
+/// What a client is called where it acts for itself.
+pub(super) fn acts_as(collection: Collection, record: &Record) -> Option<String> {
+    let id = ClientId::parse(record.text("client_id")).ok();
+    id.filter(|_| collection == Collection::Providers)
+        .map(|id| id.acts_as())
 }
 
 /// The fields of a client that was described as such (RFC 7591).

@@ -171,7 +171,7 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new(
         "client_id",
         Form::ClientId,
-        "RFC 6749 §2.2; made when it is absent",
+        "RFC 6749 §2.2; made when it is absent; no two differ by case alone, or by `~` for `.`",
     )
     .given(Given::Made)
     .unique(),
