@@ -10,7 +10,7 @@ use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime, address_bits,
 };
 use crate::ports::At;
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, Session};
+use crate::ports::ledger::{LedgerAnswer, LedgerVerb, QuotaSpent, Session, SpendQuota};
 use crate::ports::tokens::{HISTORY, ReadTokenHistory, TokenHistory, TokenRow};
 use crate::token::Revocation;
 
