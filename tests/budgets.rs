@@ -5,12 +5,14 @@
 mod jose_support;
 mod support;
 
+use edgemint::http::Request;
 use edgemint::jose::Algorithm;
+use edgemint::model::ClientId;
 use edgemint::server::Endpoint;
 use jose_support::Owner;
 use serde_json::json;
 use support::{
-    Fixture, Form, Operations, Tokens, authenticated, authorization, exchange_form, gate,
+    Fixture, Form, Operations, Tokens, authenticated, authorization, client, exchange_form, gate,
     refresh_form,
 };
 
@@ -194,6 +196,73 @@ fn what_is_dead_costs_one_ledger_call_and_then_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_stranger_who_asks_about_handles_costs_nothing() {
+    let fixture = gate::fixture();
+    let tokens = fixture.tokens();
+    let bob = fixture.user_token("bob", "read", None);
+    let other = fixture.user_token("bob", "read user:token", None);
+    fixture.client_credentials("other");
+    // Nobody has looked these up here yet.
+    let made: Vec<String> = (0..23)
+        .map(|_| fixture.user_token("ada", "read", None))
+        .collect();
+    let delegating = gate::bearing("delegate_to=svc&delegate_scope=read", &made[0]);
+    let child = fixture.gate(&delegating);
+    let child = child.header("x-auth-request-token").unwrap();
+    let texts: Vec<&str> = made.iter().map(String::as_str).chain([child]).collect();
+    let batch = |mut request: Request| {
+        request.body = json!({ "tokens": texts }).to_string();
+        request.content_type = Some("application/json".to_owned());
+        request
+    };
+    let bearing = |token: &str| Request {
+        method: "POST".to_owned(),
+        authorization: Some(format!("Bearer {token}")),
+        ..Request::default()
+    };
+    let by_client = |id| batch(authenticated(id, &Form::default()));
+    for (who, request) in [
+        ("a client that serves nothing", by_client("other")),
+        ("an access token", batch(bearing(&tokens.access))),
+        (
+            "a token that is for nothing of one's own",
+            batch(bearing(&bob)),
+        ),
+    ] {
+        fixture.gate(&gate::bearing("", &bob));
+        let asked = cost(&fixture, || {
+            let answer = fixture.send(Endpoint::Introspect, &request);
+            assert_eq!(answer.status, 200, "{who}: {}", answer.body);
+            assert!(!answer.body.contains("\"active\":true"), "{who}");
+        });
+        assert_eq!(asked, NOTHING, "{who}");
+    }
+    // Of somebody else, who may live in the same shard.
+    let answer = fixture.send(Endpoint::Introspect, &batch(bearing(&other)));
+    assert!(!answer.body.contains("\"active\":true"));
+    // And whose business it is, is told.
+    let answer = fixture.send(Endpoint::Introspect, &by_client("api"));
+    assert_eq!(answer.body.matches("\"active\":true").count(), 23);
+}
+
+#[test]
+fn a_token_of_another_audience_costs_nothing_where_the_service_is_no_client() {
+    let fixture = gate::fixture();
+    let tokens = fixture.tokens();
+    let request = gate::bearing("service=portal&scope=read", &tokens.access);
+    let refused = || assert_eq!(fixture.gate(&request).status, 401);
+    refused();
+    assert_eq!(cost(&fixture, refused), NOTHING);
+    // One that is made meanwhile counts within the bound.
+    let mut portal = client("api");
+    portal.id = ClientId::parse("portal").unwrap();
+    portal.serves = ["web".to_owned()].into();
+    fixture.create_client(portal);
+    fixture.later(5);
+    assert_eq!(fixture.gate(&request).status, 200);
 }
 
 #[test]

@@ -425,6 +425,58 @@ fn what_changed_since_follows_and_what_changed_here_stays() {
 }
 
 #[test]
+fn what_overrides_quotas_follows_and_what_was_overridden_here_since_stays() {
+    let (source, target) = (source(), target());
+    let path = "/api/v1/quota-overrides";
+    let ask = |fixture: &Fixture, method: &str, body: &Value| {
+        let request = Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            body: body.to_string(),
+            content_type: Some("application/json".to_owned()),
+            authorization: Some(format!("Bearer {BOOTSTRAP}")),
+            ..Request::default()
+        };
+        fixture.send(Endpoint::QuotaOverrides, &request)
+    };
+    let calls = |calls: u64| json!({"default": {"api": {"app": calls}}});
+    let there =
+        |fixture: &Fixture| ask(fixture, "GET", &json!({})).json()["default"]["api"]["app"].clone();
+    let without = export(&source, 500).concat();
+    assert!(!without.contains("\"collection\":\"quotas\""));
+    assert_eq!(ask(&source, "PUT", &calls(10)).status, 200);
+    let old = export(&source, 500);
+    for limit in [1, 500] {
+        import(&target, &export(&source, limit));
+        assert_eq!(there(&target), 10);
+    }
+    target.later(3600);
+    source.later(60);
+    assert_eq!(ask(&target, "PUT", &calls(20)).status, 200);
+    assert_eq!(import(&target, &old).0, 0);
+    assert_eq!(there(&target), 20, "what was written here stays");
+    assert_eq!(ask(&source, "PUT", &calls(30)).status, 200);
+    let page = export(&source, 500).remove(0);
+    let send = |id: &str| {
+        let request = request("POST", "", &page, PASSPHRASE);
+        let answer = target.send_at(Endpoint::Import, &request, &target.at_request(id));
+        answer.json()["imported"].clone()
+    };
+    assert_eq!(
+        (send("one"), send("one"), send("two")),
+        (json!(1), json!(1), json!(0))
+    );
+    assert_eq!(there(&target), 30, "what was written there since is newer");
+    assert_eq!(ask(&target, "DELETE", &json!({})).status, 204);
+    assert_eq!(
+        import(&target, &[page]).0,
+        0,
+        "and what was taken away stays away"
+    );
+    assert_eq!(ask(&target, "GET", &json!({})).status, 404);
+}
+
+#[test]
 fn who_was_deleted_comes_back_and_nothing_of_before_does() {
     let fixture = source();
     let pages = export(&fixture, 500);

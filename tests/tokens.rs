@@ -98,6 +98,54 @@ fn unfit(answer: &Response, place: &[&str], kind: &str) {
 }
 
 #[test]
+fn what_an_epoch_ended_is_not_told_of_and_its_name_is_free() {
+    let fixture = Fixture::new();
+    let before = all_of(&fixture, "bob");
+    let body = json!({ "token_name": "laptop", "scopes": ["read"] });
+    let (old, key) = made(&ask(&fixture, &before, "POST", BOBS, &body));
+    let path = format!("{BOBS}/{key}");
+    assert_eq!(get(&fixture, &before, &path)["token"], key);
+    let raise = Request {
+        authorization: Some(format!("Bearer {BOOTSTRAP}")),
+        ..request("POST", "/api/v1/epoch", &Value::Null)
+    };
+    assert_eq!(fixture.send(Endpoint::Epoch, &raise).status, 200);
+    refused(
+        &ask(&fixture, &old, "GET", INFO, &Value::Null),
+        401,
+        "token_revoked",
+    );
+    let bob = fixture.browser_of("bob");
+    let listed = by_cookie(&bob, "GET", BOBS, &Value::Null);
+    let types: Vec<_> = listed
+        .json()
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|token| token["token_type"].clone())
+        .collect();
+    assert!(!types.contains(&json!("user")), "{}", listed.body);
+    refused(
+        &by_cookie(&bob, "GET", &path, &Value::Null),
+        404,
+        "no_such_record",
+    );
+    let ada = fixture.browser_of("ada");
+    let change = json!({ "token_name": "other" });
+    refused(
+        &by_cookie(&ada, "PATCH", &path, &change),
+        404,
+        "no_such_record",
+    );
+    let (token, again) = made(&by_cookie(&bob, "POST", BOBS, &body));
+    assert_eq!(get(&fixture, &token, INFO)["token"], again);
+    // What is made now ends what nobody can show any more, and the history says so.
+    let history = by_cookie(&bob, "GET", &format!("{path}/change-history"), &Value::Null);
+    assert_eq!(history.json()[0]["action"], "revoke", "{}", history.body);
+    assert_eq!(history.json()[0]["actor"], "<internal>");
+}
+
+#[test]
 fn s1_2_a_token_is_made_and_told_once_and_is_what_was_asked_for() {
     let fixture = Fixture::new();
     let browser = fixture.browser_of("bob");

@@ -135,10 +135,12 @@ async function describe() {
  * @returns {Promise<string>} the path of the compiled module
  */
 async function compile(toolchain, feature, target, output) {
+  // What every request passes through may be a tenth larger for being a fifth quicker; nothing else is that often called.
+  const quicker = feature === "edge" ? { CARGO_PROFILE_RELEASE_OPT_LEVEL: "s" } : {};
   await cargo(toolchain.cargo, [
     ...["build", "--release", "--locked", "--package", "edgemint", ...target],
     ...["--target", "wasm32-unknown-unknown", "--features", feature, ...toolchain.args],
-  ], toolchain.env);
+  ], { ...toolchain.env, ...quicker });
   return join(root, "target/wasm32-unknown-unknown/release", output);
 }
 

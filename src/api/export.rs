@@ -17,7 +17,7 @@ use crate::jose::{base64url, parse_strict_object};
 use crate::message;
 use crate::model::Secret;
 use crate::oauth::password;
-use crate::ports::directory::{ExportRecords, ReadKeys, StoredKey};
+use crate::ports::directory::{ExportRecords, ReadKeys, ReadQuotas, StoredKey};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::passphrase::LineKey;
@@ -60,6 +60,8 @@ async fn page<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
         for key in keys.published(at.now.unix()) {
             lines.push(of_key(key, server.ports.danger_reveal(key).ok()));
         }
+        let quotas = server.ports.directory(at, ReadQuotas {}).await?;
+        lines.extend(copy::of_quotas(quotas).map(of_record));
     }
     let verb = ExportRecords { after, limit };
     let page = server.ports.directory(at, verb).await?;

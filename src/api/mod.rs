@@ -16,7 +16,10 @@ pub mod quotas;
 pub mod records;
 pub mod resource_keys;
 pub mod revocations;
+mod token_facts;
+mod token_fields;
 mod token_history;
+mod token_making;
 pub mod tokens;
 pub mod users;
 

@@ -87,7 +87,6 @@ pub(super) async fn of_key<P: Ports>(
     let verb = ReadTokenHistory {
         owner: Some(target.owner),
         key: Some(key),
-        // What was delegated from it has a history of its own, and may be more than an answer holds.
         alone: true,
         ..all()
     };

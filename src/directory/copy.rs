@@ -2,7 +2,8 @@
 //! write. Ids stay as they are, because records refer to each other by them; versions and generations
 //! are given anew, because shards and the feed may know a later one of something that was deleted here.
 //!
-//! A copy is `{collection, id, version, fields}`, private fields included.
+//! A copy is `{collection, id, version, fields}`, private fields included. What overrides quotas is
+//! copied like a record of [`QUOTAS`], of which there is one.
 
 use serde_json::{Value, json};
 
@@ -14,8 +15,10 @@ use super::records::{
 use super::schema::{Collection, Given};
 use super::view::view;
 use crate::message;
-use crate::model::Moment;
+use crate::model::{Moment, Quotas};
 use crate::ports::At;
+use crate::ports::directory::KeptQuotas;
+use crate::token::Revocation;
 
 /// What is copied, in this order: whatever is referred to comes before what refers to it.
 const ORDER: [Collection; 9] = [
@@ -39,6 +42,20 @@ const AHEAD: u64 = 86_400_000;
 const IMPORTED: &str = "_imported";
 /// The member with the shard of a subject.
 const SHARD: &str = "_shard";
+
+/// What overrides quotas, among the collections.
+pub const QUOTAS: &str = "quotas";
+
+/// A copy of what overrides quotas, where anything does.
+#[must_use]
+pub fn of_quotas(kept: KeptQuotas) -> Option<Fields> {
+    Some(Fields::from_iter([
+        ("collection".to_owned(), Value::from(QUOTAS)),
+        ("fields".to_owned(), Value::Object(kept.overrides?)),
+        ("id".to_owned(), Value::from(kept.version)),
+        ("version".to_owned(), Value::from(kept.version)),
+    ]))
+}
 
 /// The first to be copied: nothing comes before what follows it and 0.
 #[must_use]
@@ -115,6 +132,17 @@ pub fn import<R: Rows>(
     let mut conflicts = Vec::new();
     for mut copy in copies {
         let (collection, record) = read(&mut copy);
+        if is_of_quotas(&copy) {
+            match put_quotas(rows, record, actor, at)? {
+                Some(true) => imported += 1,
+                Some(false) => skipped += 1,
+                None => {
+                    copy.insert("field".to_owned(), Value::from("id"));
+                    conflicts.push(Value::Object(copy));
+                }
+            }
+            continue;
+        }
         let before = rows.find(collection, record.id)?;
         let known = before.as_ref().is_some_and(|before| {
             let version = before.number(IMPORTED).unwrap_or(before.version);
@@ -151,6 +179,40 @@ pub fn import<R: Rows>(
     Ok((Changed::Done(told), stays))
 }
 
+/// Overrides quotas by a copy, unless what is here is as new: whether it did. `None` where it is no copy
+/// of ours.
+fn put_quotas<R: Rows>(
+    rows: &mut R,
+    copy: Record,
+    actor: &Actor,
+    at: &At,
+) -> Answer<Option<bool>, R> {
+    if !is_ours(&copy, at) || Quotas::read(&copy.fields).is_err() {
+        return Ok(None);
+    }
+    if rows.changed_quotas(&at.request)? {
+        return Ok(Some(true));
+    }
+    let before = rows.quotas()?;
+    if before.imported.unwrap_or(before.version) >= copy.version {
+        return Ok(Some(false));
+    }
+    let after = KeptQuotas {
+        version: rows.next_number(Moment(at.now.0.max(copy.version)))?,
+        overrides: Some(copy.fields),
+        imported: Some(copy.version),
+    };
+    rows.put_quotas(&before, &after, actor.clone(), at)?;
+    rows.revoke(Revocation::QuotasVersion(after.version))?;
+    Ok(Some(true))
+}
+
+/// Whether its numbers can be ones of ours.
+fn is_ours(copy: &Record, at: &At) -> bool {
+    let latest = at.now.0.saturating_add(AHEAD);
+    copy.id > 0 && copy.id <= latest && copy.version <= latest
+}
+
 /// Takes the record out of a copy, but for what names it. One that is none has no id.
 fn read(copy: &mut Fields) -> (Collection, Record) {
     let number = |name| copy.get(name).and_then(Value::as_u64).unwrap_or_default();
@@ -162,12 +224,18 @@ fn read(copy: &mut Fields) -> (Collection, Record) {
     let collection = copy.get("collection");
     let collection = collection.and_then(|word| message::read_value::<Collection>(word).ok());
     match copy.remove("fields") {
-        Some(Value::Object(fields)) if collection.is_some() => record.fields = fields,
+        Some(Value::Object(fields)) if collection.is_some() || is_of_quotas(copy) => {
+            record.fields = fields;
+        }
         _ => record.id = 0,
     }
     copy.remove("version");
     let collection = collection.map_or(Collection::Scopes, Collection::kept);
     (collection, record)
+}
+
+fn is_of_quotas(copy: &Fields) -> bool {
+    copy.get("collection").is_some_and(|word| word == QUOTAS)
 }
 
 /// The field for which a record cannot be here.
@@ -178,8 +246,7 @@ fn conflict<R: Rows>(
     record: &Record,
     at: &At,
 ) -> Answer<Option<&'static str>, R> {
-    let latest = at.now.0.saturating_add(AHEAD);
-    if record.id == 0 || record.id > latest || record.version > latest {
+    if !is_ours(record, at) {
         return Ok(Some("id"));
     }
     let taken = |name: &str, member: &str, fixed: bool| {

@@ -155,11 +155,9 @@ impl KeySet {
     /// What a key of this set is there for.
     #[must_use]
     pub fn state(&self, key: &StoredKey, now: UnixTime) -> KeyState {
-        if key.signs_from > now {
-            return KeyState::Waiting;
-        }
         match self.signing(key.algorithm, now) {
             Some(signing) if signing.kid == key.kid => KeyState::Signing,
+            _ if key.signs_from > now => KeyState::Waiting,
             _ => KeyState::Published,
         }
     }

@@ -339,6 +339,7 @@ fn change_quotas<R: Rows>(rows: &mut R, verb: ChangeQuotas, at: &At) -> Answer<b
     let after = KeptQuotas {
         version: rows.next_number(at.now)?,
         overrides: verb.overrides,
+        imported: before.imported,
     };
     rows.put_quotas(&before, &after, verb.actor, at)?;
     rows.revoke(Revocation::QuotasVersion(after.version))?;

@@ -119,6 +119,7 @@ pub(super) struct Bindings {
     /// When the feed last left a question unanswered: a request of before that need not wait, too.
     feed_was_silent: Cell<Moment>,
     clients: Copies<ClientId, Client>,
+    nobodies: Copies<ClientId, ()>,
     sessions: Copies<(SessionId, u64), Session>,
     subjects: Copies<Subject, SubjectFacts>,
     quotas: Copies<(), (u64, Option<Rc<Quotas>>)>,
@@ -146,6 +147,7 @@ impl Bindings {
             has_accounts: Cell::new(false),
             feed_was_silent: Cell::new(Moment::default()),
             clients: Copies::new(),
+            nobodies: Copies::new(),
             sessions: Copies::new(),
             subjects: Copies::new(),
             quotas: Copies::new(),
@@ -385,6 +387,15 @@ impl Clients for Bindings {
             self.clients.keep(id.clone(), client, at.now);
         }
         Ok(found)
+    }
+
+    fn is_nobody(&self, id: &ClientId, at: &At) -> bool {
+        let bound = self.revocation_max_age;
+        self.nobodies.get_within(id, at.now, bound).is_some()
+    }
+
+    fn note_nobody(&self, id: &ClientId, at: &At) {
+        self.nobodies.keep(id.clone(), &Rc::new(()), at.now);
     }
 }
 

@@ -23,6 +23,20 @@ const SHORTEST: usize = 22;
 /// nothing of ours is taken apart.
 pub(super) const JOIN: &str = ", ";
 
+/// The values of a header, as [`JOIN`] has them. Looking for one byte takes a fraction of the time of looking for two,
+/// and hardly any header has it.
+pub(super) fn values(header: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(header);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut commas = text.match_indices(',');
+        let joined = commas.find_map(|(at, _)| text.get(at..)?.strip_prefix(JOIN));
+        rest = joined;
+        let length = joined.map_or(text.len(), |joined| text.len() - joined.len() - JOIN.len());
+        text.get(..length)
+    })
+}
+
 /// What user agents send as `Basic`: with padding or, by hand, without.
 const BASIC: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
@@ -58,7 +72,7 @@ pub async fn prove<P: Ports>(
 /// As [`prove`].
 pub fn presented(authorization: &str, issuer: &str) -> Result<Secret, Reason> {
     let mut ours: Option<Secret> = None;
-    for value in authorization.split(JOIN) {
+    for value in values(authorization) {
         let Ok(token) = presented_by(value, issuer) else {
             continue;
         };
@@ -76,7 +90,7 @@ pub fn presented(authorization: &str, issuer: &str) -> Result<Secret, Reason> {
     }
     match ours {
         Some(token) => Ok(token),
-        None => presented_by(authorization.split(JOIN).next().unwrap_or_default(), issuer),
+        None => presented_by(values(authorization).next().unwrap_or_default(), issuer),
     }
 }
 
@@ -130,8 +144,8 @@ fn is_sealed(text: &str) -> bool {
     kinds.any(|kind| {
         let rest = text.strip_prefix(kind.prefix());
         rest.is_some_and(|rest| {
-            let digits = rest.bytes().take_while(|byte| base64url::is_digit(*byte));
-            digits.count() >= SHORTEST
+            let first = rest.as_bytes().get(..SHORTEST);
+            first.is_some_and(|first| first.iter().all(|byte| base64url::is_digit(*byte)))
         })
     })
 }

@@ -80,8 +80,9 @@ pub async fn delegate<P: Ports>(
             (Some(service), scopes.intersection(&shown.scopes))
         }
     };
-    // The service comes last: it alone may have a character that is between others.
-    let question = format!("{} {} {scopes}\n{service:?}", shown.key, ends.0);
+    // The service comes last: it alone may have a character that is between others. It is never empty.
+    let to = service.as_deref().unwrap_or_default();
+    let question = format!("{} {} {scopes}\n{to}", shown.key, ends.0);
     let feed = server.ports.revocations(at).await?;
     let oldest = half.0.saturating_mul(1000);
     let kept = server.ports.kept(&question, at, oldest).filter(|kept| {
@@ -99,6 +100,7 @@ pub async fn delegate<P: Ports>(
         scopes,
         lifetime: LIFETIME,
         remaining,
+        epoch: feed.epoch(),
         address: asked.address,
     };
     let child = server.ports.ledger(shown.shard, at, verb).await?;
@@ -119,6 +121,7 @@ fn hand_out<P: Ports>(
     let handle = TokenHandle {
         shard: shown.shard,
         key: child.row.key.clone(),
+        service: child.row.service.clone(),
     };
     Ok(Delegated {
         token: handle.mint(&server.keyring, feed.epoch())?,

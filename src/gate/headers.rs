@@ -1,7 +1,7 @@
 //! What goes on to the service: who it is, and whatever of the request's own credentials is not ours.
 //! Ours never do, wherever they stand; other people's always do.
 
-use super::credentials::{JOIN, holds_credential, is_of_ours};
+use super::credentials::{JOIN, holds_credential, is_of_ours, values};
 use super::principal::Principal;
 use crate::config::Config;
 use crate::http::{Request, Response};
@@ -68,8 +68,8 @@ fn add(answer: Response, name: &'static str, value: Option<&str>) -> Response {
 }
 
 /// The values of `Authorization` that hold nothing of ours.
-fn authorization(values: &str, config: &Config) -> Option<String> {
-    let theirs = values.split(JOIN);
+fn authorization(header: &str, config: &Config) -> Option<String> {
+    let theirs = values(header);
     let theirs = theirs.filter(|value| !is_of_ours(value, config));
     let theirs: Vec<&str> = theirs.collect();
     Some(theirs.join(JOIN)).filter(|theirs| !theirs.is_empty())
@@ -87,7 +87,7 @@ fn cookies(header: &str, config: &Config) -> Option<String> {
                 .any(|ours| ours == name.trim_matches([' ', '\t']))
         };
         // A header that came in several lines may have been joined by commas on its way.
-        cookie.split(JOIN).any(named) || holds_credential(cookie, &config.issuer)
+        values(cookie).any(named) || holds_credential(cookie, &config.issuer)
     };
     let all: Vec<&str> = header.split(';').collect();
     let kept: Vec<&str> = all

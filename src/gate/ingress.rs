@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::directory::Unfit;
 use crate::error::Reason;
 use crate::http::{Original, Request, Response};
-use crate::model::ClientId;
+use crate::model::{ClientId, secret};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
@@ -47,9 +47,10 @@ pub fn anonymous<P>(server: &Server<P>, request: &Request) -> Response {
 /// What the request says of another one, if it comes from a proxy of ours.
 fn from_proxy<'a>(config: &Config, request: &'a Request) -> Option<&'a Original> {
     let original = request.original.as_deref()?;
-    let digest = original.proxy.as_ref()?.digest();
+    let shown = original.proxy.as_ref()?.expose().as_bytes();
     // All are compared, so that which one it is takes no time.
-    let known = config.proxies.iter().filter(|proxy| **proxy == digest);
+    let proxies = config.proxies.iter();
+    let known = proxies.filter(|proxy| secret::equal(proxy.expose().as_bytes(), shown));
     (known.count() > 0).then_some(original)
 }
 
@@ -182,7 +183,7 @@ async fn is_for<P: Ports>(
     let service = asked.service.as_deref();
     let service = service.and_then(|service| ClientId::parse(service).ok());
     let client = match service {
-        Some(service) => server.ports.client(&service, at).await?,
+        Some(service) => server.ports.service(&service, at).await?,
         None => None,
     };
     let serves = client.is_some_and(|client| {

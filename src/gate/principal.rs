@@ -80,10 +80,20 @@ pub async fn by_token<P: Ports>(
 }
 
 async fn by_handle<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Principal, Reason> {
-    let handle: Unsealed<TokenHandle> = match server.keyring.unseal(text) {
-        Ok(handle) => handle,
-        Err(_) => return Err(Reason::TokenUnknown),
-    };
+    let handle = server.keyring.open_handle(text);
+    let handle = handle.map_err(|_| Reason::TokenUnknown)?;
+    of_handle(server, &handle, at).await
+}
+
+/// Who a handle stands for.
+///
+/// # Errors
+/// As [`by_token`].
+pub async fn of_handle<P: Ports>(
+    server: &Server<P>,
+    handle: &Unsealed<TokenHandle>,
+    at: &At,
+) -> Result<Principal, Reason> {
     let feed = server.ports.revocations(at).await?;
     if feed.ends_epoch(handle.epoch()) {
         return Err(Reason::TokenRevoked);
@@ -149,7 +159,7 @@ fn of_access_token(live: &LiveToken) -> Principal {
         .ok()
         .filter(|_| token.sub.starts_with(Subject::PREFIX));
     Principal {
-        key: TokenKey::of(live.id().as_str()),
+        key: live.key().clone(),
         token_type: match person {
             Some(_) => TokenType::Oidc,
             None => TokenType::Service,
@@ -162,10 +172,7 @@ fn of_access_token(live: &LiveToken) -> Principal {
         expires: Some(token.expires_at),
         service: None,
         token_name: None,
-        parent: token
-            .session
-            .as_ref()
-            .map(|session| TokenKey::of(session.as_str())),
+        parent: live.session_key().cloned(),
         audience: Some(token.audience.clone()),
         client: Some(token.client.clone()),
         grant: token.grant.clone(),

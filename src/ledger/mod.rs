@@ -1,3 +1,5 @@
 //! Rules of the ledger over rows that memory and SQLite keep.
 
+pub mod delegation;
+pub mod token_history;
 pub mod tokens;

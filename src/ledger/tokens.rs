@@ -3,27 +3,27 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
-
+use super::token_history::{Line, expired, line, nobody};
 use crate::directory::records::Actor;
 use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenId, TokenKey, TokenType, UnixTime,
 };
 use crate::ports::At;
-use crate::ports::ledger::{QuotaSpent, Row, Session, SpendQuota};
+use crate::ports::ledger::{QuotaSpent, Session, SpendQuota};
 use crate::ports::tokens::{
-    AccessParent, AddToken, ChangeToken, Delegate, EndToken, Expiry, INTERNAL, ListTokens,
-    MOST_TOKENS, Origin, Owner, Parent, ReadTokenHistory, TokenAdded, TokenChanged, TokenFacts,
-    TokenList, TokenRow,
+    AddToken, ChangeToken, EndToken, Expiry, ListTokens, MOST_TOKENS, Origin, Owner, TokenAdded,
+    TokenChanged, TokenFacts, TokenList, TokenRow,
 };
 use crate::token::Revocation;
 
 /// What the rows answer, or why they cannot.
-type Answer<T, R> = Result<T, <R as Rows>::Error>;
+pub(super) type Answer<T, R> = Result<T, <R as Rows>::Error>;
 
 /// What rows are found by.
 #[derive(Debug, Clone, Copy)]
 pub enum Index<'a> {
+    /// What one is called by.
+    Key(&'a TokenKey),
     /// Whose they are.
     Owner(&'a str),
     /// What they were delegated from.
@@ -46,9 +46,10 @@ pub enum Index<'a> {
 pub trait Rows {
     /// Why the rows cannot be asked.
     type Error;
-    /// The row of a key, whether it lives or not.
+    /// The row of a key, whether it lives or not. Fails where it cannot be read, which is no verdict.
     fn token(&self, key: &TokenKey) -> Result<Option<TokenRow>, Self::Error>;
-    /// Rows by something that many have, in the order of their keys.
+    /// Rows by something that many have, in the order of their keys. One that cannot be read must keep
+    /// nobody from the others, nor from ending it: see [`TokenRow::unreadable`].
     fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Self::Error>;
     /// Writes a row.
     fn put_token(&mut self, row: &TokenRow) -> Result<(), Self::Error>;
@@ -74,85 +75,8 @@ pub trait Rows {
     fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Self::Error>;
 }
 
-/// A line of the history.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Line {
-    /// When.
-    pub time: UnixTime,
-    /// Whose token.
-    pub owner: Owner,
-    /// In which request.
-    pub request: Option<RequestId>,
-    /// What is told of it.
-    pub told: Row,
-}
-
-/// What a line says that was written for a change.
-pub(crate) fn line(
-    row: &TokenRow,
-    before: Option<&TokenRow>,
-    action: &str,
-    by: &Actor,
-    at: (UnixTime, Option<&RequestId>),
-) -> Line {
-    let scopes = |row: &TokenRow| json!(row.scopes.iter().collect::<Vec<_>>());
-    let mut told = Row::new();
-    for (name, value) in [
-        ("token", json!(row.key)),
-        ("username", json!(row.username)),
-        ("token_type", json!(row.token_type)),
-        ("token_name", json!(row.token_name)),
-        ("parent", json!(row.parent)),
-        ("scopes", scopes(row)),
-        ("service", json!(row.service)),
-        ("expires", json!(row.expires)),
-        ("actor", json!(by.name)),
-        ("action", json!(action)),
-        ("ip_address", json!(by.address)),
-        ("event_time", json!(at.0)),
-    ] {
-        told.insert(name.to_owned(), value);
-    }
-    if let Some(before) = before {
-        if before.token_name != row.token_name {
-            told.insert("old_token_name".to_owned(), json!(before.token_name));
-        }
-        if before.scopes != row.scopes {
-            told.insert("old_scopes".to_owned(), scopes(before));
-        }
-        if before.expires != row.expires {
-            told.insert("old_expires".to_owned(), json!(before.expires));
-        }
-    }
-    Line {
-        time: at.0,
-        owner: row.owner(),
-        request: at.1.cloned(),
-        told,
-    }
-}
-
-/// A line about a token that expired by itself.
-pub(crate) fn expired(row: &TokenRow) -> Line {
-    let by = nobody();
-    line(
-        row,
-        None,
-        "expire",
-        &by,
-        (row.expires.unwrap_or_default(), None),
-    )
-}
-
-fn nobody() -> Actor {
-    Actor {
-        name: INTERNAL.to_owned(),
-        address: None,
-    }
-}
-
-fn lives(row: &TokenRow, now: UnixTime) -> bool {
-    row.expires.is_none_or(|expires| now < expires)
+pub(super) fn lives(row: &TokenRow, now: UnixTime) -> bool {
+    row.is_readable() && row.expires.is_none_or(|expires| now < expires)
 }
 
 /// A row that lives, whose person may do anything at all, and has not been set back since.
@@ -167,7 +91,7 @@ pub(crate) fn read<R: Rows>(
     }
 }
 
-fn facts<R: Rows>(rows: &R, row: TokenRow) -> Answer<Option<TokenFacts>, R> {
+pub(super) fn facts<R: Rows>(rows: &R, row: TokenRow) -> Answer<Option<TokenFacts>, R> {
     let Some(subject) = &row.subject else {
         return Ok(Some(TokenFacts { row, person: None }));
     };
@@ -178,7 +102,7 @@ fn facts<R: Rows>(rows: &R, row: TokenRow) -> Answer<Option<TokenFacts>, R> {
     }))
 }
 
-fn standing<R: Rows>(
+pub(super) fn standing<R: Rows>(
     rows: &R,
     subject: &Subject,
     generation: u64,
@@ -187,7 +111,7 @@ fn standing<R: Rows>(
     Ok(person.filter(|person| person.active && person.generation == generation))
 }
 
-fn of<R: Rows>(rows: &R, owner: &Owner) -> Answer<Vec<TokenRow>, R> {
+pub(super) fn of<R: Rows>(rows: &R, owner: &Owner) -> Answer<Vec<TokenRow>, R> {
     let mut all = rows.tokens(Index::Owner(owner.name()))?;
     all.retain(|row| row.owner() == *owner);
     Ok(all)
@@ -220,11 +144,12 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         },
         Owner::Service(_) => None,
     };
-    let made = of(rows, &verb.owner)?;
+    let mut made = of(rows, &verb.owner)?;
     if let Some(row) = made.iter().find(|row| row.made_by == at.request) {
         let row = row.clone();
         return Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })));
     }
+    end_before(rows, &mut made, verb.epoch, at)?;
     let of_ones_own = |row: &&TokenRow| row.parent.is_none() && lives(row, now);
     if made.iter().filter(of_ones_own).count() >= MOST_TOKENS {
         return Ok(TokenAdded::Full);
@@ -258,6 +183,7 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         service: None,
         created: now,
         expires: verb.expires,
+        epoch: verb.epoch,
         parent: None,
         origin: Origin::default(),
         version: 1,
@@ -268,7 +194,18 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
     Ok(TokenAdded::Added(Box::new(TokenFacts { row, person })))
 }
 
-fn make<R: Rows>(rows: &mut R, row: &TokenRow, by: &Actor, at: &At) -> Answer<(), R> {
+/// Ends what is of an earlier epoch: nobody can show it any more, and its name is free.
+fn end_before<R: Rows>(
+    rows: &mut R,
+    made: &mut Vec<TokenRow>,
+    epoch: u32,
+    at: &At,
+) -> Answer<(), R> {
+    let over = made.extract_if(.., |row| row.is_before(epoch)).collect();
+    end_all(rows, over, &nobody(), at).map(drop)
+}
+
+pub(super) fn make<R: Rows>(rows: &mut R, row: &TokenRow, by: &Actor, at: &At) -> Answer<(), R> {
     rows.put_token(row)?;
     let when = (at.now.unix(), Some(&at.request));
     rows.note_token(line(row, None, "create", by, when))
@@ -288,7 +225,7 @@ fn free_name<R: Rows>(
     let Some(row) = named.find(|row| except != Some(&row.key)) else {
         return Ok(true);
     };
-    if lives(row, now) {
+    if lives(row, now) || !row.is_readable() {
         return Ok(false);
     }
     expire(rows, row)?;
@@ -304,7 +241,9 @@ pub(crate) fn expire<R: Rows>(rows: &mut R, row: &TokenRow) -> Answer<(), R> {
 pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answer<TokenChanged, R> {
     let now = at.now.unix();
     let known = read(rows, &verb.key, now)?;
-    let Some(known) = known.filter(|known| known.row.owner() == verb.owner) else {
+    let theirs =
+        |known: &TokenFacts| known.row.owner() == verb.owner && !known.row.is_before(verb.epoch);
+    let Some(known) = known.filter(theirs) else {
         return Ok(TokenChanged::Unknown);
     };
     let before = &known.row;
@@ -316,7 +255,8 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
     }
     let mut after = before.clone();
     if let Some(name) = verb.token_name {
-        let made = of(rows, &verb.owner)?;
+        let mut made = of(rows, &verb.owner)?;
+        end_before(rows, &mut made, verb.epoch, at)?;
         if !free_name(rows, &made, &name, Some(&before.key), now)? {
             return Ok(TokenChanged::NameTaken);
         }
@@ -335,7 +275,7 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
         for (mut child, _) in descendants(rows, vec![after.clone()])? {
             let before = child.clone();
             child.bound(&after);
-            if child != before {
+            if child.is_readable() && child != before {
                 write(rows, &before, &mut child, &verb.by, at)?;
             }
         }
@@ -367,7 +307,9 @@ fn write<R: Rows>(
 
 /// Takes a scope from what acts for itself.
 pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<(), R> {
-    for before in rows.tokens(Index::Scope(scope))? {
+    let mut holders = rows.tokens(Index::Scope(scope))?;
+    holders.retain(TokenRow::is_readable);
+    for before in holders {
         let mut after = before.clone();
         after.scopes = before.scopes.filter(|token| token != scope);
         write(rows, &before, &mut after, &nobody(), at)?;
@@ -397,8 +339,9 @@ fn descendants<R: Rows>(rows: &R, roots: Vec<TokenRow>) -> Answer<Vec<(TokenRow,
 }
 
 pub(crate) fn end<R: Rows>(rows: &mut R, verb: &EndToken, at: &At) -> Answer<bool, R> {
-    let known = rows.token(&verb.key)?;
-    let known = known.filter(|row| lives(row, at.now.unix()) && row.owner() == verb.owner);
+    let stands = |row: &TokenRow| lives(row, at.now.unix()) || !row.is_readable();
+    let known = rows.tokens(Index::Key(&verb.key))?.pop();
+    let known = known.filter(|row| stands(row) && row.owner() == verb.owner);
     let Some(row) = known else {
         return rows.was_ended_by(&verb.key, &at.request);
     };
@@ -440,156 +383,4 @@ fn end_all<R: Rows>(
         ended.push(row.key.clone());
     }
     Ok(ended)
-}
-
-/// What is known of a parent: as a row of its own, whether it is one or not.
-fn parent<R: Rows>(rows: &R, parent: Parent, at: &At) -> Answer<Option<TokenRow>, R> {
-    let now = at.now.unix();
-    match parent {
-        Parent::Token(key) => Ok(read(rows, &key, now)?.map(|known| TokenRow {
-            scopes: known.scopes(),
-            ..known.row
-        })),
-        Parent::Session(id) => Ok(rows.standing_session(&id, now)?.map(|session| {
-            let access = AccessParent {
-                key: TokenKey::of(id.as_str()),
-                scopes: session.subject.own_scope(),
-                username: session.subject.username,
-                person: Some((session.subject.subject, session.subject.generation)),
-                expires: session.expires_at,
-                origin: Origin {
-                    session: Some(id),
-                    ..Origin::default()
-                },
-            };
-            access.into_row(at)
-        })),
-        Parent::Access(access) => {
-            let origin = &access.origin;
-            let person = match &access.person {
-                Some((subject, generation)) => standing(rows, subject, *generation)?.is_some(),
-                None => true,
-            };
-            let grant = match &origin.grant {
-                Some(grant) => rows.grant_stands(grant)?,
-                None => true,
-            };
-            let session = match &origin.session {
-                Some(session) => rows.standing_session(session, now)?.is_some(),
-                None => true,
-            };
-            let stands = person && grant && session && now < access.expires;
-            Ok(stands.then(|| access.into_row(at)))
-        }
-    }
-}
-
-pub(crate) fn delegate<R: Rows>(
-    rows: &mut R,
-    verb: Delegate,
-    at: &At,
-) -> Answer<Option<TokenFacts>, R> {
-    let now = at.now.unix();
-    let Some(parent) = parent(rows, verb.parent, at)? else {
-        return Ok(None);
-    };
-    let mut child = TokenRow {
-        key: verb.key,
-        token_type: match verb.service {
-            Some(_) => TokenType::Internal,
-            None => TokenType::Notebook,
-        },
-        token_name: None,
-        scopes: verb.scopes,
-        service: verb.service,
-        created: now,
-        expires: Some(now + verb.lifetime),
-        parent: Some(parent.key.clone()),
-        version: 1,
-        made_by: at.request.clone(),
-        changed_by: None,
-        ..parent.clone()
-    };
-    child.bound(&parent);
-    let enough = (now + verb.remaining).min(parent.expires.unwrap_or(UnixTime(u64::MAX)));
-    let alike = |known: &TokenRow| {
-        known.token_type == child.token_type
-            && known.service == child.service
-            && known.scopes == child.scopes
-            && lives(known, now)
-            && known.expires.is_none_or(|expires| enough <= expires)
-    };
-    let known = rows.tokens(Index::Parent(&parent.key))?;
-    // Of several, everybody takes the one that lives longest.
-    let known = known.into_iter().filter(alike);
-    if let Some(row) = known.max_by_key(|row| row.expires) {
-        return facts(rows, row);
-    }
-    let by = Actor {
-        name: parent.username.to_string(),
-        address: verb.address,
-    };
-    make(rows, &child, &by, at)?;
-    facts(rows, child)
-}
-
-impl TokenRow {
-    /// No more than another one, and no longer.
-    fn bound(&mut self, by: &Self) {
-        self.scopes = self.scopes.intersection(&by.scopes);
-        self.expires = match (self.expires, by.expires) {
-            (Some(own), Some(other)) => Some(own.min(other)),
-            (own, other) => own.or(other),
-        };
-    }
-}
-
-impl AccessParent {
-    fn into_row(self, at: &At) -> TokenRow {
-        let (subject, generation) = self.person.unzip();
-        TokenRow {
-            key: self.key,
-            token_type: TokenType::Oidc,
-            username: self.username,
-            subject,
-            generation: generation.unwrap_or_default(),
-            token_name: None,
-            scopes: self.scopes,
-            service: None,
-            created: at.now.unix(),
-            expires: Some(self.expires),
-            parent: None,
-            origin: self.origin,
-            version: 1,
-            made_by: at.request.clone(),
-            changed_by: None,
-        }
-    }
-}
-
-/// Whether a line is one of those that are asked for, wherever they begin.
-#[must_use]
-pub(crate) fn fits(line: &Line, verb: &ReadTokenHistory) -> bool {
-    let told = |name: &str| line.told.get(name).and_then(Value::as_str);
-    let key = verb.key.as_ref().map(TokenKey::as_str);
-    let bits = told("ip_address").and_then(crate::model::address_bits);
-    verb.owner.as_ref().is_none_or(|owner| line.owner == *owner)
-        && verb
-            .username
-            .as_deref()
-            .is_none_or(|name| told("username") == Some(name))
-        && (key.is_none() || told("token") == key || !verb.alone && told("parent") == key)
-        && verb
-            .token_type
-            .is_none_or(|kind| told("token_type") == Some(kind.as_str()))
-        && verb
-            .actor
-            .as_deref()
-            .is_none_or(|actor| told("actor") == Some(actor))
-        && verb.since.is_none_or(|since| since <= line.time)
-        && verb.until.is_none_or(|until| line.time <= until)
-        && verb
-            .addresses
-            .as_ref()
-            .is_none_or(|(first, last)| bits.is_some_and(|bits| *first <= bits && bits <= *last))
 }

@@ -1,10 +1,14 @@
 //! The reference store: every port, in memory. It is the test double, and what the objects in
 //! SQLite are compared with.
 
+mod consents;
 mod devices;
 mod directory;
 mod feed;
+mod grants;
 mod ledger;
+mod limits;
+mod sessions;
 mod tokens;
 
 use std::cell::{Cell, RefCell};
@@ -21,7 +25,7 @@ use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
     Verifier, base64url, generate_pkcs8,
 };
-use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts};
+use crate::model::{Client, ClientId, Moment, Quotas, Shard, Subject, SubjectFacts, UnixTime};
 use crate::ports::courier::{CourierAnswer, CourierVerb, Known, RemoteKeys};
 use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, ReadQuotas, StoredKey,
@@ -35,6 +39,11 @@ use crate::ports::{
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
+/// How long a copy may go unchecked, in milliseconds: what a deployment has unless it says otherwise.
+const REVOCATION_MAX_AGE: u64 = 5_000;
+/// Seconds by which a Worker's clock may be behind a shard's: nothing is swept that a Worker still takes
+/// for alive.
+const SKEW: u64 = 60;
 /// Subjects are spread over so many shards.
 const SHARDS: u16 = 16;
 
@@ -89,6 +98,7 @@ pub struct Memory {
     codes: RefCell<Vec<CodeRecord>>,
     copy: RefCell<Rc<Revocations>>,
     clients: RefCell<BTreeMap<ClientId, Rc<Client>>>,
+    nobodies: RefCell<BTreeMap<ClientId, Moment>>,
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
@@ -116,6 +126,7 @@ impl Default for Memory {
             codes: RefCell::default(),
             copy: RefCell::default(),
             clients: RefCell::default(),
+            nobodies: RefCell::default(),
             sessions: RefCell::default(),
             subjects: RefCell::default(),
             quotas: RefCell::default(),
@@ -193,6 +204,14 @@ impl Memory {
     /// Whether the operation that was to fail is still to come.
     pub fn fault_is_ahead(&self) -> bool {
         self.fault.get().is_some()
+    }
+
+    /// Forgets what has expired by the clock of the shards, as they do once an hour.
+    pub fn sweep(&self, clock: UnixTime) {
+        let until = UnixTime(clock.0.saturating_sub(SKEW));
+        for state in self.ledgers.borrow_mut().values_mut() {
+            state.sweep(until);
+        }
     }
 
     /// Everything answers again.
@@ -357,6 +376,16 @@ impl Clients for Memory {
                 .insert(id.clone(), Rc::clone(client));
         }
         Ok(found)
+    }
+
+    fn is_nobody(&self, id: &ClientId, at: &At) -> bool {
+        let nobodies = self.nobodies.borrow();
+        let asked = nobodies.get(id);
+        asked.is_some_and(|asked| at.now.since(*asked) < REVOCATION_MAX_AGE)
+    }
+
+    fn note_nobody(&self, id: &ClientId, at: &At) {
+        self.nobodies.borrow_mut().insert(id.clone(), at.now);
     }
 }
 

@@ -6,7 +6,8 @@ use std::convert::Infallible;
 use serde_json::{Value, json};
 
 use super::ledger::LedgerState;
-use crate::ledger::tokens::{self, Index, Line, Rows};
+use crate::ledger::token_history::{self, Line};
+use crate::ledger::tokens::{self, Index, Rows};
 use crate::model::{GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime};
 use crate::ports::At;
 use crate::ports::ledger::{QuotaSpent, Row, Session, SpendQuota};
@@ -30,6 +31,7 @@ impl Rows for LedgerState {
 
     fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Infallible> {
         let has = |row: &&TokenRow| match by {
+            Index::Key(key) => row.key == *key,
             Index::Owner(name) => row.owner().name() == name,
             Index::Parent(key) => row.parent.as_ref() == Some(key),
             Index::Session(id) => row.origin.session.as_ref() == Some(id),
@@ -98,7 +100,7 @@ impl LedgerState {
         let mut lines: Vec<_> = self
             .history
             .iter()
-            .filter(|(_, line)| tokens::fits(line, verb))
+            .filter(|(_, line)| token_history::fits(line, verb))
             .map(|(number, line)| (line.time, *number, line))
             .collect();
         let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::signing;
 use crate::error::Reason;
-use crate::model::{AccessTokenFormat, Client, Secret, TokenId};
+use crate::model::{AccessTokenFormat, Client, Secret, TokenId, TokenKey};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::access::JWT_TYPE;
@@ -27,6 +27,18 @@ impl LiveToken {
     #[must_use]
     pub fn token(&self) -> &AccessToken {
         &self.0.token
+    }
+
+    /// What it is called by in public.
+    #[must_use]
+    pub fn key(&self) -> &TokenKey {
+        self.0.key()
+    }
+
+    /// What its session is called by in public, if it has one.
+    #[must_use]
+    pub fn session_key(&self) -> Option<&TokenKey> {
+        self.0.session_key()
     }
 
     /// What other Workers are told of it, as JSON: printed once.

@@ -44,10 +44,9 @@ impl Params {
         else {
             return Ok(None);
         };
-        if value
-            .chars()
-            .any(|letter| letter.is_control() || letter == '\u{FFFD}')
-        {
+        let plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let odd = |letter: char| letter.is_control() || letter == '\u{FFFD}';
+        if !plain && value.chars().any(odd) {
             return Err(Reason::MalformedParameter(name));
         }
         Ok(Some(value))

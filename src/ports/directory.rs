@@ -286,6 +286,9 @@ pub struct KeptQuotas {
     pub version: u64,
     /// The document of [`crate::model::Quotas`], if there is one.
     pub overrides: Option<Fields>,
+    /// The version that it had where it was exported, if it came by an import.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<u64>,
 }
 
 /// Overrides quotas by this document from now on, or by none; answers whether there is or was one. Also
@@ -393,13 +396,15 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The key that signs now: the newest whose time has come.
+    /// The key that signs now: the newest whose time has come. Where the clock is behind that of whoever
+    /// made the first one, nothing has come yet, and the first one signs.
     #[must_use]
     pub fn signing(&self, algorithm: Algorithm, now: UnixTime) -> Option<&StoredKey> {
-        self.keys
-            .iter()
-            .filter(|key| key.algorithm == algorithm && key.signs_from <= now)
+        let keys = || self.keys.iter().filter(|key| key.algorithm == algorithm);
+        keys()
+            .filter(|key| key.signs_from <= now)
             .max_by_key(|key| key.signs_from)
+            .or_else(|| keys().min_by_key(|key| key.signs_from))
     }
 
     /// The keys that the JWKS shows now.

@@ -230,6 +230,31 @@ pub trait Clients {
     /// # Errors
     /// [`Unavailable`].
     async fn client(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable>;
+
+    /// Whether nobody had this id when [`Clients::note_nobody`] was told so, less than the published bound
+    /// ago.
+    fn is_nobody(&self, _id: &ClientId, _at: &At) -> bool {
+        false
+    }
+
+    /// Keeps that nobody has this id, for as long.
+    fn note_nobody(&self, _id: &ClientId, _at: &At) {}
+
+    /// The client that is called as somebody's service is. Most services are no client, which is asked
+    /// about once within the bound, and not with every request for them.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    async fn service(&self, id: &ClientId, at: &At) -> Result<Option<Rc<Client>>, Unavailable> {
+        if self.is_nobody(id, at) {
+            return Ok(None);
+        }
+        let client = self.client(id, at).await?;
+        if client.is_none() {
+            self.note_nobody(id, at);
+        }
+        Ok(client)
+    }
 }
 
 /// Session rows, from the nearest copy that the feed has not named.

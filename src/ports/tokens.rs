@@ -40,6 +40,9 @@ pub struct TokenRow {
     pub created: UnixTime,
     /// Not valid from here on; `None` is never.
     pub expires: Option<UnixTime>,
+    /// The epoch that its text is sealed in. Once it is over, there is no such token any more.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub epoch: u32,
     /// What it was delegated from.
     pub parent: Option<TokenKey>,
     /// What it rests on besides.
@@ -50,6 +53,12 @@ pub struct TokenRow {
     pub made_by: RequestId,
     /// The request that changed it last.
     pub changed_by: Option<RequestId>,
+}
+
+/// Whether an epoch was not written down: a row of before it was lives as it did.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(epoch: &u32) -> bool {
+    *epoch == 0
 }
 
 /// What an access token or a session, from which something was delegated, rests on: the feed is asked
@@ -103,6 +112,9 @@ pub struct AddToken {
     pub scopes: Scope,
     /// Not valid from here on; `None` is never.
     pub expires: Option<UnixTime>,
+    /// The epoch that its text is sealed in. What is theirs of an earlier one ends with this.
+    #[serde(default)]
+    pub epoch: u32,
     /// Who makes it.
     pub by: Actor,
     /// How often tokens may be made for the owner: each that is ended is a line in every isolate.
@@ -142,6 +154,57 @@ impl Owner {
 }
 
 impl TokenRow {
+    /// Stands for a row that cannot be read: what is known of it is what it is found by. It is alive for
+    /// nobody, and can be ended.
+    #[must_use]
+    pub fn unreadable(
+        key: TokenKey,
+        owner: &str,
+        name: Option<String>,
+        parent: Option<TokenKey>,
+        expires: Option<UnixTime>,
+    ) -> Option<Self> {
+        let person = owner.starts_with(Subject::PREFIX);
+        let subject = person.then(|| Subject::parse(owner).ok()).flatten();
+        Some(Self {
+            key,
+            token_type: match (&parent, person) {
+                (Some(_), _) => TokenType::Internal,
+                (None, true) => TokenType::User,
+                (None, false) => TokenType::Service,
+            },
+            // No subject is a username, and what the person is called stands nowhere else.
+            username: Username::parse(owner)
+                .or_else(|_| Username::parse("unreadable"))
+                .ok()?,
+            subject,
+            generation: 0,
+            token_name: name,
+            scopes: Scope::default(),
+            service: None,
+            created: UnixTime(0),
+            expires,
+            epoch: 0,
+            parent,
+            origin: Origin::default(),
+            version: 0,
+            made_by: RequestId::parse("unreadable").ok()?,
+            changed_by: None,
+        })
+    }
+
+    /// Whether it could be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.version > 0
+    }
+
+    /// Whether it is of an epoch before this one.
+    #[must_use]
+    pub fn is_before(&self, epoch: u32) -> bool {
+        (1..epoch).contains(&self.epoch)
+    }
+
     /// Whose it is.
     #[must_use]
     pub fn owner(&self) -> Owner {
@@ -204,6 +267,9 @@ pub struct ChangeToken {
     pub scopes: Option<Scope>,
     /// Another end.
     pub expires: Option<Expiry>,
+    /// The epoch of now: one of before is none any more.
+    #[serde(default)]
+    pub epoch: u32,
     /// Who changes it.
     pub by: Actor,
 }
@@ -259,6 +325,9 @@ pub struct Delegate {
     pub lifetime: Seconds,
     /// How long one that is found has to live on, unless the parent ends sooner.
     pub remaining: Seconds,
+    /// The epoch that its text is sealed in.
+    #[serde(default)]
+    pub epoch: u32,
     /// From where it is asked for, if that is known.
     pub address: Option<String>,
 }
@@ -309,7 +378,7 @@ pub struct ReadTokenHistory {
     pub username: Option<String>,
     /// Of this token and what was delegated from it directly.
     pub key: Option<TokenKey>,
-    /// Of this token, and of nothing that was delegated from it.
+    /// Of this token alone.
     #[serde(default)]
     pub alone: bool,
     /// Of this type.

@@ -13,6 +13,8 @@ pub struct TokenHandle {
     pub shard: Shard,
     /// Which.
     pub key: TokenKey,
+    /// The service that it was delegated to: whose business it is, nobody has to be asked.
+    pub service: Option<String>,
 }
 
 impl Sealable for TokenHandle {
@@ -23,10 +25,15 @@ impl Sealable for TokenHandle {
     }
 
     fn read(plain: &[u8]) -> Option<Self> {
-        let (shard, key) = std::str::from_utf8(plain).ok()?.split_once(' ')?;
+        let (shard, rest) = std::str::from_utf8(plain).ok()?.split_once(' ')?;
+        let (key, service) = match rest.split_once(' ') {
+            Some((key, service)) => (key, Some(service.to_owned())),
+            None => (rest, None),
+        };
         Some(Self {
             shard: Shard(shard.parse().ok()?),
             key: TokenKey::parse_whole(key).ok()?,
+            service,
         })
     }
 }
@@ -42,7 +49,9 @@ impl TokenHandle {
     }
 
     fn name(&self) -> String {
-        format!("{} {}", self.shard.0, self.key)
+        let service = self.service.as_deref();
+        let (space, service) = service.map_or(("", ""), |service| (" ", service));
+        format!("{} {}{space}{service}", self.shard.0, self.key)
     }
 }
 
@@ -57,14 +66,23 @@ mod tests {
         let handle = |shard, key: &str| TokenHandle {
             shard: Shard(shard),
             key: TokenKey::parse_whole(key).unwrap(),
+            service: None,
         };
         let one = handle(3, "AAAAAAAAAAAAAAAAAAAAAA");
+        let to_somebody = TokenHandle {
+            service: Some("a service".to_owned()),
+            ..one.clone()
+        };
         let text = one.mint(&keyring, 1).unwrap();
         assert!(text.expose().starts_with("emt_"));
         assert_eq!(text.expose(), one.mint(&keyring, 1).unwrap().expose());
         let opened = keyring.unseal::<TokenHandle>(text.expose()).unwrap();
         assert_eq!(opened.into_value(), one);
+        let delegated = to_somebody.mint(&keyring, 1).unwrap();
+        let opened = keyring.unseal::<TokenHandle>(delegated.expose()).unwrap();
+        assert_eq!(opened.into_value(), to_somebody);
         for other in [
+            to_somebody,
             handle(4, "AAAAAAAAAAAAAAAAAAAAAA"),
             handle(3, "AAAAAAAAAAAAAAAAAAAAAQ"),
         ] {

@@ -1,5 +1,5 @@
-//! Access tokens that were opened before. Opening is a function of text and keys alone, so its result
-//! may be kept; whether the token still lives is asked anew each time.
+//! Access tokens and handles that were opened before. Opening is a function of text and keys alone, so its
+//! result may be kept; whether the token still lives is asked anew each time.
 
 use std::cell::{OnceCell, RefCell};
 use std::rc::Rc;
@@ -7,16 +7,19 @@ use std::rc::Rc;
 use subtle::ConstantTimeEq as _;
 
 use super::access::AccessToken;
-use super::seal::{Keyring, SealRefused};
-use crate::model::TokenId;
+use super::handle::TokenHandle;
+use super::seal::{Keyring, SealRefused, Unsealed};
+use crate::model::{TokenId, TokenKey};
 
 /// Places for tokens: a megabyte and a half when all are taken by usual ones, ten at most. A token's
 /// place is in its id; another one of the same place takes it.
 const PLACES: usize = 1_024;
 /// Bytes of a text that is kept: the usual one has 400. A place has a bound, and so has memory.
 const LONGEST: usize = 2_048;
-/// Where in a text the characters of the id are: behind prefix and clear header.
+/// Where in the text of an access token characters of the id are: behind prefix and clear header.
 const ID_AT: usize = 40;
+/// And in that of a handle, whose header names no resource.
+const HANDLE_ID_AT: usize = 20;
 
 /// An access token that is ours; whether it lives is not said.
 #[derive(Debug)]
@@ -29,29 +32,52 @@ pub struct Opened {
     pub token: AccessToken,
     /// What other Workers are told of it while it lives, once that was printed.
     pub principal: OnceCell<String>,
+    key: OnceCell<TokenKey>,
+    session_key: OnceCell<Option<TokenKey>>,
 }
 
 impl Opened {
     /// A token by its parts.
     #[must_use]
     pub fn new(id: TokenId, epoch: u32, token: AccessToken) -> Self {
-        let principal = OnceCell::new();
         Self {
             id,
             epoch,
             token,
-            principal,
+            principal: OnceCell::new(),
+            key: OnceCell::new(),
+            session_key: OnceCell::new(),
         }
+    }
+
+    /// What it is called by in public; hashed once.
+    #[must_use]
+    pub fn key(&self) -> &TokenKey {
+        self.key.get_or_init(|| TokenKey::of(self.id.as_str()))
+    }
+
+    /// What its session is called by in public, if it has one.
+    #[must_use]
+    pub fn session_key(&self) -> Option<&TokenKey> {
+        let session = self.token.session.as_ref();
+        let key = || session.map(|session| TokenKey::of(session.as_str()));
+        self.session_key.get_or_init(key).as_ref()
     }
 }
 
-/// The tokens that one keyring opened last.
+/// What one keyring opened last.
 #[derive(Default)]
-pub(super) struct OpenedTokens(RefCell<Vec<Option<Kept>>>);
+pub(super) struct OpenedTexts {
+    tokens: Texts<Opened, ID_AT>,
+    handles: Texts<Unsealed<TokenHandle>, HANDLE_ID_AT>,
+}
 
-struct Kept {
+/// Opened texts of one kind, whose ids begin before the character `AT`.
+struct Texts<T, const AT: usize>(RefCell<Vec<Option<Kept<T>>>>);
+
+struct Kept<T> {
     text: String,
-    token: Rc<Opened>,
+    opened: Rc<T>,
 }
 
 impl Keyring {
@@ -60,42 +86,72 @@ impl Keyring {
     /// # Errors
     /// As [`Keyring::unseal`].
     pub fn open(&self, text: &str) -> Result<Rc<Opened>, SealRefused> {
-        if let Some(known) = self.opened.get(text) {
+        if let Some(known) = self.opened.tokens.get(text) {
             return Ok(known);
         }
         let (id, epoch, token) = self.unseal(text)?.into_parts();
         let opened = Rc::new(Opened::new(id, epoch, token));
-        self.opened.keep(text, &opened);
+        self.opened.tokens.keep(text, &opened);
+        Ok(opened)
+    }
+
+    /// Opens a handle, as [`Keyring::unseal`] does, once.
+    ///
+    /// # Errors
+    /// As [`Keyring::unseal`].
+    pub fn open_handle(&self, text: &str) -> Result<Rc<Unsealed<TokenHandle>>, SealRefused> {
+        if let Some(known) = self.opened.handles.get(text) {
+            return Ok(known);
+        }
+        let opened = Rc::new(self.unseal(text)?);
+        self.opened.handles.keep(text, &opened);
         Ok(opened)
     }
 }
 
-impl OpenedTokens {
-    fn get(&self, text: &str) -> Option<Rc<Opened>> {
+impl<T, const AT: usize> Default for Texts<T, AT> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<T, const AT: usize> Texts<T, AT> {
+    fn get(&self, text: &str) -> Option<Rc<T>> {
         let kept = self.0.borrow();
-        let found = kept.get(place(text)?)?.as_ref()?;
+        let found = kept.get(place(text, AT)?)?.as_ref()?;
         // In constant time: this is what proves that the seal holds.
-        let same = bool::from(found.text.as_bytes().ct_eq(text.as_bytes()));
-        same.then(|| Rc::clone(&found.token))
+        equal(&found.text, text).then(|| Rc::clone(&found.opened))
     }
 
-    fn keep(&self, text: &str, token: &Rc<Opened>) {
+    fn keep(&self, text: &str, opened: &Rc<T>) {
         if text.len() > LONGEST {
             return;
         }
         let mut kept = self.0.borrow_mut();
         kept.resize_with(PLACES, || None);
-        if let Some(place) = place(text).and_then(|place| kept.get_mut(place)) {
-            let token = Rc::clone(token);
+        if let Some(place) = place(text, AT).and_then(|place| kept.get_mut(place)) {
+            let opened = Rc::clone(opened);
             let text = text.to_owned();
-            *place = Some(Kept { text, token });
+            *place = Some(Kept { text, opened });
         }
     }
 }
 
+/// Compares in a time that depends on the lengths only, eight bytes at once: a token has hundreds.
+fn equal(left: &str, right: &str) -> bool {
+    let (left, left_rest) = left.as_bytes().as_chunks::<8>();
+    let (right, right_rest) = right.as_bytes().as_chunks::<8>();
+    let words = left.iter().zip(right);
+    let words = words.fold(0, |differ, (left, right)| {
+        differ | (u64::from_ne_bytes(*left) ^ u64::from_ne_bytes(*right))
+    });
+    let same = left.len() == right.len();
+    bool::from(left_rest.ct_eq(right_rest) & words.ct_eq(&0)) && same
+}
+
 /// The place of a text, by two characters of its id, which are random.
-fn place(text: &str) -> Option<usize> {
-    let [high, low] = *text.as_bytes().get(ID_AT..)?.first_chunk()?;
+fn place(text: &str, at: usize) -> Option<usize> {
+    let [high, low] = *text.as_bytes().get(at..)?.first_chunk()?;
     Some((usize::from(high) * 64 + usize::from(low)) % PLACES)
 }
 
@@ -152,11 +208,50 @@ mod tests {
         for text in texts.iter().chain(&texts) {
             assert_eq!(&*keyring.open(text).unwrap().token.sub, "u_1");
         }
-        let places = texts.iter().filter_map(|text| place(text));
+        let places = texts.iter().filter_map(|text| place(text, ID_AT));
         let places: std::collections::BTreeSet<usize> = places.collect();
         assert!(places.len() > 1);
-        let kept = keyring.opened.0.borrow();
+        let kept = keyring.opened.tokens.0.borrow();
         assert_eq!(kept.iter().flatten().count(), places.len());
         assert_eq!(kept.len(), PLACES);
+    }
+
+    #[test]
+    fn a_handle_is_opened_once_and_no_other_text_for_it() {
+        let keyring = keyring();
+        let handle = TokenHandle {
+            shard: crate::model::Shard(3),
+            key: TokenKey::of("any"),
+            service: None,
+        };
+        let text = handle.mint(&keyring, 0).unwrap().expose().to_owned();
+        let first = keyring.open_handle(&text).unwrap();
+        assert_eq!(first.value(), &handle);
+        assert!(Rc::ptr_eq(&first, &keyring.open_handle(&text).unwrap()));
+        for at in 0..text.len() {
+            let other = if text.as_bytes()[at] == b'A' {
+                "B"
+            } else {
+                "A"
+            };
+            let mut bent = text.clone();
+            bent.replace_range(at..=at, other);
+            assert!(keyring.open_handle(&bent).is_err(), "character {at}");
+        }
+    }
+
+    #[test]
+    fn texts_are_equal_when_every_byte_is() {
+        let text = "0123456789abcdefghij";
+        for length in 0..text.len() {
+            let (left, right) = (&text[..length], text[..length].to_owned());
+            assert!(equal(left, &right));
+            assert!(!equal(left, &text[..=length]) && !equal(&text[..=length], left));
+            for at in 0..length {
+                let mut bent = right.clone();
+                bent.replace_range(at..=at, "~");
+                assert!(!equal(left, &bent), "{length} {at}");
+            }
+        }
     }
 }

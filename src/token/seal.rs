@@ -16,7 +16,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use super::opened::OpenedTokens;
+use super::opened::OpenedTexts;
 use crate::jose::base64url;
 use crate::model::{Secret, TokenId};
 use ring::{aead, hkdf, hmac};
@@ -241,7 +241,7 @@ pub struct Keyring {
     newest: Root,
     older: Vec<Root>,
     derived: RefCell<BTreeMap<KindKeyName, hmac::Key>>,
-    pub(super) opened: OpenedTokens,
+    pub(super) opened: OpenedTexts,
 }
 
 /// The list of roots is empty, or one is shorter than 32 bytes.
@@ -281,7 +281,7 @@ impl Keyring {
             newest,
             older: read,
             derived: RefCell::default(),
-            opened: OpenedTokens::default(),
+            opened: OpenedTexts::default(),
         })
     }
 

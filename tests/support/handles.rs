@@ -35,6 +35,7 @@ impl Fixture {
             token_name: Some(format!("made by {}", at.request)),
             scopes: Scope::parse(scopes).unwrap(),
             expires: expires.map(|seconds| UnixTime(self.now() + seconds)),
+            epoch: 1,
             by: by(),
             limit: None,
         };
@@ -46,6 +47,7 @@ impl Fixture {
         let handle = TokenHandle {
             shard,
             key: made.row.key.clone(),
+            service: None,
         };
         let text = handle.mint(&self.server.keyring, 1).unwrap();
         text.expose().to_owned()
@@ -73,6 +75,7 @@ impl Fixture {
                 Value::Number(then) => Some(Expiry::At(UnixTime(then.as_u64().unwrap()))),
                 _ => Some(Expiry::Never),
             },
+            epoch: 1,
             by: by(),
         };
         let changed = block_on(self.memory().ledger(shown.shard, &at, change)).unwrap();

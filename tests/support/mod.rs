@@ -137,6 +137,16 @@ impl Fixture {
         self.now.set(Moment(self.now.get().0 + seconds * 1000));
     }
 
+    /// Does something where the clock differs by so many seconds.
+    pub(crate) fn skewed<T>(&self, seconds: i64, act: impl FnOnce() -> T) -> T {
+        let now = self.now.get();
+        self.now
+            .set(Moment(now.0.checked_add_signed(seconds * 1000).unwrap()));
+        let done = act();
+        self.now.set(now);
+        done
+    }
+
     /// The time on the clock, in seconds.
     pub(crate) fn now(&self) -> u64 {
         self.now.get().unix().0

@@ -127,6 +127,11 @@ describe("hostile input", () => {
         assert.match(streamed, /^HTTP\/1\.1 413/, path);
       }
     }
+    // Whoever sent it all hears the answer, and the connection is of use for what comes next.
+    for (let round = 0; round < 10; round += 1) {
+      assert.equal((await post("/oauth/token", "a=&".repeat(100_000))).status, 413);
+      assert.equal((await post("/oauth/token", "a=1")).status, 401);
+    }
     // And at the limit it is read.
     const filler = `grant_type=client_credentials&x=${"a".repeat(65_536 - 32)}`;
     assert.equal(filler.length, 65_536);

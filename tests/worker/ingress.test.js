@@ -106,6 +106,20 @@ describe("the gate", () => {
     assert.equal((await gate("allow_cookies=false", { cookie })).status, 401);
   });
 
+  test("S1.6: two services that one token is delegated to get a token each", async () => {
+    const shown = await issue("portal");
+    const delegated = async (/** @type {string} */ query) => {
+      const { status, headers } = await gate(query, bearer(shown));
+      assert.equal(status, 200);
+      return headers["x-auth-request-token"];
+    };
+    const [payroll, guestbook, notebook] = [await delegated("delegate_to=payroll"), await delegated("delegate_to=guestbook"), await delegated("notebook=true")];
+    assert.equal(new Set([payroll, guestbook, notebook]).size, 3);
+    assert.equal(await delegated("delegate_to=payroll"), payroll);
+    assert.equal((await gate("only_service=payroll", bearer(payroll))).headers["x-auth-request-service"], "payroll");
+    for (const other of [guestbook, notebook]) assert.equal((await gate("only_service=payroll", bearer(other))).status, 403);
+  });
+
   test("several values of Authorization are told apart", async () => {
     const { status, headers } = await gate("scope=a", { authorization: ["Basic bm90OnVz", `Bearer ${token}`] });
     assert.equal(status, 200);

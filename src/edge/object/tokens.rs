@@ -5,7 +5,10 @@ use serde::de::IgnoredAny;
 
 use super::ledger::Shard;
 use super::sql::{Fault, Json};
-use crate::ledger::tokens::{self, Index, Line, Rows};
+use crate::ledger::delegation;
+use crate::ledger::token_history::Line;
+use crate::ledger::tokens::{self, Index, Rows};
+use crate::message;
 use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime, address_bits,
 };
@@ -22,6 +25,33 @@ struct Kept {
     row: Json<TokenRow>,
 }
 
+/// What [`Found`] is read from.
+const FOUND: &str = "SELECT key, owner, name, parent, expires_at, row FROM tokens";
+
+/// A row, and what it is found by.
+#[derive(Deserialize)]
+struct Found {
+    key: TokenKey,
+    owner: String,
+    name: Option<String>,
+    parent: Option<TokenKey>,
+    expires_at: Option<UnixTime>,
+    row: String,
+}
+
+impl Found {
+    fn read(self) -> Result<TokenRow, Fault> {
+        match message::read(self.row.as_bytes()) {
+            Ok(row) => Ok(row),
+            Err(_) => {
+                let (name, parent) = (self.name, self.parent);
+                TokenRow::unreadable(self.key, &self.owner, name, parent, self.expires_at)
+                    .ok_or(Fault::Shape("a token's owner"))
+            }
+        }
+    }
+}
+
 impl Rows for Shard<'_> {
     type Error = Fault;
 
@@ -33,6 +63,7 @@ impl Rows for Shard<'_> {
 
     fn tokens(&self, by: Index<'_>) -> Result<Vec<TokenRow>, Fault> {
         let (column, value) = match by {
+            Index::Key(key) => ("key", key.as_str()),
             Index::Owner(name) => ("owner", name),
             Index::Parent(key) => ("parent", key.as_str()),
             Index::Session(id) => ("session", id.as_str()),
@@ -40,14 +71,14 @@ impl Rows for Shard<'_> {
             Index::Token(id) => ("token", id.as_str()),
             // Whoever acts for itself, and of its scopes the one; nothing is found by this often.
             Index::Scope(scope) => (
-                "row ->> 'subject' IS NULL AND instr(' ' || (row ->> 'scopes') || ' ', ' ' || ?1 || ' ') > 0
+                "json_valid(row) AND row ->> 'subject' IS NULL AND instr(' ' || (row ->> 'scopes') || ' ', ' ' || ?1 || ' ') > 0
                     AND ?1",
                 scope,
             ),
         };
-        let statement = format!("SELECT row FROM tokens WHERE {column} = ?1 ORDER BY key");
-        let kept: Vec<Kept> = self.sql.rows(&statement, (value,))?;
-        Ok(kept.into_iter().map(|kept| kept.row.0).collect())
+        let statement = format!("{FOUND} WHERE {column} = ?1 ORDER BY key");
+        let found: Vec<Found> = self.sql.rows(&statement, (value,))?;
+        found.into_iter().map(Found::read).collect()
     }
 
     fn put_token(&mut self, row: &TokenRow) -> Result<(), Fault> {
@@ -144,7 +175,7 @@ impl Shard<'_> {
             }
             LedgerVerb::EndToken(verb) => LedgerAnswer::EndToken(tokens::end(self, &verb, at)?),
             LedgerVerb::Delegate(verb) => {
-                LedgerAnswer::Delegate(tokens::delegate(self, *verb, at)?.map(Box::new))
+                LedgerAnswer::Delegate(delegation::delegate(self, *verb, at)?.map(Box::new))
             }
             LedgerVerb::DropScope(verb) => {
                 tokens::drop_scope(self, &verb.scope, at)?;
@@ -172,14 +203,15 @@ impl Shard<'_> {
         );
         let from = verb.from.unwrap_or_default();
         let place = (from.time, from.below, verb.most);
-        let children = match verb.alone {
-            true => "",
-            false => "OR line ->> 'parent' = ?3",
+        let of_children = if verb.alone {
+            ""
+        } else {
+            "OR line ->> 'parent' = ?3"
         };
         let fits = format!(
             "FROM token_history WHERE (?1 IS NULL OR owner = ?1)
                 AND (?2 IS NULL OR line ->> 'username' = ?2)
-                AND (?3 IS NULL OR line ->> 'token' = ?3 {children})
+                AND (?3 IS NULL OR line ->> 'token' = ?3 {of_children})
                 AND (?4 IS NULL OR line ->> 'token_type' = ?4)
                 AND (?5 IS NULL OR line ->> 'actor' = ?5)
                 AND (?6 IS NULL OR time >= ?6) AND (?7 IS NULL OR time <= ?7)
@@ -208,10 +240,11 @@ impl Shard<'_> {
 
     /// Forgets tokens and lines that are over; answers whether there is more.
     pub(super) fn sweep_tokens(&mut self, until: UnixTime) -> Result<bool, Fault> {
-        let expired = "SELECT row FROM tokens WHERE expires_at <= ? ORDER BY key LIMIT ?";
-        let rows: Vec<Kept> = self.sql.rows(expired, (until, MOST_SWEPT))?;
-        for kept in &rows {
-            tokens::expire(self, &kept.row.0)?;
+        let expired = format!("{FOUND} WHERE expires_at <= ? ORDER BY key LIMIT ?");
+        let rows: Vec<Found> = self.sql.rows(&expired, (until, MOST_SWEPT))?;
+        let full = usize::try_from(MOST_SWEPT).is_ok_and(|most| rows.len() == most);
+        for found in rows {
+            tokens::expire(self, &found.read()?)?;
         }
         let old = UnixTime(HISTORY.0).until(until);
         let swept = self.sql.write(
@@ -219,7 +252,6 @@ impl Shard<'_> {
                 (SELECT number FROM token_history WHERE time <= ? ORDER BY time LIMIT ?)",
             (old, MOST_SWEPT),
         )?;
-        let full = usize::try_from(MOST_SWEPT).is_ok_and(|most| rows.len() == most);
         Ok(swept || full)
     }
 }

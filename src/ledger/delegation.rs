@@ -1,0 +1,134 @@
+//! Delegation: a child is found or made, with no more than its parent, and no longer.
+
+use super::tokens::{Answer, Index, Rows, facts, lives, make, read, standing};
+use crate::directory::records::Actor;
+use crate::model::{TokenKey, TokenType, UnixTime};
+use crate::ports::At;
+use crate::ports::tokens::{AccessParent, Delegate, Origin, Parent, TokenFacts, TokenRow};
+
+/// What is known of a parent: as a row of its own, whether it is one or not.
+pub(super) fn parent<R: Rows>(rows: &R, parent: Parent, at: &At) -> Answer<Option<TokenRow>, R> {
+    let now = at.now.unix();
+    match parent {
+        Parent::Token(key) => Ok(read(rows, &key, now)?.map(|known| TokenRow {
+            scopes: known.scopes(),
+            ..known.row
+        })),
+        Parent::Session(id) => Ok(rows.standing_session(&id, now)?.map(|session| {
+            let access = AccessParent {
+                key: TokenKey::of(id.as_str()),
+                scopes: session.subject.own_scope(),
+                username: session.subject.username,
+                person: Some((session.subject.subject, session.subject.generation)),
+                expires: session.expires_at,
+                origin: Origin {
+                    session: Some(id),
+                    ..Origin::default()
+                },
+            };
+            access.into_row(at)
+        })),
+        Parent::Access(access) => {
+            let origin = &access.origin;
+            let person = match &access.person {
+                Some((subject, generation)) => standing(rows, subject, *generation)?.is_some(),
+                None => true,
+            };
+            let grant = match &origin.grant {
+                Some(grant) => rows.grant_stands(grant)?,
+                None => true,
+            };
+            let session = match &origin.session {
+                Some(session) => rows.standing_session(session, now)?.is_some(),
+                None => true,
+            };
+            let stands = person && grant && session && now < access.expires;
+            Ok(stands.then(|| access.into_row(at)))
+        }
+    }
+}
+
+pub(crate) fn delegate<R: Rows>(
+    rows: &mut R,
+    verb: Delegate,
+    at: &At,
+) -> Answer<Option<TokenFacts>, R> {
+    let now = at.now.unix();
+    let Some(parent) = parent(rows, verb.parent, at)? else {
+        return Ok(None);
+    };
+    let mut child = TokenRow {
+        key: verb.key,
+        token_type: match verb.service {
+            Some(_) => TokenType::Internal,
+            None => TokenType::Notebook,
+        },
+        token_name: None,
+        scopes: verb.scopes,
+        service: verb.service,
+        created: now,
+        expires: Some(now + verb.lifetime),
+        epoch: verb.epoch,
+        parent: Some(parent.key.clone()),
+        version: 1,
+        made_by: at.request.clone(),
+        changed_by: None,
+        ..parent.clone()
+    };
+    child.bound(&parent);
+    let enough = (now + verb.remaining).min(parent.expires.unwrap_or(UnixTime(u64::MAX)));
+    let alike = |known: &TokenRow| {
+        known.token_type == child.token_type
+            && known.service == child.service
+            && known.scopes == child.scopes
+            && lives(known, now)
+            && known.expires.is_none_or(|expires| enough <= expires)
+    };
+    let known = rows.tokens(Index::Parent(&parent.key))?;
+    // Of several, everybody takes the one that lives longest.
+    let known = known.into_iter().filter(alike);
+    if let Some(row) = known.max_by_key(|row| row.expires) {
+        return facts(rows, row);
+    }
+    let by = Actor {
+        name: parent.username.to_string(),
+        address: verb.address,
+    };
+    make(rows, &child, &by, at)?;
+    facts(rows, child)
+}
+
+impl TokenRow {
+    /// No more than another one, and no longer.
+    pub(super) fn bound(&mut self, by: &Self) {
+        self.scopes = self.scopes.intersection(&by.scopes);
+        self.expires = match (self.expires, by.expires) {
+            (Some(own), Some(other)) => Some(own.min(other)),
+            (own, other) => own.or(other),
+        };
+    }
+}
+
+impl AccessParent {
+    fn into_row(self, at: &At) -> TokenRow {
+        let (subject, generation) = self.person.unzip();
+        TokenRow {
+            key: self.key,
+            token_type: TokenType::Oidc,
+            username: self.username,
+            subject,
+            generation: generation.unwrap_or_default(),
+            token_name: None,
+            scopes: self.scopes,
+            service: None,
+            created: at.now.unix(),
+            expires: Some(self.expires),
+            epoch: 0,
+            parent: None,
+            origin: self.origin,
+            version: 1,
+            made_by: at.request.clone(),
+            changed_by: None,
+        }
+    }
+}

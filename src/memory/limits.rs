@@ -1,0 +1,99 @@
+//! What may happen once, or so often, in memory.
+
+use super::ledger::{Failures, LedgerState, Spending};
+use crate::model::UnixTime;
+use crate::ports::At;
+use crate::ports::ledger::{
+    Once, QuotaSpent, ReadFailures, RecordFailure, RevokeToken, SpendOnce, SpendQuota, TokenRevoked,
+};
+use crate::token::Revocation;
+
+impl LedgerState {
+    pub(super) fn spend_once(&mut self, verb: SpendOnce, at: &At) -> Once {
+        let spending = Spending {
+            by: at.request.clone(),
+            expires_at: verb.expires_at,
+        };
+        let known = self
+            .spent
+            .get(&verb.key)
+            .filter(|known| at.now.unix() < known.expires_at);
+        match known {
+            Some(known) if known.by == at.request => Once::First,
+            Some(_) => Once::Again,
+            None => {
+                self.spent.insert(verb.key, spending);
+                Once::First
+            }
+        }
+    }
+
+    pub(super) fn refused_until(&self, verb: &ReadFailures, now: UnixTime) -> Option<UnixTime> {
+        self.failures
+            .get(&verb.key)
+            .filter(|row| now < row.window_ends && row.count >= verb.limit.most)
+            .map(|row| row.window_ends)
+    }
+
+    pub(super) fn revoke_token(&mut self, verb: RevokeToken, at: &At) -> TokenRevoked {
+        if let Some(until) = self.record_failure(verb.counted(), at) {
+            return TokenRevoked::TooMany(until);
+        }
+        self.publish(Revocation::Token(verb.token, verb.expires_at));
+        TokenRevoked::Done
+    }
+
+    pub(super) fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {
+        let now = at.now.unix();
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key.clone())
+            .or_insert_with(|| fresh.clone());
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        if row.by.as_ref() != Some(&at.request) {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
+        self.refused_until(
+            &ReadFailures {
+                key: verb.key,
+                limit: verb.limit,
+            },
+            now,
+        )
+    }
+
+    pub(super) fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
+        let now = at.now.unix();
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + verb.limit.window,
+            by: None,
+        };
+        let row = self
+            .failures
+            .entry(verb.key)
+            .or_insert_with(|| fresh.clone());
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        let repeated = row.by.as_ref() == Some(&at.request);
+        let granted = repeated || row.count < verb.limit.most;
+        if granted && !repeated {
+            row.count += 1;
+            row.by = Some(at.request.clone());
+        }
+        QuotaSpent {
+            granted,
+            used: row.count,
+            resets_at: row.window_ends,
+        }
+    }
+}
