@@ -233,7 +233,7 @@ export default {
       }
       case "/cold":
         forgetProtocol();
-      forgetManagement();
+        forgetManagement();
         return new Response();
       case "/fire":
         for (const name of ["directory", ...Array.from({ length: 16 }, (_, shard) => `shard-${shard}`)]) {
