@@ -14,6 +14,6 @@ export function told() {
 }
 
 // A trap in a continuation surfaces nowhere else.
-addEventListener("error", (event) => {
+/** @type {any} */ (globalThis).addEventListener("error", (/** @type {{ error: unknown }} */ event) => {
   trapped(event.error);
 });

@@ -39,6 +39,6 @@ function start() {
 }
 
 // A trap in a continuation surfaces nowhere else.
-addEventListener("error", (event) => {
+/** @type {any} */ (globalThis).addEventListener("error", (/** @type {{ error: unknown }} */ event) => {
   trapped(event.error);
 });

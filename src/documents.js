@@ -3,7 +3,7 @@
  * What is the same for everybody and needs no core: the description of the management API, written when
  * the Worker is built, and the page that shows it. The viewer's own files are static, in `www/docs`.
  */
-import description from "../build/openapi.json";
+import imported from "../build/openapi.json";
 
 /** It changes with a deployment; nobody is led astray by one of before for so long. */
 const DESCRIPTION_CACHE = 300;
@@ -45,6 +45,9 @@ const PAGE = `<!DOCTYPE html>
 
 /** Posts the form of an answer in `form_post` mode; whoever has no script finds a button there. */
 const FORM_POST = "document.forms[0].submit();\n";
+
+/** A text: `wrangler.toml` says so of the file. */
+const description = /** @type {string} */ (/** @type {unknown} */ (imported));
 
 /** @type {{ issuer?: string, text: string }} the description with its server in it */
 const served = { text: description };

@@ -107,6 +107,12 @@ class Store {
     /** @type {Map<string, number>} when each key of KV was written last */
     this.written = new Map();
     this.unfinished = new Unfinished();
+    /** @type {Promise<void> | undefined} while the outbox is told */
+    this.draining = undefined;
+    /** @type {Promise<void> | undefined} while clients are told */
+    this.posting = undefined;
+    /** @type {Promise<void> | undefined} while KV is written */
+    this.publishing = undefined;
     /** @type {Map<string, Promise<void>>} what is being fetched */
     this.fetching = new Map();
     ctx.blockConcurrencyWhile(async () => {

@@ -167,7 +167,7 @@ async function read(request) {
   /** @type {string[]} */
   let chunks = [];
   // As `text()` reads: a mark at the beginning stays, and JSON with one is refused either way.
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  const decoder = new TextDecoder("utf-8", { fatal: false, ignoreBOM: true });
   const reader = body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
@@ -320,7 +320,7 @@ function json(status, body, id) {
 export class Edgemint extends WorkerEntrypoint {
   /** @param {string} token */
   introspect(token) {
-    return ask(this, "introspect", text(token));
+    return ask(this.env, this.ctx, "introspect", text(token));
   }
 
   /**
@@ -331,12 +331,12 @@ export class Edgemint extends WorkerEntrypoint {
     // One that is missing, for instance a setting that was never made, must not mean that none is needed.
     const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && scope !== "");
     const how = satisfy === "all" || satisfy === "any" ? satisfy : "";
-    return ask(this, "validate", `${how}\n${line(request.headers.get("authorization"))}\n${texts ? line(scopes.join(" ")) : ""}`);
+    return ask(this.env, this.ctx, "validate", `${how}\n${line(request.headers.get("authorization"))}\n${texts ? line(scopes.join(" ")) : ""}`);
   }
 
   /** @param {string} token */
   revoke(token) {
-    return ask(this, "revoke", text(token));
+    return ask(this.env, this.ctx, "revoke", text(token));
   }
 }
 
@@ -348,11 +348,12 @@ function text(value) {
 /**
  * What the core says, without a promise if it has nothing to wait for.
  *
- * @param {{ env?: any, ctx?: any }} entrypoint
+ * @param {any} env
+ * @param {any} ctx
  * @param {string} verb
  * @param {string} lines its arguments
  */
-function ask({ env, ctx }, verb, lines) {
+function ask(env, ctx, verb, lines) {
   const id = crypto.randomUUID();
   const refuse = (/** @type {unknown} */ error) => {
     failed(error, id);

@@ -10,7 +10,7 @@ import { attempt, Refusal, root, run, step } from "./steps.mjs";
 const STAMPS = join(root, ".cache/built.json");
 // Beside the Rust, but not compiled for wasm.
 const NATIVE = ["src/openapi", "scripts/openapi.rs"];
-const ELSEWHERE = /^src\/([^/]+\.js|browser\/package|openapi)$/;
+const ELSEWHERE = /^src\/([^/]+\.(js|json|d\.ts)|browser\/package|openapi)$/;
 // Of Swagger UI: all that a page needs, and whose it is.
 const VIEWER = ["swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt", "swagger-ui.css", "LICENSE", "NOTICE"];
 const JUDGE_SOURCES = ["tests/wycheproof_support", "tests/vectors/wycheproof", "tests/vectors/exceptions.json"];

@@ -66,7 +66,7 @@ async function readWithin(response, limit) {
   if (response.body === null) {
     return undefined;
   }
-  const text = new TextDecoder("utf-8", { fatal: true });
+  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   const reader = response.body.getReader();
   let length = 0;
   let read = "";

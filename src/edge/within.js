@@ -19,5 +19,5 @@ export function within(promise, limit) {
       timer = setTimeout(tell, limit);
     })
   );
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer ?? null));
 }
