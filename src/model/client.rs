@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret};
+use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret, Username};
 use crate::jose::Algorithm;
 
 /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
@@ -337,6 +337,14 @@ impl Client {
     /// Every audience it may have tokens for: its default, and what it may name.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.default_audience()).chain(self.resources.iter().map(String::as_str))
+    }
+
+    /// What it is called where it acts for itself.
+    #[must_use]
+    pub fn acts_as(&self) -> Option<Username> {
+        let username = format!("bot-{}", self.id).to_ascii_lowercase();
+        // `~` may stand in a client id and not in a username.
+        Username::parse(&username.replace('~', ".")).ok()
     }
 
     /// Whether it may learn about tokens of this client and audience (RFC 7662 §4).

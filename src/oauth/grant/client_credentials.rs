@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::TokenResponse;
 use crate::error::Reason;
-use crate::model::{Client, Scope, Shard, Username};
+use crate::model::{Client, Scope, Shard};
 use crate::oauth::params::Params;
 use crate::oauth::{access_token, grantable};
 use crate::ports::{At, Ports};
@@ -40,12 +40,11 @@ pub async fn issue<P: Ports>(
         None => grantable::for_client(client, &client.scope),
     };
     let now = at.now.unix();
-    let username = format!("bot-{}", client.id).to_ascii_lowercase();
+    let username = client
+        .acts_as()
+        .ok_or(Reason::Internal("a client id makes no username"))?;
     let token = AccessToken {
         sub: client.id.to_string(),
-        // `~` may stand in a client id and not in a username.
-        username: Username::parse(&username.replace('~', "."))
-            .map_err(|_| Reason::Internal("a client id makes no username"))?,
         client: client.id.clone(),
         scope: requested.clone(),
         audience: grantable::audience(client, params.optional("resource")?)?,
@@ -53,7 +52,8 @@ pub async fn issue<P: Ports>(
         expires_at: now + client.access_token_lifetime,
         grant: None,
         session: None,
-        shard: Shard::of_key(client.id.as_str()),
+        shard: Shard::of_service(&username),
+        username,
         generations: Generations {
             subject: 0,
             client: client.generation,
