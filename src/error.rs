@@ -113,6 +113,10 @@ pub enum Reason {
     TokenRevoked,
     /// What was shown ends too soon for what was asked for.
     LifetimeTooShort,
+    /// What was shown was delegated from what was delegated, as often as may be.
+    DelegatedTooOften,
+    /// As many tokens are delegated for somebody as may be; seconds until one of them ends.
+    TooManyDelegated(u64),
     /// The access token is for another resource.
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
@@ -420,6 +424,8 @@ impl Reason {
             | Self::TooManyFailures(_)
             | Self::PermissionDenied
             | Self::QuotaExceeded(..)
+            | Self::DelegatedTooOften
+            | Self::TooManyDelegated(_)
             | Self::PreflightRejected
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
@@ -437,7 +443,7 @@ impl Reason {
             // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
             Self::DeviceDenied => 400,
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
+            Self::TooManyFailures(_) | Self::QuotaExceeded(..) | Self::TooManyDelegated(_) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
             Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
@@ -465,6 +471,9 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
+            Self::TooManyDelegated(seconds) => {
+                format!("too many tokens are delegated for this user, wait {seconds} seconds")
+            }
             Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
             Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
@@ -498,6 +507,9 @@ impl Reason {
             }
             ErrorCode::AccessDenied if *self == Self::PreflightRejected => {
                 "pages of that origin may not ask"
+            }
+            ErrorCode::AccessDenied if *self == Self::DelegatedTooOften => {
+                "the token was delegated from one to the next too often"
             }
             ErrorCode::AccessDenied => "the request was denied",
             ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",

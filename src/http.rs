@@ -311,7 +311,9 @@ impl Response {
 fn retry_after(reason: &Reason) -> Option<u64> {
     match reason {
         Reason::Unavailable(_) => Some(1),
-        Reason::TooManyFailures(seconds) | Reason::TooManyRevocations(seconds) => Some(*seconds),
+        Reason::TooManyFailures(seconds)
+        | Reason::TooManyRevocations(seconds)
+        | Reason::TooManyDelegated(seconds) => Some(*seconds),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled
 use super::history::{ListEnds, Noted};
 use super::tokens::{
     AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
-    TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
+    TokenAdded, TokenChanged, TokenDelegated, TokenFacts, TokenHistory, TokenList,
 };
 use super::verbs;
 use crate::directory::records::Actor;
@@ -52,7 +52,7 @@ verbs! {
     ListTokens => TokenList,
     ChangeToken => TokenChanged,
     EndToken => bool,
-    Delegate => Option<Box<TokenFacts>>,
+    Delegate => TokenDelegated,
     DropScope => (),
     ReadTokenHistory => TokenHistory,
     BeginDevice => Once,
