@@ -121,6 +121,8 @@ pub enum Reason {
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
     TokenForOtherClient,
+    /// A token that no client has, a person's own for one, was to be revoked by one (RFC 7009 §2.2.1).
+    UnrevocableToken,
     /// No token at all.
     NoToken,
     /// The token lacks a scope.
@@ -245,7 +247,7 @@ impl Input {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
@@ -271,6 +273,7 @@ pub enum ErrorCode {
     UnauthorizedClient,
     UnsupportedGrantType,
     UnsupportedResponseType,
+    UnsupportedTokenType,
 }
 
 impl ErrorCode {
@@ -300,6 +303,7 @@ impl ErrorCode {
             Self::UnauthorizedClient => "unauthorized_client",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
 
@@ -326,7 +330,8 @@ impl ErrorCode {
             | Self::RequestUriNotSupported
             | Self::UnauthorizedClient
             | Self::UnsupportedGrantType
-            | Self::UnsupportedResponseType => 400,
+            | Self::UnsupportedResponseType
+            | Self::UnsupportedTokenType => 400,
         }
     }
 }
@@ -385,6 +390,7 @@ impl Reason {
             Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
             Self::UnknownGrantType => ErrorCode::UnsupportedGrantType,
             Self::UnknownResponseType => ErrorCode::UnsupportedResponseType,
+            Self::UnrevocableToken => ErrorCode::UnsupportedTokenType,
             Self::RequestObject => ErrorCode::RequestNotSupported,
             Self::RequestUri => ErrorCode::RequestUriNotSupported,
             Self::ScopeExceeded => ErrorCode::InvalidScope,
@@ -540,6 +546,9 @@ impl Reason {
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
             ErrorCode::UnsupportedGrantType => "no such grant type here",
             ErrorCode::UnsupportedResponseType => "no such response type here",
+            ErrorCode::UnsupportedTokenType => {
+                "the token is no client's, whoever made it ends it at /api/v1"
+            }
             ErrorCode::InvalidRequest => match self {
                 Self::WrongContentType => "the body has a content type that is not expected here",
                 Self::TooLarge => "the request is larger than anything expected here",

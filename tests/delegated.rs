@@ -175,3 +175,73 @@ fn s1_4_what_is_for_one_resource_asks_about_itself_alone() {
     assert!(about(&child, &child));
     assert!(!about(&child, &mine));
 }
+
+#[test]
+fn a_service_ends_what_was_delegated_to_it_and_the_history_says_who() {
+    let fixture = fixture();
+    let user = fixture.user_token("ada", "read user:token", None);
+    let text = delegated(&fixture, "delegate_to=web", &user);
+    let below = delegated(&fixture, "delegate_to=svc", &text);
+    // Nobody else: it is another client's, as with any token.
+    let foreign = fixture.revoke_as("api", &text);
+    assert_eq!(foreign.status, 400);
+    assert_eq!(foreign.json()["error"], "invalid_request");
+    assert!(passes(&fixture, &text));
+    for _ in 0..2 {
+        assert_eq!(fixture.revoke_as("web", &text).status, 200);
+        for token in [&text, &below] {
+            assert!(!passes(&fixture, token));
+        }
+    }
+    assert!(passes(&fixture, &user));
+    let request = get_at("/api/v1/users/me/token-change-history", &user);
+    let history = fixture.send(Endpoint::Tokens, &request).json();
+    assert_eq!(history[0]["action"], "revoke");
+    assert_eq!(history[0]["actor"], "bot-web");
+    assert_eq!(history[0]["token"], history[1]["parent"]);
+    // Over a binding, and by what else the client serves.
+    fixture.change_client("api", |client| client.serves = vec!["tap".to_owned()]);
+    let text = delegated(&fixture, "delegate_to=tap", &user);
+    let asked = serde_json::json!({ "token": text });
+    let refused = call_rpc(&fixture, "revoke", Some("web"), &asked);
+    assert_eq!(refused["error"], "invalid_request");
+    let done = call_rpc(&fixture, "revoke", Some("api"), &asked);
+    assert_eq!(done["revoked"], true);
+    assert!(!passes(&fixture, &text));
+}
+
+#[test]
+fn no_client_ends_what_a_person_has_and_none_is_told_that_it_did() {
+    let fixture = fixture();
+    let user = fixture.user_token("ada", "read", None);
+    let notebook = delegated(&fixture, "notebook=true", &user);
+    for token in [&user, &notebook] {
+        let refused = fixture.revoke_as("api", token);
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.json()["error"], "unsupported_token_type");
+        let asked = serde_json::json!({ "token": token });
+        let refused = call_rpc(&fixture, "revoke", Some("api"), &asked);
+        assert_eq!(refused["error"], "unsupported_token_type");
+        assert!(passes(&fixture, token));
+    }
+    // What is none is as good as revoked (RFC 7009 §2.2).
+    assert_eq!(fixture.revoke_as("api", "emt_nonsense").status, 200);
+}
+
+#[test]
+fn a_service_that_ends_tokens_in_a_loop_has_to_wait() {
+    let fixture = fixture();
+    let user = fixture.user_token("ada", "read", None);
+    let mut answers = Vec::new();
+    for _ in 0..1_000 {
+        let text = delegated(&fixture, "delegate_to=web", &user);
+        answers.push(fixture.revoke_as("web", &text).status);
+    }
+    let ended = answers.iter().filter(|status| **status == 200).count();
+    assert_eq!(ended, 999);
+    let text = delegated(&fixture, "delegate_to=web", &user);
+    let refused = fixture.revoke_as("web", &text);
+    assert_eq!(refused.status, 503);
+    assert!(refused.header("retry-after").is_some());
+    assert!(passes(&fixture, &text));
+}

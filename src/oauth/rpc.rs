@@ -83,7 +83,7 @@ pub async fn answer<P: Ports>(
                 introspect::introspect(server, &Caller::Client(caller), &token, at).await
             }
             Question::Revoke(token) => {
-                revoke::end(server, caller.client(), &token, at).await?;
+                revoke::end(server, caller.client(), &token, None, at).await?;
                 Ok(json!({ "revoked": true }).to_string())
             }
             Question::Validate {

@@ -321,10 +321,16 @@ impl RevokeToken {
     #[must_use]
     pub fn counted(&self) -> RecordFailure {
         RecordFailure {
-            key: format!("revocations:{}", self.client),
+            key: revocations_of(&self.client),
             limit: self.limit,
         }
     }
+}
+
+/// What a client's revocations of single tokens are counted by.
+#[must_use]
+pub fn revocations_of(client: &ClientId) -> String {
+    format!("revocations:{client}")
 }
 
 /// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came
