@@ -29,7 +29,7 @@ export default async function main(named) {
 export async function test(named = []) {
   const files = named.length
     ? named.map((path) => resolve(root, path))
-    : globSync(["tests/worker/*.test.js", "tests/shim/*.test.js", "tests/browser/*.test.js"], { cwd: root })
+    : globSync(["tests/worker/*.test.js", "tests/conformance/*.test.js", "tests/shim/*.test.js", "tests/browser/*.test.js"], { cwd: root })
         .sort()
         .map((path) => join(root, path));
   const counts = [];

@@ -5,6 +5,7 @@ use fluent_uri::Uri;
 use crate::model::Client;
 use crate::model::redirect::{is_ambiguous, is_plain_host};
 use crate::model::{Digest, Quotas, Seconds, Secret};
+use crate::token::access_jwt;
 
 /// The management API's own audience is `{issuer}/api/v1`; no token has it by default.
 pub const API_PATH: &str = "/api/v1";
@@ -175,10 +176,7 @@ impl Config {
     /// `issuer_mode`), else the deployment's.
     #[must_use]
     pub fn issuer_of(&self, client: &Client) -> String {
-        match &client.application {
-            Some(slug) => self.url(&format!("{APPLICATIONS}{slug}/")),
-            None => self.issuer.clone(),
-        }
+        access_jwt::issuer_of(&self.issuer, client.application.as_deref())
     }
 
     /// One of our paths as a page of ours links it.

@@ -43,6 +43,9 @@ const PAGE = `<!DOCTYPE html>
 </html>
 `;
 
+/** Posts the form of an answer in `form_post` mode; whoever has no script finds a button there. */
+const FORM_POST = "document.forms[0].submit();\n";
+
 /** @type {{ issuer?: string, text: string }} the description with its server in it */
 const served = { text: description };
 
@@ -69,6 +72,14 @@ export const documents = {
       "content-type": "application/json",
       "cache-control": `public, max-age=${DESCRIPTION_CACHE}`,
       "access-control-allow-origin": "*",
+      "x-content-type-options": "nosniff",
+    },
+  ],
+  form_post_script: () => [
+    FORM_POST,
+    {
+      "content-type": "text/javascript; charset=utf-8",
+      "cache-control": `public, max-age=${DESCRIPTION_CACHE}`,
       "x-content-type-options": "nosniff",
     },
   ],

@@ -45,6 +45,11 @@ pub enum Reason {
     AssertionLivesTooLong,
     /// A client's own assertion that speaks of somebody else.
     AssertionForOtherClient,
+    /// A source's assertion that speaks of nobody who is among the client's `jwks_subjects`.
+    AssertionSubjectNotAllowed,
+    /// A source's assertion for a client whose `jwks_subjects` is empty: an administrator has to say
+    /// who may be this client.
+    AssertionWithoutJwksSubjects,
     /// A source's assertion where the client does not act for itself.
     AssertionNotForThisGrant,
     /// An assertion that was used before.
@@ -57,6 +62,12 @@ pub enum Reason {
     UnknownGrantType,
     /// No such response type, or not one we answer.
     UnknownResponseType,
+    /// The client may not be answered so.
+    ResponseTypeNotAllowed,
+    /// The client describes itself in the request (OpenID Connect Core §7.2.1).
+    RegistrationParameter,
+    /// No sign-in of ours is of a kind that the request needs.
+    UnmetAuthentication,
     /// Request objects are not supported.
     RequestObject,
     /// Request objects by reference are not supported.
@@ -162,6 +173,8 @@ pub enum Reason {
     TooManyFailures(u64),
     /// Too many access tokens revoked one by one; seconds to wait.
     TooManyRevocations(u64),
+    /// Too many tokens made by somebody for themselves; seconds to wait.
+    TooManyTokens(u64),
     /// Nobody would administer any more.
     LastAdministrator,
     /// There is an account already.
@@ -247,7 +260,8 @@ impl Input {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2 and OpenID Connect Core §3.1.2.6.
+/// RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2, OpenID Connect Core §3.1.2.6 and OpenID Connect Core
+/// Error Code unmet_authentication_requirements 1.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
@@ -265,12 +279,14 @@ pub enum ErrorCode {
     InvalidTarget,
     InvalidToken,
     LoginRequired,
+    RegistrationNotSupported,
     RequestNotSupported,
     RequestUriNotSupported,
     ServerError,
     SlowDown,
     TemporarilyUnavailable,
     UnauthorizedClient,
+    UnmetAuthenticationRequirements,
     UnsupportedGrantType,
     UnsupportedResponseType,
     UnsupportedTokenType,
@@ -295,12 +311,14 @@ impl ErrorCode {
             Self::InvalidTarget => "invalid_target",
             Self::InvalidToken => "invalid_token",
             Self::LoginRequired => "login_required",
+            Self::RegistrationNotSupported => "registration_not_supported",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::ServerError => "server_error",
             Self::SlowDown => "slow_down",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
             Self::UnsupportedTokenType => "unsupported_token_type",
@@ -326,9 +344,11 @@ impl ErrorCode {
             | Self::InvalidScope
             | Self::InvalidTarget
             | Self::LoginRequired
+            | Self::RegistrationNotSupported
             | Self::RequestNotSupported
             | Self::RequestUriNotSupported
             | Self::UnauthorizedClient
+            | Self::UnmetAuthenticationRequirements
             | Self::UnsupportedGrantType
             | Self::UnsupportedResponseType
             | Self::UnsupportedTokenType => 400,
@@ -385,9 +405,13 @@ impl Reason {
             | Self::AssertionLacks(_)
             | Self::AssertionLivesTooLong
             | Self::AssertionForOtherClient
+            | Self::AssertionSubjectNotAllowed
+            | Self::AssertionWithoutJwksSubjects
             | Self::AssertionNotForThisGrant
             | Self::AssertionReplayed => ErrorCode::InvalidClient,
-            Self::GrantNotAllowed => ErrorCode::UnauthorizedClient,
+            Self::GrantNotAllowed | Self::ResponseTypeNotAllowed => ErrorCode::UnauthorizedClient,
+            Self::RegistrationParameter => ErrorCode::RegistrationNotSupported,
+            Self::UnmetAuthentication => ErrorCode::UnmetAuthenticationRequirements,
             Self::UnknownGrantType => ErrorCode::UnsupportedGrantType,
             Self::UnknownResponseType => ErrorCode::UnsupportedResponseType,
             Self::UnrevocableToken => ErrorCode::UnsupportedTokenType,
@@ -428,6 +452,7 @@ impl Reason {
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
+            | Self::TooManyTokens(_)
             | Self::PermissionDenied
             | Self::QuotaExceeded(..)
             | Self::DelegatedTooOften
@@ -449,7 +474,10 @@ impl Reason {
             // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
             Self::DeviceDenied => 400,
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) | Self::QuotaExceeded(..) | Self::TooManyDelegated(_) => 429,
+            Self::TooManyFailures(_)
+            | Self::TooManyTokens(_)
+            | Self::TooManyDelegated(_)
+            | Self::QuotaExceeded(..) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
             Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
@@ -479,6 +507,9 @@ impl Reason {
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
             Self::TooManyDelegated(seconds) => {
                 format!("too many tokens are delegated for this user, wait {seconds} seconds")
+            }
+            Self::TooManyTokens(seconds) => {
+                format!("too many tokens made, wait {seconds} seconds")
             }
             Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
             Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
@@ -538,12 +569,19 @@ impl Reason {
             ErrorCode::InvalidToken if *self == Self::NoToken => "a token has to be sent",
             ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
+            ErrorCode::RegistrationNotSupported => "clients do not describe themselves here",
             ErrorCode::RequestNotSupported => "request objects are not supported",
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
             ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
+            ErrorCode::UnauthorizedClient if *self == Self::ResponseTypeNotAllowed => {
+                "this client may not ask for that response type"
+            }
             ErrorCode::UnauthorizedClient => "this client may not use that grant",
+            ErrorCode::UnmetAuthenticationRequirements => {
+                "nobody can sign in here in a way that the request needs"
+            }
             ErrorCode::UnsupportedGrantType => "no such grant type here",
             ErrorCode::UnsupportedResponseType => "no such response type here",
             ErrorCode::UnsupportedTokenType => {
@@ -653,6 +691,7 @@ mod tests {
             Reason::unfit("username", "is too long"),
             Reason::TooManyFailures(3),
             Reason::TooManyRevocations(3),
+            Reason::TooManyTokens(3),
             Reason::NoCodeChallenge,
             Reason::Internal("x"),
             Reason::Denied,

@@ -313,6 +313,7 @@ fn retry_after(reason: &Reason) -> Option<u64> {
         Reason::Unavailable(_) => Some(1),
         Reason::TooManyFailures(seconds)
         | Reason::TooManyRevocations(seconds)
+        | Reason::TooManyTokens(seconds)
         | Reason::TooManyDelegated(seconds) => Some(*seconds),
         _ => None,
     }
@@ -321,16 +322,27 @@ fn retry_after(reason: &Reason) -> Option<u64> {
 /// Appends form-encoded parameters to a URI that may have a query already.
 #[must_use]
 pub fn with_query(uri: &str, parameters: &[(&str, &str)]) -> String {
-    let mut encoded = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in parameters {
-        encoded.append_pair(name, value);
-    }
+    let encoded = form(parameters);
     let separator = match uri.split_once('?') {
         None => "?",
         Some((_, "")) => "",
         Some(_) => "&",
     };
-    format!("{uri}{separator}{}", encoded.finish())
+    format!("{uri}{separator}{encoded}")
+}
+
+/// Appends form-encoded parameters to a URI as its fragment; none that is registered has one.
+#[must_use]
+pub fn with_fragment(uri: &str, parameters: &[(&str, &str)]) -> String {
+    format!("{uri}#{}", form(parameters))
+}
+
+fn form(parameters: &[(&str, &str)]) -> String {
+    let mut encoded = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in parameters {
+        encoded.append_pair(name, value);
+    }
+    encoded.finish()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@
  * of Rust between two calls.
  */
 import { DurableObject } from "cloudflare:workers";
-import { core, trapped } from "./deciding.js";
-import { fetchKeys } from "./edge/fetching.js";
+import { core, enter, trapped } from "./deciding.js";
+import { fetchKeys, sendLogout } from "./edge/fetching.js";
 import { Unfinished } from "./edge/unfinished.js";
 import { within } from "./edge/within.js";
 
@@ -24,6 +24,10 @@ const SWEEP = 3_600_000;
 const KV_PAUSE = 1_100;
 /** Subjects are spread over so many shards unless `LEDGER_SHARDS` says more. */
 const SHARDS = 16;
+/** Until the alarm goes off that need not wait. */
+const SOON = 10;
+/** Clients that are told of ends at once: a request may have six connections open. */
+const MOST_SENDERS = 6;
 /** A role that changes is told to each of them before that is acknowledged. */
 const MOST_SHARDS = 256;
 
@@ -68,6 +72,8 @@ class Sql {
  * @property {(sql: Sql, env: any) => boolean} sweep forgets what has expired; whether there is more
  * @property {(sql: Sql, call: string, document: string | undefined) => void} [learn] takes what was fetched for a call
  * @property {boolean} tells whether it has an outbox
+ * @property {boolean} [posts] whether it tells the courier whom to tell of ends
+ * @property {boolean} [sends] whether it is the one who tells them
  * @property {boolean} publishes whether it writes to KV
  *
  * @typedef {{ answer: string, owes: bigint, publishes: boolean, undone?: boolean, fetch?: string }} Outcome
@@ -108,6 +114,7 @@ class Store {
       this.due = (await ctx.storage.getAlarm()) ?? Infinity;
       // The directory may have found that another root seals, and all of KV is to be written anew.
       this.wake(kind.publishes ? RETRY : SWEEP);
+      this.wakeToSend();
     });
   }
 
@@ -133,8 +140,10 @@ class Store {
       if (outcome.publishes) {
         this.ctx.waitUntil(this.publish().catch(report));
       }
+      this.wakeToSend();
       if (outcome.owes > 0n) {
-        await this.settle(outcome.owes);
+        // Nobody who signs out is told that they have not because the courier is away.
+        await Promise.all([this.settle(outcome.owes), this.post().catch(report)]);
       }
       return outcome.answer;
     } catch (error) {
@@ -199,6 +208,8 @@ class Store {
     const tasks = [
       () => this.settle(this.transaction(() => this.newest())),
       () => this.publish(),
+      () => this.post(),
+      () => this.send(),
       () => (more = this.transaction(() => this.kind.sweep(this.sql, this.env))),
     ];
     // One that fails must not keep the others from their work: the feed may be away for hours.
@@ -215,6 +226,7 @@ class Store {
     this.failures = failed ? this.failures + 1 : 0;
     const pause = Math.min(RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
     this.wake(failed ? pause : more ? RETRY : SWEEP);
+    this.wakeToSend(1_000);
   }
 
   /** The newest number that waits in the outbox; 0 when there is none. */
@@ -305,6 +317,82 @@ class Store {
     }
   }
 
+  /** Tells the courier whom to tell of ends. */
+  async post() {
+    if (this.kind.posts) {
+      // One that is under way may have read the table before our rows were in it.
+      await this.posting;
+      this.posting ??= this.postAll().finally(() => (this.posting = undefined));
+      await this.posting;
+    }
+  }
+
+  async postAll() {
+    const source = this.ctx.id.toString();
+    for (;;) {
+      const next = this.transaction(() => core().notices(this.sql, BigInt(Date.now()), source));
+      if (next === undefined) {
+        return;
+      }
+      const line = next.indexOf("\n");
+      const courier = this.env.COURIER.getByName("courier");
+      const { refused, unavailable } = JSON.parse(await within(courier.call(next.slice(line + 1)), LONGEST_TELLING));
+      if (refused !== undefined || unavailable !== undefined) {
+        throw new Error(`courier did not take a message: ${refused ?? unavailable}`);
+      }
+      this.transaction(() => core().noticed(this.sql, BigInt(next.slice(0, line))));
+    }
+  }
+
+  /**
+   * Sees to it that the alarm goes off when the next client is to be told.
+   *
+   * @param {number} [later] milliseconds: what is due is known by the second, and an alarm that found nothing to do in
+   *   it waits for its end
+   */
+  wakeToSend(later = 0) {
+    const next = this.kind.sends ? this.transaction(() => core().courier_next(this.sql)) : undefined;
+    if (next !== undefined) {
+      // Never for now: an alarm that is set for the instant of the one that runs is taken for that one.
+      this.wake(Math.max(SOON, next + later - Date.now()));
+    }
+  }
+
+  /** Tells clients of ends, as many as are due at once; the alarm comes again for the rest. */
+  async send() {
+    if (!this.kind.sends) {
+      return;
+    }
+    /** @type {object[]} */
+    const due = JSON.parse(this.transaction(() => core().courier_due(this.sql, BigInt(Date.now()))));
+    const sender = async () => {
+      for (let one = due.shift(); one !== undefined; one = due.shift()) {
+        await this.sendOne(JSON.stringify(one));
+      }
+    };
+    await Promise.all(Array.from({ length: MOST_SENDERS }, sender));
+  }
+
+  /** @param {string} due */
+  async sendOne(due) {
+    let given_up = JSON.parse(due).waiting.failed === null ? undefined : due;
+    if (given_up === undefined) {
+      const prepared = await enter((core) => core.courier_prepare(this.env, Date.now(), due));
+      const [uri, token] = prepared.split("\n");
+      const outcome = token === undefined ? uri : String(await sendLogout(uri, token));
+      given_up = this.transaction(() => core().courier_sent(this.sql, BigInt(Date.now()), due, outcome));
+      if (given_up !== undefined) {
+        const { notice, failed } = JSON.parse(given_up).waiting;
+        console.error(JSON.stringify({ level: "error", event: "logout_undelivered", client: notice.client, reason: failed }));
+      }
+    }
+    if (given_up !== undefined) {
+      const line = given_up;
+      const noted = await enter((core) => core.courier_note(this.env, Date.now(), line));
+      this.transaction(() => core().courier_noted(this.sql, BigInt(Date.now()), line, noted));
+    }
+  }
+
   /** Brings KV up to date. */
   async publish() {
     if (this.kind.publishes) {
@@ -352,6 +440,7 @@ const LEDGER = {
   apply: (sql, call) => taken(core().ledger_call(sql, BigInt(Date.now()), call)),
   sweep: (sql, env) => core().ledger_sweep(sql, env, BigInt(Date.now())),
   tells: true,
+  posts: true,
   publishes: false,
 };
 
@@ -397,6 +486,7 @@ const COURIER = {
   learn: (sql, call, document) => core().courier_fetched(sql, call, document),
   sweep: (sql) => core().courier_sweep(sql, BigInt(Date.now())),
   tells: false,
+  sends: true,
   publishes: false,
 };
 

@@ -18,6 +18,7 @@ export const routes = {
   "/.well-known/oauth-protected-resource/api/v1": { cors: true, methods: { GET: "protected_resource" } },
   "/application/o/*": { cors: true, methods: { GET: "application" } },
   "/oauth/authorize": { methods: { GET: "authorize", POST: "authorize" } },
+  "/oauth/form-post.js": { methods: { GET: "form_post_script" } },
   "/oauth/token": { cors: true, methods: { POST: "token" } },
   "/oauth/device_authorization": { cors: true, methods: { POST: "device_authorization" } },
   "/oauth/introspect": { cors: true, methods: { POST: "introspect" } },

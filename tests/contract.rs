@@ -35,9 +35,11 @@ fn memory_keeps_the_store_contract() {
                 let object = step["object"].as_str().unwrap();
                 let (answer, entries) = world.call(object, call);
                 let told = step.get("feed").cloned().unwrap_or(json!([]));
-                if answer != step["answer"] || json!(entries) != told {
+                let posted = world.posted();
+                let posts = step.get("courier").cloned().unwrap_or(json!([]));
+                if answer != step["answer"] || json!(entries) != told || posted != posts {
                     failures.push(format!(
-                        "{}: {}: {}\n  expected {} and {told}\n  answered {answer} and {}",
+                        "{}: {}: {}\n  expected {}, {told} and {posts}\n  answered {answer}, {} and {posted}",
                         path.file_name().unwrap().display(),
                         scenario["name"],
                         step["request"],

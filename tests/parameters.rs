@@ -116,7 +116,7 @@ fn assert_sound(response: &Response, clients: &[&str], form: &Form) {
         });
         let registered = clients.iter().any(|id| {
             let rest = location.strip_prefix(redirect_uri(id));
-            rest.is_some_and(|rest| rest.starts_with(['?', '&']))
+            rest.is_some_and(|rest| rest.starts_with(['?', '&', '#']))
         });
         assert!(ours || registered, "{location}");
         assert_eq!(status, 303);
@@ -149,6 +149,7 @@ fn no_bent_authorization_request_breaks_anything_or_leads_astray() {
         "display",
         "claims",
         "acr_values",
+        "registration",
     ];
     for form in bent(&authorization("web"), &more) {
         for browser in [&signed_in, &anonymous] {

@@ -6,7 +6,7 @@ mod support;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use support::records::{App, PROVIDERS, USERS, at, made, patched, read, refused, user};
-use support::{Fixture, ISSUER, Seen as _};
+use support::{Fixture, ISSUER, Seen as _, decoded};
 
 const MAPPINGS: &str = "/api/v1/property_mappings/";
 
@@ -19,7 +19,7 @@ fn told(app: &App<'_>, username: &str) -> (Value, Value) {
 }
 
 #[test]
-fn s4_2_the_six_subject_modes_are_exact_and_alike_in_id_token_and_userinfo() {
+fn s4_2_the_six_subject_modes_are_exact_and_alike_wherever_sub_is_told() {
     let fixture = Fixture::new();
     let bob = user(&fixture, "bob");
     let path = at(USERS, &bob);
@@ -37,10 +37,20 @@ fn s4_2_the_six_subject_modes_are_exact_and_alike_in_id_token_and_userinfo() {
         .collect();
     let app = App::new(&fixture, json!({}));
     let sub = |mode: &str| {
-        app.patch(json!({"sub_mode": mode}));
-        let (token, userinfo) = told(&app, "bob");
-        assert_eq!(token["sub"], userinfo["sub"], "{mode}");
-        token["sub"].clone()
+        let mut subs = Vec::new();
+        for format in ["sealed", "jwt"] {
+            app.patch(json!({"sub_mode": mode, "access_token_format": format}));
+            let tokens = app.tokens_of("bob");
+            subs.push(tokens.claims()["sub"].clone());
+            subs.push(fixture.userinfo(&tokens.access).json()["sub"].clone());
+            subs.push(app.introspect(&tokens.access)["sub"].clone());
+            subs.push(app.introspect(tokens.refresh())["sub"].clone());
+            if format == "jwt" {
+                subs.push(decoded(tokens.access.split('.').nth(1).unwrap())["sub"].clone());
+            }
+        }
+        assert!(subs.iter().all(|sub| *sub == subs[0]), "{mode}: {subs:?}");
+        subs[0].clone()
     };
     for (mode, expected) in [
         ("hashed_user_id", hash.clone()),
@@ -60,6 +70,37 @@ fn s4_2_the_six_subject_modes_are_exact_and_alike_in_id_token_and_userinfo() {
             hash.as_str(),
             "without a upn it is the hash"
         );
+    }
+}
+
+#[test]
+fn s4_2_whoever_is_told_as_something_else_is_still_found_and_ended() {
+    let fixture = Fixture::new();
+    for format in ["sealed", "jwt"] {
+        let app = App::new(
+            &fixture,
+            json!({"sub_mode": "user_username", "access_token_format": format}),
+        );
+        let tokens = app.tokens_of("bob");
+        assert_eq!(app.introspect(&tokens.access)["sub"], "bob");
+        let bob = at(USERS, &user(&fixture, "bob"));
+        patched(&fixture, &bob, json!({"is_active": false}));
+        assert!(!app.is_active(&tokens.access), "{format}: by our own name");
+        assert!(!app.is_active(tokens.refresh()));
+        patched(&fixture, &bob, json!({"is_active": true}));
+    }
+}
+
+#[test]
+fn s4_2_a_name_that_no_token_can_hold_is_told_as_the_hash() {
+    let fixture = Fixture::new();
+    let app = App::new(&fixture, json!({"sub_mode": "hashed_user_id"}));
+    let hash = app.tokens_of("bob").claims()["sub"].clone();
+    app.patch(json!({"sub_mode": "user_upn"}));
+    for upn in ["", "bob\nscope", "\u{0}"] {
+        let attributes = json!({"attributes": {"upn": upn}});
+        patched(&fixture, &at(USERS, &user(&fixture, "bob")), attributes);
+        assert_eq!(app.tokens_of("bob").claims()["sub"], hash, "{upn:?}");
     }
 }
 

@@ -28,7 +28,7 @@ fn s2_1_a_client_may_do_what_its_provider_says_and_no_more() {
     let form = app.authorization().with("response_type", "token");
     assert_eq!(
         browser.authorize(&form).response.error(),
-        "unsupported_response_type"
+        "unauthorized_client"
     );
     let form = app.authorization().with("scope", "openid write");
     let narrowed = browser.authorize(&form).response;

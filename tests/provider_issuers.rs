@@ -8,7 +8,7 @@ use edgemint::http::{Request, Response};
 use edgemint::server::Endpoint;
 use serde_json::json;
 use support::records::{App, made, read};
-use support::{Fixture, ISSUER, Seen as _};
+use support::{Fixture, ISSUER, Seen as _, decoded};
 
 const APPLICATIONS: &str = "/api/v1/applications/";
 
@@ -51,6 +51,48 @@ fn s4_2_an_application_is_an_issuer_of_one_name_everywhere() {
     let tokens = app.tokens();
     assert_eq!(tokens.claims()["iss"], own);
     assert!(app.is_active(&tokens.access));
+}
+
+#[test]
+fn s4_2_its_access_tokens_name_the_same_issuer_in_either_form() {
+    let fixture = Fixture::new();
+    let app = shop(&fixture);
+    let own = format!("{ISSUER}/application/o/shop/");
+    for format in ["sealed", "jwt"] {
+        app.patch(json!({"issuer_mode": "per_provider", "access_token_format": format}));
+        let tokens = app.tokens();
+        assert_eq!(app.introspect(&tokens.access)["iss"], own, "{format}");
+        assert_eq!(app.introspect(tokens.refresh())["iss"], own, "{format}");
+        if format == "jwt" {
+            let claims = decoded(tokens.access.split('.').nth(1).unwrap());
+            assert_eq!(claims["iss"], own);
+        }
+        assert_eq!(fixture.userinfo(&tokens.access).status, 200);
+        // What was issued before says what it said.
+        app.patch(json!({"issuer_mode": "global"}));
+        assert_eq!(app.introspect(&tokens.access)["iss"], own, "{format}");
+        assert_eq!(app.introspect(tokens.refresh())["iss"], ISSUER);
+        assert_eq!(app.introspect(&app.tokens().access)["iss"], ISSUER);
+    }
+}
+
+#[test]
+fn s4_2_a_jwt_of_an_issuer_that_is_none_of_ours_is_no_token() {
+    let fixture = Fixture::new();
+    let app = shop(&fixture);
+    app.patch(json!({"access_token_format": "jwt"}));
+    let token = app.tokens().access;
+    for issuer in [
+        "https://evil.example/application/o/shop/".to_owned(),
+        format!("{ISSUER}/application/o/other/"),
+        format!("{ISSUER}/application/o//"),
+        format!("{ISSUER}/application/o/shop"),
+        ISSUER.to_owned(),
+    ] {
+        let altered = support::tokens::altered(&token, "iss", &json!(issuer));
+        assert!(!app.is_active(&altered), "{issuer}");
+    }
+    assert!(app.is_active(&token));
 }
 
 #[test]

@@ -373,6 +373,7 @@ fn te_10_an_unknown_grant_is_unsupported_and_one_that_is_not_the_clients_is_unau
         "refresh_token",
         "client_credentials",
         "urn:ietf:params:oauth:grant-type:device_code",
+        "implicit",
     ];
     assert_eq!(metadata.json()["grant_types_supported"], json!(grants));
 }

@@ -200,11 +200,13 @@ impl<P: Ports> Asked<'_, P> {
             fields.insert("_secrets".to_owned(), json!([kept]));
         }
         let private = self.server.config.danger_allow_private_fetch_targets;
-        if let Some(Value::String(uri)) = fields.get("jwks_uri")
-            && !uri.is_empty()
-            && !may_be_fetched(uri, private)
-        {
-            return Err(Reason::unfit("jwks_uri", UNFETCHABLE));
+        for name in ["jwks_uri", "backchannel_logout_uri"] {
+            if let Some(Value::String(uri)) = fields.get(name)
+                && !uri.is_empty()
+                && !may_be_fetched(uri, private)
+            {
+                return Err(Reason::unfit(name, UNFETCHABLE));
+            }
         }
         if self.collection == Collection::Providers {
             providers::name_key(self, &members, &mut fields).await?;

@@ -12,7 +12,7 @@ use crate::jose::Algorithm;
 use crate::message;
 use crate::model::{
     AccessTokenFormat, AuthenticationMethod, Client, ClientId, Digest, GrantType, KeySource,
-    PropertyMapping, RedirectUri, Seconds, parse_duration, print_duration,
+    PropertyMapping, RedirectUri, ResponseType, Seconds, parse_duration, print_duration,
 };
 use crate::ports::At;
 use crate::token::Revocation;
@@ -22,6 +22,8 @@ pub const MOST_SECRETS: usize = 4;
 /// Sources that a client may have. With its keys each is up to 8 kB of the copy that every isolate keeps;
 /// nobody's builds and clusters come from more issuers than that.
 const MOST_SOURCES: usize = 8;
+/// Under which name it is kept that no two clients act by one name.
+pub(super) const ACTS_AS: &str = "acts_as";
 /// The flows of a client, and what each has to be for.
 const FLOWS: [(&str, &str); 3] = [
     ("authentication_flow", "authentication"),
@@ -142,6 +144,10 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .iter()
             .filter_map(|name| GrantType::parse(name))
             .collect(),
+        response_types: texts("response_types")
+            .iter()
+            .filter_map(|name| ResponseType::parse(name))
+            .collect(),
         scope: record.scope("scope"),
         default_resource: text("default_resource"),
         resources: texts("resources"),
@@ -159,8 +165,12 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .map_or(record.flag("_implicit_consent"), |consent| {
                 consent == "implicit"
             }),
+        backchannel_logout_uri: text("backchannel_logout_uri"),
+        backchannel_logout_session_required: record.flag("backchannel_logout_session_required"),
         self_registered: record.flag("self_registered"),
         danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
+        danger_allow_front_channel_access_tokens: record
+            .flag("danger_allow_front_channel_access_tokens"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
         refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
         sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
@@ -176,6 +186,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         mappings,
         keys,
         sources,
+        subjects: texts("jwks_subjects"),
     }))
 }
 
@@ -206,6 +217,25 @@ pub(super) fn application<R: Rows>(rows: &R, provider: u64) -> Answer<Option<Rec
     Ok(None)
 }
 
+/// Whether another client acts by the name of this one.
+///
+/// # Errors
+/// Those of the rows.
+pub(super) fn name_is_taken<R: Rows>(rows: &R, record: &Record) -> Answer<bool, R> {
+    let Some(name) = acts_as(Collection::Providers, record) else {
+        return Ok(false);
+    };
+    let holder = rows.holder(Collection::Providers, ACTS_AS, &name)?;
+    Ok(holder.is_some_and(|holder| holder != record.id))
+}
+
+/// What a client is called where it acts for itself.
+pub(super) fn acts_as(collection: Collection, record: &Record) -> Option<String> {
+    let id = ClientId::parse(record.text("client_id")).ok();
+    id.filter(|_| collection == Collection::Providers)
+        .map(|id| id.acts_as())
+}
+
 /// The fields of a client that was described as such (RFC 7591).
 ///
 /// # Errors
@@ -216,6 +246,10 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         uris.join("\n")
     };
     let grants = client.grant_types.iter().map(|grant| grant.as_str());
+    // What no grant of it leads to, it cannot ask for.
+    let types = client.response_types.iter();
+    let types = types.filter(|kind| client.grant_types.iter().any(|grant| kind.needs(*grant)));
+    let types = types.map(|kind| kind.as_str());
     let public = client.is_public();
     let flow = if client.implicit_consent {
         rows.holder(Collection::Flows, "slug", IMPLICIT)?
@@ -240,8 +274,10 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "_secrets": secrets.map(|digest| json!({"digest": digest})).collect::<Vec<_>>(),
         "redirect_uris": lines(&client.redirect_uris),
         "post_logout_redirect_uris": lines(&client.post_logout_redirect_uris),
-        "grant_types": grants.clone().collect::<Vec<_>>(),
-        "response_types": grants.filter(|name| *name == "authorization_code").map(|_| "code").collect::<Vec<_>>(),
+        "backchannel_logout_uri": client.backchannel_logout_uri.as_deref().unwrap_or_default(),
+        "backchannel_logout_session_required": client.backchannel_logout_session_required,
+        "grant_types": grants.collect::<Vec<_>>(),
+        "response_types": types.collect::<Vec<_>>(),
         "scope": client.scope,
         "default_resource": client.default_resource.as_deref().unwrap_or_default(),
         "resources": client.resources,
@@ -255,6 +291,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "authorization_flow": flow,
         "self_registered": client.self_registered,
         "danger_allow_management_scopes": client.danger_allow_management_scopes,
+        "danger_allow_front_channel_access_tokens": client.danger_allow_front_channel_access_tokens,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
         "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),
@@ -264,15 +301,22 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
 }
 
 /// What a provider's fields have to be together.
-pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) -> Answer<(), R> {
+pub(super) fn fit<R: Rows>(
+    rows: &R,
+    before: Option<&Record>,
+    record: &Record,
+    unfit: &mut Vec<Unfit>,
+) -> Answer<(), R> {
     let grants = record.list("grant_types");
     let has = |grant: &str| grants.iter().any(|name| name == grant);
-    if has("authorization_code") && record.text("redirect_uris").is_empty() {
+    let answered = has("authorization_code") || has("implicit");
+    if answered && record.text("redirect_uris").is_empty() {
         unfit.push(Unfit::new(
             "redirect_uris",
             "must not be empty where codes are granted",
         ));
     }
+    fit_response_types(record, unfit);
     let for_people = has("authorization_code") || has(GrantType::DeviceCode.as_str());
     if has("refresh_token") && !for_people {
         unfit.push(Unfit::new(
@@ -314,6 +358,15 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
             "names two of the same issuer: which one's keys count would depend on their order";
         unfit.push(Unfit::new("jwks_sources", rule));
     }
+    // A client from before there were subjects can be changed otherwise: switched off, say.
+    let stays = |field: &str| before.is_some_and(|before| before.list(field) == record.list(field));
+    if named > 0
+        && record.list("jwks_subjects").is_empty()
+        && !(stays("jwks_sources") && stays("jwks_subjects"))
+    {
+        let rule = "must not be empty where there are jwks_sources: they sign for others, too";
+        unfit.push(Unfit::new("jwks_subjects", rule));
+    }
     for (field, designation) in FLOWS {
         let flow = record
             .number(field)
@@ -324,6 +377,29 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
         }
     }
     Ok(())
+}
+
+/// What is answered without a code has to be granted so, and an access token by the long name, too.
+fn fit_response_types(record: &Record, unfit: &mut Vec<Unfit>) {
+    let types = record.list("response_types").iter();
+    let types: Vec<ResponseType> = types
+        .filter_map(|name| ResponseType::parse(name.as_str()?))
+        .collect();
+    let grants = record.list("grant_types");
+    let implicit = grants.iter().any(|name| name == "implicit");
+    let any_token = types.iter().any(|kind| kind.has_any_token());
+    if any_token && !implicit {
+        let rule = "without a code need the grant type implicit";
+        unfit.push(Unfit::new("response_types", rule));
+    } else if implicit && !any_token {
+        let rule = "with implicit need a response type that has a token";
+        unfit.push(Unfit::new("grant_types", rule));
+    }
+    let by_address = types.iter().any(|kind| kind.has_token());
+    if by_address && !record.flag("danger_allow_front_channel_access_tokens") {
+        let rule = "with token need danger_allow_front_channel_access_tokens";
+        unfit.push(Unfit::new("response_types", rule));
+    }
 }
 
 /// Keys are in one place.
@@ -427,7 +503,7 @@ pub(super) fn put<R: Rows>(
         put_record(rows, Collection::Providers, &after)?;
         return publish(rows, &after);
     };
-    // Whose secret or source is taken away loses what somebody may have got by it.
+    // Whose secret, source or subject is taken away loses what somebody may have got by it.
     let fewer = |field: &str| {
         let left = after.list(field);
         before.list(field).iter().any(|one| !left.contains(one))
@@ -435,10 +511,17 @@ pub(super) fn put<R: Rows>(
     let gone = |field: &str| before.flag(field) && !after.flag(field);
     if gone("enabled")
         || gone("danger_allow_management_scopes")
+        || gone("danger_allow_front_channel_access_tokens")
         || !before.scope("scope").is_subset(&after.scope("scope"))
-        || ["grant_types", "_secrets", "jwks_sources"]
-            .into_iter()
-            .any(fewer)
+        || [
+            "grant_types",
+            "response_types",
+            "_secrets",
+            "jwks_sources",
+            "jwks_subjects",
+        ]
+        .into_iter()
+        .any(fewer)
     {
         after.generation = after.version;
     }

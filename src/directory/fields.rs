@@ -171,7 +171,7 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new(
         "client_id",
         Form::ClientId,
-        "RFC 6749 §2.2; made when it is absent",
+        "RFC 6749 §2.2; made when it is absent; no two differ by case alone, or by `~` for `.`",
     )
     .given(Given::Made)
     .unique(),
@@ -227,6 +227,15 @@ pub(super) static PROVIDER: &[Field] = &[
         "where signing out may lead",
     ),
     Field::new(
+        "backchannel_logout_uri",
+        Form::Target,
+        "where it is told that a session has ended in which it got an ID token",
+    ),
+    flag(
+        "backchannel_logout_session_required",
+        "whether that has to say which session; it does in any case",
+    ),
+    Field::new(
         "sub_mode",
         Form::Choice(&[
             "hashed_user_id",
@@ -252,20 +261,35 @@ pub(super) static PROVIDER: &[Field] = &[
         "whose tokens it may show for a token of its own; at most eight",
     ),
     Field::new(
+        "jwks_subjects",
+        Form::Subjects,
+        "`sub` of those tokens, each exactly; where there are sources, at least one",
+    ),
+    Field::new(
         "grant_types",
         Form::Choices(&[
             "authorization_code",
             "refresh_token",
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code",
+            "implicit",
         ]),
         "grants it may use",
     )
     .or("[\"authorization_code\",\"refresh_token\"]"),
     Field::new(
         "response_types",
-        Form::Choices(&["code"]),
-        "answers it may ask for",
+        Form::Choices(&[
+            "code",
+            "none",
+            "id_token",
+            "code id_token",
+            "token",
+            "id_token token",
+            "code token",
+            "code id_token token",
+        ]),
+        "answers it may ask for; `none` goes with `code`, and what has a token needs the grant `implicit`",
     )
     .or("[\"code\"]"),
     Field::new("scope", Form::Scope, "the most it may ask for").or("\"email openid profile\""),
@@ -286,7 +310,7 @@ pub(super) static PROVIDER: &[Field] = &[
     ),
     Field::new(
         "jwks_uri",
-        Form::KeysUri,
+        Form::Target,
         "where they are, if they are not here",
     ),
     Field::new("owner", Form::Ref(Collection::Users), "who answers for it"),
@@ -318,6 +342,10 @@ pub(super) static PROVIDER: &[Field] = &[
     flag(
         "danger_allow_management_scopes",
         "whether it may be granted scopes that administer Edgemint",
+    ),
+    flag(
+        "danger_allow_front_channel_access_tokens",
+        "whether access tokens may be in answers of the authorization endpoint, which OAuth 2.1 has none of",
     ),
 ];
 
@@ -404,7 +432,7 @@ pub(super) static SOURCE: &[Field] = &[
     Field::new("jwks", Form::Jwks, "its keys"),
     Field::new(
         "jwks_uri",
-        Form::KeysUri,
+        Form::Target,
         "where they are, if they are not here",
     ),
     flag("enabled", "whether its tokens are taken").or("true"),

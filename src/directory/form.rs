@@ -20,7 +20,7 @@ pub(crate) const MOST_LISTED: usize = 64;
 /// Bytes of a resource or another URI.
 pub(crate) const LONGEST_URI: usize = 2000;
 
-/// Where we fetch nothing from.
+/// Where we send no request of ours.
 pub(crate) const UNFETCHABLE: &str =
     "has to be an https URI without port, fragment and credentials, on a host with a public name";
 
@@ -77,6 +77,8 @@ pub enum Form {
     Resource,
     /// Resource indicators.
     Resources,
+    /// Texts that are compared exactly with `sub` of what a source signs.
+    Subjects,
     /// Another record, or none.
     Ref(Collection),
     /// Other records.
@@ -85,8 +87,8 @@ pub enum Form {
     Named(Collection),
     /// A signing key by its uuid, or none.
     Key,
-    /// Where such a set is, or nothing. Whether we may fetch from there depends on the deployment.
-    KeysUri,
+    /// Where a request of ours goes, or nothing. Whether we may send one there depends on the deployment.
+    Target,
     /// A JSON Web Key Set (RFC 7517 §5) of public keys, or nothing.
     Jwks,
 }
@@ -98,9 +100,11 @@ impl Form {
         match self {
             Self::Flag => Value::Bool(false),
             Self::Object | Self::Texts => Value::Object(Map::new()),
-            Self::Choices(_) | Self::Resources | Self::Refs(_) | Self::Named(_) => {
-                Value::Array(Vec::new())
-            }
+            Self::Choices(_)
+            | Self::Resources
+            | Self::Subjects
+            | Self::Refs(_)
+            | Self::Named(_) => Value::Array(Vec::new()),
             Self::Ref(_) | Self::Key | Self::Number | Self::Time | Self::Jwks => Value::Null,
             _ => Value::from(""),
         }
@@ -121,6 +125,7 @@ impl Form {
                 | Self::Jwks
                 | Self::Choices(_)
                 | Self::Resources
+                | Self::Subjects
                 | Self::Refs(_)
                 | Self::Named(_)
         )
@@ -200,7 +205,7 @@ impl Form {
             }
             Self::WebUri => uri(is_web_uri),
             Self::Resource => uri(is_resource),
-            Self::KeysUri => uri(|text| may_be_fetched(text, true)),
+            Self::Target => uri(|text| may_be_fetched(text, true)),
             Self::Ref(_) => return self.read_reference(&Value::from(text)),
             Self::Key => uuid::parse(text).is_some() || is_uuid(text),
             _ => false,
@@ -236,6 +241,9 @@ impl Form {
             }
             (Self::Resources, Some(uris)) if uris.iter().all(|uri| is_resource(uri)) => {
                 Ok(Value::from(uris))
+            }
+            (Self::Subjects, Some(subjects)) if subjects.iter().all(|text| is_subject(text)) => {
+                Ok(Value::from(subjects))
             }
             (Self::Named(_), Some(names)) => Ok(Value::from(names)),
             (Self::Refs(_), _) => {
@@ -293,8 +301,11 @@ impl Form {
                  own, without fragment or pattern"
             }
             Self::WebUri => "has to be an https URI",
-            Self::KeysUri => UNFETCHABLE,
+            Self::Target => UNFETCHABLE,
             Self::Resource | Self::Resources => "has to name absolute URIs without a fragment",
+            Self::Subjects => {
+                "has to be a list of texts of 1 to 255 bytes without control characters"
+            }
             Self::Ref(_) => "has to be the uuid or the number of a record",
             Self::Refs(_) => "has to be a list of uuids or numbers of records",
             Self::Named(_) => "has to be a list of names",
@@ -333,6 +344,10 @@ fn is_mail(text: &str) -> bool {
 pub fn is_resource(text: &str) -> bool {
     text.len() <= LONGEST_URI
         && fluent_uri::Uri::parse(text).is_ok_and(|uri| uri.fragment().is_none())
+}
+
+fn is_subject(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// A page that people are shown a link to: https, and nothing a redirect URI may not be.

@@ -110,8 +110,8 @@ fn print_answer(response: &Response, behind: Behind) -> JsValue {
     JsValue::from_str(&text)
 }
 
-struct Edge {
-    server: Server<Bindings>,
+pub(super) struct Edge {
+    pub(super) server: Server<Bindings>,
     settings: Settings,
 }
 
@@ -120,7 +120,7 @@ thread_local! {
 }
 
 /// The server of this isolate, made from the settings at its first request.
-fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
+pub(super) fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
     if let Some(edge) = EDGE.with_borrow(Option::clone) {
         return Ok(edge);
     }
@@ -149,7 +149,7 @@ fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
 /// Instants before this are a clock that does not run yet (2026-01-01).
 const EARLIEST: Moment = Moment(1_767_225_600_000);
 
-fn at(now: f64, request: &str) -> Option<At> {
+pub(super) fn at(now: f64, request: &str) -> Option<At> {
     let now = Moment(whole(now)?);
     (now >= EARLIEST).then_some(At {
         request: RequestId::parse(request).ok()?,

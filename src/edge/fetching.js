@@ -1,11 +1,13 @@
 // @ts-check
 /**
- * Fetches what others publish. Whether a URL may be fetched is decided before, in `model/target.rs`; that its name
+ * Sends requests to others: fetches what they publish, and tells them that somebody has signed out. Whether a URL may be asked is decided before, in `model/target.rs`; that its name
  * leads to no network of our own is the platform's to see to (`global_fetch_strictly_public`).
  */
 
 /** How long it may take, from the question to the last byte: less than who waits for the courier waits (`LONGEST_WAIT`). */
 const LONGEST_FETCH = 3_000;
+/** How long a client may take to sign somebody out. */
+const LONGEST_LOGOUT = 5_000;
 /** Bytes of a document, unpacked: a hundred keys. */
 const LARGEST = 64 * 1024;
 
@@ -29,6 +31,29 @@ export async function fetchKeys(url) {
     return await readWithin(response, LARGEST);
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Sends a logout token (OpenID Connect Back-Channel Logout §2.5). What the answer says besides its status is not read.
+ *
+ * @param {string} uri
+ * @param {string} token
+ * @returns {Promise<number>} the status; 0 when there was no answer in time
+ */
+export async function sendLogout(uri, token) {
+  try {
+    const response = await fetch(uri, {
+      method: "POST",
+      // A redirect leads where nobody has looked.
+      redirect: "manual",
+      body: new URLSearchParams({ logout_token: token }),
+      signal: AbortSignal.timeout(LONGEST_LOGOUT),
+    });
+    await response.body?.cancel();
+    return response.status;
+  } catch {
+    return 0;
   }
 }
 

@@ -14,6 +14,8 @@ mod entry;
 mod keys;
 mod log;
 #[cfg(feature = "objects")]
+mod logouts;
+#[cfg(feature = "objects")]
 mod object;
 mod settings;
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::ledger::{GrantRow, LedgerState, newest};
 use crate::model::{GrantId, Scope, UnixTime};
+use crate::oauth::claims;
 use crate::ports::At;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndCode, GrantFacts, Issued, ListGrants, ListIssued,
@@ -35,6 +36,11 @@ impl LedgerState {
         let (Some(facts), Some(_), true) = (facts, session, agreed) else {
             return Spent::Never;
         };
+        if let Some(joins) = &verb.joins {
+            let key = (verb.session.clone(), verb.client.clone());
+            let sub = claims::sub_in(joins.sub_mode, &facts, &joins.issuer);
+            self.participants.insert(key, sub);
+        }
         self.grants.entry(verb.grant).or_insert(GrantRow {
             subject: verb.subject,
             subject_generation: verb.generation,

@@ -16,6 +16,7 @@ use crate::model::{
 };
 use crate::ports::history::{ListEnds, Noted};
 use crate::ports::ledger::{Authentication, Issued, LedgerAnswer, LedgerVerb, MOST_LISTED, Row};
+use crate::ports::logouts::Notice;
 use crate::ports::tokens::TokenRow;
 use crate::ports::{At, Call};
 use crate::token::Revocation;
@@ -78,6 +79,8 @@ pub struct LedgerState {
     pub(super) roles: BTreeMap<String, RoleFacts>,
     pub(super) sessions: BTreeMap<SessionId, SessionRow>,
     pub(super) grants: BTreeMap<GrantId, GrantRow>,
+    /// Who is to be told when a session ends, and by which `sub`.
+    pub(super) participants: BTreeMap<(SessionId, ClientId), String>,
     pub(super) consents: BTreeMap<(Subject, ClientId), Scope>,
     pub(super) spent: BTreeMap<String, Spending>,
     pub(super) failures: BTreeMap<String, Failures>,
@@ -88,6 +91,8 @@ pub struct LedgerState {
     pub(super) audit: Vec<Row>,
     /// What the feed has not been sent yet.
     pub outbox: Vec<(u64, Revocation)>,
+    /// What the courier has not been sent yet.
+    pub notices: Vec<(u64, Notice)>,
     pub(super) last_sent: u64,
 }
 
@@ -107,7 +112,7 @@ impl LedgerState {
         let at = call.at;
         match call.verb {
             LedgerVerb::PutSubject(verb) => {
-                self.put_subject(verb.facts);
+                self.put_subject(verb.facts, &at);
                 LedgerAnswer::PutSubject(())
             }
             LedgerVerb::PutRoles(verb) => {
@@ -136,7 +141,7 @@ impl LedgerState {
             LedgerVerb::EndSession(verb) => {
                 match verb.client {
                     Some(client) => self.leave_session(&verb.session, &client, &at),
-                    None => self.end_session(&verb.session),
+                    None => self.end_session(&verb.session, &at),
                 }
                 LedgerAnswer::EndSession(())
             }
@@ -230,7 +235,27 @@ impl LedgerState {
         self.outbox.push((self.last_sent, entry));
     }
 
-    fn put_subject(&mut self, facts: SubjectFacts) {
+    /// Has clients told that this session has ended for them.
+    pub(super) fn depart(&mut self, such: impl Fn(&SessionId, &ClientId) -> bool, at: &At) {
+        let told = self.participants.iter();
+        let told = told.filter(|((session, client), _)| such(session, client));
+        let told: Vec<(SessionId, ClientId)> = told.map(|(key, _)| key.clone()).collect();
+        for (session, client) in told {
+            let key = (session.clone(), client.clone());
+            if let Some(sub) = self.participants.remove(&key) {
+                self.last_sent += 1;
+                let notice = Notice {
+                    client,
+                    session,
+                    sub,
+                    ended_at: at.now.unix(),
+                };
+                self.notices.push((self.last_sent, notice));
+            }
+        }
+    }
+
+    fn put_subject(&mut self, facts: SubjectFacts, at: &At) {
         let before = self.subjects.get(&facts.subject);
         if before.is_some_and(|before| before.version >= facts.version) {
             return;
@@ -241,10 +266,17 @@ impl LedgerState {
         let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
         self.direct
             .insert(facts.subject.clone(), facts.scope.clone());
+        let subject = facts.subject.clone();
         let facts = facts.with_roles(|role| self.roles.get(role));
-        self.subjects.insert(facts.subject.clone(), facts);
+        self.subjects.insert(subject.clone(), facts);
         if raised {
             self.publish(entry);
+            let own = self
+                .sessions
+                .iter()
+                .filter(|(_, row)| row.subject == subject);
+            let own: Vec<SessionId> = own.map(|(id, _)| id.clone()).collect();
+            self.depart(|session, _| own.contains(session), at);
         }
         if regrouped {
             self.publish(changed);
@@ -304,6 +336,9 @@ impl LedgerState {
     /// Forgets what has expired.
     pub fn sweep(&mut self, now: UnixTime) {
         self.sessions.retain(|_, row| now < row.expires_at);
+        let sessions = &self.sessions;
+        self.participants
+            .retain(|(session, _), _| sessions.contains_key(session));
         self.grants.retain(|_, row| now < row.expires_at);
         self.spent.retain(|_, row| now < row.expires_at);
         self.failures.retain(|_, row| now < row.window_ends);

@@ -8,6 +8,7 @@ mod feed;
 mod grants;
 mod ledger;
 mod limits;
+mod logouts;
 mod sessions;
 mod tokens;
 
@@ -20,6 +21,7 @@ use serde_json::json;
 pub use directory::DirectoryState;
 pub use feed::FeedState;
 pub use ledger::LedgerState;
+pub use logouts::{LogoutsState, NoticeKey};
 
 use crate::jose::{
     Algorithm, JoseError, PrivateJwk, PublicKey, RingSigner, RingVerifier, Signer, SigningKeyRef,
@@ -32,10 +34,11 @@ use crate::ports::directory::{
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session};
+use crate::ports::logouts::{Notice, SendLogouts};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
-    Sessions, Tokens, Unavailable,
+    OLDEST_ROW, Sessions, Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -103,8 +106,10 @@ pub struct Memory {
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
     tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
+    gone: RefCell<BTreeMap<String, Moment>>,
     documents: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Known>>,
+    logouts: RefCell<LogoutsState>,
     remote: RefCell<BTreeMap<String, Rc<RemoteKeys>>>,
     signing: RefCell<Option<Rc<KeySet>>>,
     signer: RefCell<RingSigner>,
@@ -130,8 +135,10 @@ impl Default for Memory {
             subjects: RefCell::default(),
             quotas: RefCell::default(),
             tokens: RefCell::default(),
+            gone: RefCell::default(),
             documents: RefCell::default(),
             fetched: RefCell::default(),
+            logouts: RefCell::default(),
             remote: RefCell::default(),
             signing: RefCell::default(),
             signer: RefCell::default(),
@@ -158,6 +165,26 @@ impl Memory {
             Some(document) => documents.insert(url.to_owned(), document.to_owned()),
             None => documents.remove(url),
         };
+    }
+
+    /// What the courier has to tell clients.
+    pub fn logouts(&self) -> &RefCell<LogoutsState> {
+        &self.logouts
+    }
+
+    /// Hands the courier what clients are to be told. What cannot be handed over stays and goes with
+    /// the next; nobody waits for it.
+    async fn post(&self, source: String, outbox: &mut Vec<(u64, Notice)>, at: &At) {
+        if outbox.is_empty() {
+            return;
+        }
+        let verb = SendLogouts {
+            source,
+            notices: outbox.clone(),
+        };
+        if self.courier(at, verb).await.is_ok() {
+            outbox.clear();
+        }
     }
 
     fn hold(&self, algorithm: Algorithm, pkcs8: &[u8]) -> Result<StoredKey, JoseError> {
@@ -292,10 +319,21 @@ impl Ledger for Memory {
         self.count(|operations| operations.ledger += 1);
         let reached = self.reach(Outage::Ledger)?;
         let at = call.at.clone();
-        let mut ledgers = self.ledgers.borrow_mut();
-        let state = ledgers.entry(shard).or_default();
-        let answer = state.apply(call);
-        self.publish(format!("ledger-{}", shard.0), &mut state.outbox, &at)?;
+        let source = format!("ledger-{}", shard.0);
+        let (answer, mut notices, told) = {
+            let mut ledgers = self.ledgers.borrow_mut();
+            let state = ledgers.entry(shard).or_default();
+            let answer = state.apply(call);
+            let notices = std::mem::take(&mut state.notices);
+            let told = self.publish(source.clone(), &mut state.outbox, &at);
+            (answer, notices, told)
+        };
+        self.post(source, &mut notices, &at).await;
+        if let Some(state) = self.ledgers.borrow_mut().get_mut(&shard) {
+            notices.append(&mut state.notices);
+            state.notices = notices;
+        }
+        told?;
         reached.answer(answer)
     }
 }
@@ -407,6 +445,10 @@ impl Sessions for Memory {
         if cached.is_some() {
             return Ok(cached);
         }
+        let cookie = format!("{}:{}", handle.session, handle.generation);
+        if self.is_gone(&cookie, at) {
+            return Ok(None);
+        }
         let read = ReadSession {
             session: handle.session.clone(),
         };
@@ -416,6 +458,8 @@ impl Sessions for Memory {
             .map(Rc::new);
         if let Some(row) = &row {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
+        } else {
+            self.keep_gone(cookie, at);
         }
         Ok(row)
     }
@@ -469,6 +513,16 @@ impl Tokens for Memory {
         let kept = (at.now, Rc::clone(facts));
         self.tokens.borrow_mut().insert(name.to_owned(), kept);
     }
+
+    fn is_gone(&self, name: &str, at: &At) -> bool {
+        let gone = self.gone.borrow();
+        gone.get(name)
+            .is_some_and(|since| at.now.since(*since) < OLDEST_ROW)
+    }
+
+    fn keep_gone(&self, name: String, at: &At) {
+        self.gone.borrow_mut().insert(name, at.now);
+    }
 }
 
 impl Courier for Memory {
@@ -476,7 +530,13 @@ impl Courier for Memory {
         self.count(|operations| operations.courier += 1);
         let reached = self.reach(Outage::Courier)?;
         let now = call.at.now;
-        let CourierVerb::FetchKeys(verb) = call.verb;
+        let verb = match call.verb {
+            CourierVerb::FetchKeys(verb) => verb,
+            CourierVerb::SendLogouts(verb) => {
+                let waiting = self.logouts.borrow_mut().take(*verb, now);
+                return reached.answer(CourierAnswer::SendLogouts(waiting));
+            }
+        };
         let mut fetched = self.fetched.borrow_mut();
         fetched.retain(|_, known| !known.is_forgotten(now));
         let known = fetched.entry(verb.url.clone()).or_default();

@@ -72,7 +72,7 @@ impl LedgerState {
         })
     }
 
-    pub(super) fn end_session(&mut self, id: &SessionId) {
+    pub(super) fn end_session(&mut self, id: &SessionId, at: &At) {
         if self.sessions.remove(id).is_none() {
             return;
         }
@@ -85,6 +85,7 @@ impl LedgerState {
         }
         // The session's own entry ends the tokens of the grants bound to it.
         self.publish(Revocation::Session(id.clone()));
+        self.depart(|session, _| session == id, at);
     }
 
     pub(super) fn leave_session(&mut self, session: &SessionId, client: &ClientId, at: &At) {
@@ -94,6 +95,7 @@ impl LedgerState {
         };
         self.spent.insert(left(session, client), spending);
         self.end_grants(|row| row.session == *session && row.client == *client && !row.offline);
+        self.depart(|of, left| of == session && left == client, at);
     }
 
     pub(super) fn list_sessions(&self, subject: &Subject, now: UnixTime) -> Vec<Row> {
@@ -141,7 +143,7 @@ impl LedgerState {
                 for (id, _) in self.own_sessions(&verb.subject, now) {
                     if except.as_ref() != Some(&id) {
                         let public = public_id(id.as_str());
-                        self.end_session(&id);
+                        self.end_session(&id, at);
                         self.note_session(verb.actor.as_ref(), &public, &verb.subject, at);
                     }
                 }
@@ -157,7 +159,7 @@ impl LedgerState {
                     Some((id, expires_at)) => {
                         let by = at.request.clone();
                         self.spent.insert(key, Spending { by, expires_at });
-                        self.end_session(&id);
+                        self.end_session(&id, at);
                         self.note_session(verb.actor.as_ref(), &public, &verb.subject, at);
                         Revoked::Done
                     }

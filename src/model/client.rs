@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ClientId, Digest, RedirectUri, Scope, Seconds, Secret, Username};
+use super::{ClientId, Digest, RedirectUri, ResponseType, Scope, Seconds, Secret};
 use crate::jose::Algorithm;
 
 /// How a client proves who it is (RFC 7591 §2, `token_endpoint_auth_method`).
@@ -49,7 +49,7 @@ impl AuthenticationMethod {
     }
 }
 
-/// Grants that the token endpoint knows.
+/// Grants that a client may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrantType {
@@ -61,15 +61,19 @@ pub enum GrantType {
     ClientCredentials,
     /// RFC 8628.
     DeviceCode,
+    /// RFC 6749 §4.2 and OpenID Connect Core §3.2: what the authorization endpoint issues without a code.
+    /// The token endpoint does not know it.
+    Implicit,
 }
 
 impl GrantType {
     /// Every grant, in the order in which metadata lists them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
+        Self::Implicit,
     ];
 
     /// The name on the wire.
@@ -80,6 +84,7 @@ impl GrantType {
             Self::RefreshToken => "refresh_token",
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
+            Self::Implicit => "implicit",
         }
     }
 
@@ -128,8 +133,17 @@ pub struct Client {
     /// Where a logout may lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_logout_redirect_uris: Vec<RedirectUri>,
+    /// Where it is told that a session has ended in which it got an ID token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether that has to say which session; it does in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub backchannel_logout_session_required: bool,
     /// Grants it may use.
     pub grant_types: Vec<GrantType>,
+    /// Response types it may ask for; `none` goes with `code`.
+    #[serde(default = "code_alone", skip_serializing_if = "is_code_alone")]
+    pub response_types: Vec<ResponseType>,
     /// The most it may ask for.
     pub scope: Scope,
     /// `aud` when no `resource` is requested; the client's own id when absent.
@@ -161,6 +175,10 @@ pub struct Client {
     /// Lets the client be granted scopes that administer Edgemint itself.
     #[serde(default)]
     pub danger_allow_management_scopes: bool,
+    /// Lets the client be answered with access tokens by the authorization endpoint, where they pass
+    /// through the browser's address. OAuth 2.1 has none of it (RFC 9700 §2.1.2).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_allow_front_channel_access_tokens: bool,
     /// How long its codes live, where it is not as long as everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_lifetime: Option<Seconds>,
@@ -194,6 +212,9 @@ pub struct Client {
     /// Whose assertions it may show to act for itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<KeySource>,
+    /// Of whom these have to speak: a source signs for many, and this client is one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<String>,
 }
 
 /// Somebody who signs assertions that a client shows (RFC 7523 §2.2), and where the keys are.
@@ -252,6 +273,14 @@ impl SubjectMode {
     }
 }
 
+fn code_alone() -> Vec<ResponseType> {
+    vec![ResponseType::Code]
+}
+
+fn is_code_alone(types: &[ResponseType]) -> bool {
+    types == [ResponseType::Code]
+}
+
 impl Client {
     /// A client that may do nothing yet: everything else is said with `..`.
     #[must_use]
@@ -267,7 +296,10 @@ impl Client {
             secrets: Vec::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
             grant_types: Vec::new(),
+            response_types: code_alone(),
             scope: Scope::default(),
             default_resource: None,
             resources: Vec::new(),
@@ -279,6 +311,7 @@ impl Client {
             implicit_consent: false,
             self_registered: false,
             danger_allow_management_scopes: false,
+            danger_allow_front_channel_access_tokens: false,
             code_lifetime: None,
             refresh_idle: None,
             sub_mode: SubjectMode::Subject,
@@ -290,6 +323,7 @@ impl Client {
             mappings: Vec::new(),
             keys: None,
             sources: Vec::new(),
+            subjects: Vec::new(),
         }
     }
 
@@ -303,6 +337,15 @@ impl Client {
     #[must_use]
     pub fn check_grant_type(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+    }
+
+    /// Seed 002's `check_response_type`: whether it may be answered so, as far as types go. Without the
+    /// long-named switch no type has an access token.
+    #[must_use]
+    pub fn check_response_type(&self, asked: ResponseType) -> bool {
+        let listed = |kind| self.response_types.contains(&kind);
+        let listed = listed(asked) || (asked == ResponseType::None && listed(ResponseType::Code));
+        listed && (!asked.has_token() || self.danger_allow_front_channel_access_tokens)
     }
 
     /// What the page for this is called, if somebody has said.
@@ -337,14 +380,6 @@ impl Client {
     /// Every audience it may have tokens for: its default, and what it may name.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.default_audience()).chain(self.resources.iter().map(String::as_str))
-    }
-
-    /// What it is called where it acts for itself.
-    #[must_use]
-    pub fn acts_as(&self) -> Option<Username> {
-        let username = format!("bot-{}", self.id).to_ascii_lowercase();
-        // `~` may stand in a client id and not in a username.
-        Username::parse(&username.replace('~', ".")).ok()
     }
 
     /// Whether it may learn about tokens of this client and audience (RFC 7662 §4).

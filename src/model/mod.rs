@@ -6,6 +6,7 @@ pub mod client;
 pub mod id;
 pub mod quota;
 pub mod redirect;
+pub mod response;
 pub mod scope;
 pub mod secret;
 pub mod target;
@@ -24,6 +25,7 @@ pub use id::{
 };
 pub use quota::{Quota, Quotas};
 pub use redirect::RedirectUri;
+pub use response::{ResponseMode, ResponseType};
 pub use scope::Scope;
 pub use secret::{Digest, Secret};
 pub use time::{Moment, Seconds, UnixTime, parse_duration, print_duration};

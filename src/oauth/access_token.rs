@@ -109,9 +109,10 @@ pub async fn open<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<R
     match server.keyring.open(text) {
         Ok(opened) => Ok(opened),
         Err(SealRefused::OtherKind) if text.bytes().filter(|byte| *byte == b'.').count() == 2 => {
-            let policy = access_jwt::policy(&server.config.issuer);
+            let issuer = &server.config.issuer;
+            let policy = access_jwt::policy(issuer, text);
             match signing::verify_own(server, text, &policy, at).await {
-                Ok(claims) => access_jwt::from_claims(&claims)
+                Ok(claims) => access_jwt::from_claims(issuer, &claims)
                     .map(Rc::new)
                     .ok_or(Reason::TokenUnknown),
                 Err(Some(reason)) => Err(reason),

@@ -1,69 +1,30 @@
 //! The authorization endpoint, RFC 6749 §3.1 and OpenID Connect Core §3.1.2.
 //!
-//! A refusal stays on our own page until the redirect URI is proven: `ProvenRedirect` is the
-//! only thing that redirects, and only the client's own registration makes one.
+//! A refusal stays on our own page until the redirect URI is proven: [`Destination`] is the only
+//! thing that leads to a client, and only the client's own registration makes one. What a request
+//! says is read in `authorization_request.rs`.
 
 use std::rc::Rc;
 
+use super::authorization_request::{self, LONGEST_STATE, PARAMETERS};
+use super::authorization_response::{self, Destination};
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{claims, client_authentication, grantable, pkce, session, signing};
+use super::{claims, client_authentication, grantable, session};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
-use crate::jose::Policy;
-use crate::jose::id_token;
-use crate::model::scope::OFFLINE_ACCESS;
-use crate::model::{Client, ClientId, GrantType, Scope, Seconds, TokenId};
+use crate::model::{Client, ClientId};
 use crate::ports::ledger::{ReadConsent, Session};
-use crate::ports::{At, CodeRecord, Ports};
+use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AuthorizationCode, AuthorizationRequest, Intent, Prompt, code};
-
-const PARAMETERS: [&str; 22] = [
-    "response_type",
-    "client_id",
-    "redirect_uri",
-    "scope",
-    "state",
-    "resource",
-    "code_challenge",
-    "code_challenge_method",
-    "nonce",
-    "prompt",
-    "max_age",
-    "login_hint",
-    "id_token_hint",
-    "response_mode",
-    "request",
-    "request_uri",
-    "continue",
-    "display",
-    "ui_locales",
-    "claims_locales",
-    "acr_values",
-    "claims",
-];
-
-/// `state` and `nonce` come back byte for byte, or not at all: longer ones are refused, because a
-/// URL that carries them does not survive every proxy.
-pub(super) const LONGEST_STATE: usize = 4096;
-const LONGEST_NONCE: usize = 1024;
-const LONGEST_HINT: usize = 256;
-
-/// Where an answer may go: a URI that the client registered, and the `state` to return.
-struct ProvenRedirect {
-    uri: String,
-    state: Option<String>,
-    /// What the answer says it is of (RFC 9207).
-    issuer: String,
-}
+use crate::token::{AuthorizationRequest, Intent};
 
 /// Why a request is not granted, and who may be told.
 enum Refusal {
     /// Only the person in front of the browser.
     Local(Reason),
     /// The client, at its own URI.
-    Redirect(ProvenRedirect, Reason),
+    Redirect(Destination, Reason),
 }
 
 impl From<Reason> for Refusal {
@@ -77,7 +38,7 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
     match authorize(server, request, at).await {
         Ok(response) => response,
         Err(Refusal::Local(reason)) => page::refusal(reason, at),
-        Err(Refusal::Redirect(to, reason)) => redirect_refusal(&to, reason),
+        Err(Refusal::Redirect(to, reason)) => to.refuse(&server.config, reason),
     }
 }
 
@@ -126,18 +87,21 @@ async fn parse<P: Ports>(
     let id = params.required("client_id")?;
     let id = ClientId::parse(id).map_err(|_| Reason::UnknownClient)?;
     let client = client_authentication::named(server, &id, at).await?;
-    let redirect_uri = redirect_uri(&client, params)?;
+    let redirect_uri = authorization_request::redirect_uri(&client, params)?;
     // A `state` that cannot be returned unchanged is not returned at all.
     let state = params.within("state", LONGEST_STATE);
-    let proven = ProvenRedirect {
+    let proven = Destination {
         uri: redirect_uri.clone(),
+        mode: authorization_request::response_mode(params, &redirect_uri),
         state: state.clone().ok().flatten().map(str::to_owned),
         issuer: server.config.issuer_of(&client),
     };
     let read = async {
         state?;
-        let mut read = read(&client, redirect_uri, params)?;
-        read.expected_subject = expected_subject(server, &client, params, at).await?;
+        let mut read = authorization_request::read(&client, redirect_uri, params)?;
+        let wanted = read.expected_subject.take();
+        read.expected_subject =
+            authorization_request::expected_subject(server, &client, wanted, params, at).await?;
         Ok::<_, Reason>(read)
     };
     match read.await {
@@ -153,137 +117,6 @@ async fn parse<P: Ports>(
     }
 }
 
-fn redirect_uri(client: &Client, params: &Params) -> Result<String, Reason> {
-    match params.optional("redirect_uri")? {
-        Some(requested) if client.check_redirect_uri(requested) => Ok(requested.to_owned()),
-        Some(_) => Err(Reason::UnregisteredRedirectUri),
-        None => {
-            let openid = params.optional("scope").is_ok_and(|scope| {
-                scope.is_some_and(|scope| scope.split(' ').any(|s| s == "openid"))
-            });
-            match client.redirect_uris.as_slice() {
-                [only] if !openid => Ok(only.as_str().to_owned()),
-                _ => Err(Reason::MissingParameter("redirect_uri")),
-            }
-        }
-    }
-}
-
-fn read(
-    client: &Client,
-    redirect_uri: String,
-    params: &Params,
-) -> Result<AuthorizationRequest, Reason> {
-    params.refuse_repeated()?;
-    if params.optional("request")?.is_some() {
-        return Err(Reason::RequestObject);
-    }
-    if params.optional("request_uri")?.is_some() {
-        return Err(Reason::RequestUri);
-    }
-    match params.required("response_type")? {
-        "code" => {}
-        _ => return Err(Reason::UnknownResponseType),
-    }
-    if !client.check_grant_type(GrantType::AuthorizationCode) {
-        return Err(Reason::GrantNotAllowed);
-    }
-    if params
-        .optional("response_mode")?
-        .is_some_and(|mode| mode != "query")
-    {
-        return Err(Reason::MalformedParameter("response_mode"));
-    }
-    let scope = match params.optional("scope")? {
-        Some(text) => Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?,
-        // Access that outlives the session is never a default.
-        None => client.scope.filter(|token| token != OFFLINE_ACCESS),
-    };
-    if !scope.is_subset(&client.scope) {
-        return Err(Reason::ScopeExceeded);
-    }
-    let max_age = match params.optional("max_age")? {
-        None => None,
-        Some(text) => match text.parse() {
-            Ok(seconds) if text.bytes().all(|byte| byte.is_ascii_digit()) => Some(Seconds(seconds)),
-            _ => return Err(Reason::MalformedParameter("max_age")),
-        },
-    };
-    Ok(AuthorizationRequest {
-        client: client.id.clone(),
-        redirect_uri,
-        state: params.optional("state")?.map(str::to_owned),
-        scope,
-        audience: grantable::audience(client, params.optional("resource")?)?,
-        challenge: pkce::challenge(
-            params.optional("code_challenge")?,
-            params.optional("code_challenge_method")?,
-        )?,
-        nonce: params.within("nonce", LONGEST_NONCE)?.map(str::to_owned),
-        prompt: prompt(params.optional("prompt")?)?,
-        max_age,
-        login_hint: params
-            .within("login_hint", LONGEST_HINT)?
-            .map(str::to_owned),
-        expected_subject: None,
-    })
-}
-
-fn prompt(text: Option<&str>) -> Result<Prompt, Reason> {
-    let mut prompt = Prompt::default();
-    for word in text
-        .unwrap_or_default()
-        .split(' ')
-        .filter(|word| !word.is_empty())
-    {
-        match word {
-            "none" => prompt.none = true,
-            "login" | "select_account" => prompt.login = true,
-            "consent" => prompt.consent = true,
-            _ => return Err(Reason::MalformedParameter("prompt")),
-        }
-    }
-    if prompt.none && (prompt.login || prompt.consent) {
-        return Err(Reason::MalformedParameter("prompt"));
-    }
-    Ok(prompt)
-}
-
-/// Whom an `id_token_hint` names: a token of ours for this client, expired or not.
-async fn expected_subject<P: Ports>(
-    server: &Server<P>,
-    client: &Client,
-    params: &Params,
-    at: &At,
-) -> Result<Option<String>, Reason> {
-    let Some(hint) = params.optional("id_token_hint")? else {
-        return Ok(None);
-    };
-    hinted_subject(server, client, hint, at).await.map(Some)
-}
-
-/// The subject of an ID token that we issued to this client, expired or not.
-///
-/// # Errors
-/// [`Reason::MalformedParameter`] when it is not such a token.
-pub async fn hinted_subject<P: Ports>(
-    server: &Server<P>,
-    client: &Client,
-    hint: &str,
-    at: &At,
-) -> Result<String, Reason> {
-    let issuer = server.config.issuer_of(client);
-    let policy: Policy = id_token::policy(&issuer, client.id.as_str()).danger_accept_expired();
-    match signing::verify_own(server, hint, &policy, at).await {
-        Ok(claims) => claims
-            .subject()
-            .map(str::to_owned)
-            .ok_or(Reason::MalformedParameter("id_token_hint")),
-        Err(Some(reason)) => Err(reason),
-        Err(None) => Err(Reason::MalformedParameter("id_token_hint")),
-    }
-}
-
 /// Goes on with a proven request: sign in, ask, or answer.
 async fn proceed<P: Ports>(
     server: &Server<P>,
@@ -294,11 +127,7 @@ async fn proceed<P: Ports>(
     // The client may have changed while the request was under way: nothing leads to a URI that it
     // does not have now.
     let client = registered(server, &authorization, at).await?;
-    let proven = ProvenRedirect {
-        uri: authorization.redirect_uri.clone(),
-        state: authorization.state.clone(),
-        issuer: server.config.issuer_of(&client),
-    };
+    let proven = Destination::of(&server.config, &client, &authorization);
     let next = async {
         let session = session::current(server, request, at).await?;
         next(server, request, &client, authorization, session, at).await
@@ -355,7 +184,7 @@ pub async fn next<P: Ports>(
         let intent = Intent::Consent(Box::new(authorization), session.subject.subject.clone());
         return to_page(server, request, "/consent", intent, at).await;
     }
-    issue(server, client, &authorization, &session, at).await
+    authorization_response::issue(server, client, &authorization, &session, at).await
 }
 
 /// Whether the session is the one, and young enough, that the request wants.
@@ -422,88 +251,6 @@ async fn to_page<P: Ports>(
     page::lead_to(server, &browser, path, intent, at).await
 }
 
-/// Issues a code for exactly what the request says, and remembers it.
-///
-/// # Errors
-/// [`Reason::Unavailable`]; then no code has left.
-pub async fn issue<P: Ports>(
-    server: &Server<P>,
-    client: &Client,
-    authorization: &AuthorizationRequest,
-    session: &Session,
-    at: &At,
-) -> Result<Response, Reason> {
-    let now = at.now.unix();
-    let subject = &session.subject;
-    let code = AuthorizationCode {
-        client: client.id.clone(),
-        redirect_uri: authorization.redirect_uri.clone(),
-        challenge: authorization.challenge.clone(),
-        subject: subject.subject.clone(),
-        shard: subject.shard,
-        generation: subject.generation,
-        client_generation: client.generation,
-        session: session.id.clone(),
-        scope: authorization.scope.clone(),
-        audience: authorization.audience.clone(),
-        nonce: authorization.nonce.clone(),
-        auth_time: session.authentication.time,
-        amr: session.authentication.methods.clone(),
-        issued_at: now,
-        expires_at: now + client.code_lifetime.unwrap_or(code::LIFETIME),
-    };
-    let epoch = server.ports.revocations(at).await?.epoch();
-    let id = server.fresh_id()?;
-    let sealed = server.keyring.seal(&code, epoch, id)?;
-    let record = CodeRecord {
-        pk: random_pk(server)?,
-        grant: TokenId::from(id).into(),
-        shard: code.shard,
-        client: code.client,
-        subject: code.subject,
-        username: subject.username.clone(),
-        session: code.session,
-        scope: code.scope,
-        issued_at: code.issued_at,
-        expires_at: code.expires_at,
-    };
-    server.ports.remember(&record).await?;
-    let proven = ProvenRedirect {
-        uri: authorization.redirect_uri.clone(),
-        state: authorization.state.clone(),
-        issuer: server.config.issuer_of(client),
-    };
-    Ok(redirect(&proven, &[("code", sealed.expose())]))
-}
-
-/// 53 random bits.
-fn random_pk<P: Ports>(server: &Server<P>) -> Result<u64, Reason> {
-    let mut bytes = [0; 8];
-    server.ports.fill(&mut bytes)?;
-    Ok(u64::from_be_bytes(bytes) >> 11)
-}
-
-/// The answer to the client: its parameters, `state`, and `iss` (RFC 9207).
-fn redirect(to: &ProvenRedirect, parameters: &[(&str, &str)]) -> Response {
-    let mut all = parameters.to_vec();
-    if let Some(state) = &to.state {
-        all.push(("state", state));
-    }
-    all.push(("iss", &to.issuer));
-    Response::see_other(with_query(&to.uri, &all))
-}
-
-fn redirect_refusal(to: &ProvenRedirect, reason: Reason) -> Response {
-    let description = reason.description();
-    let parameters = [
-        ("error", reason.code().as_str()),
-        ("error_description", description.as_str()),
-    ];
-    let mut response = redirect(to, &parameters);
-    response.reason = Some(reason);
-    response
-}
-
 /// Tells the client of a proven request why it is refused.
 #[must_use]
 pub fn refuse<P>(
@@ -512,10 +259,5 @@ pub fn refuse<P>(
     authorization: &AuthorizationRequest,
     reason: Reason,
 ) -> Response {
-    let to = ProvenRedirect {
-        uri: authorization.redirect_uri.clone(),
-        state: authorization.state.clone(),
-        issuer: server.config.issuer_of(client),
-    };
-    redirect_refusal(&to, reason)
+    Destination::of(&server.config, client, authorization).refuse(&server.config, reason)
 }

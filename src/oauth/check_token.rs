@@ -66,7 +66,7 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             exp: token.expires,
             iat: token.created,
         },
-        Found::Refresh(grant) => TokenIntrospection {
+        Found::Refresh(grant, _) => TokenIntrospection {
             active: true,
             scope: &grant.granted,
             username: &grant.subject.username,

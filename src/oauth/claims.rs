@@ -7,7 +7,7 @@ use crate::model::{Client, Scope, SubjectFacts, SubjectMode};
 use crate::server::Server;
 
 /// Every claim that can be told, for metadata.
-pub const SUPPORTED: [&str; 17] = [
+pub const SUPPORTED: [&str; 19] = [
     "iss",
     "sub",
     "aud",
@@ -15,8 +15,10 @@ pub const SUPPORTED: [&str; 17] = [
     "iat",
     "auth_time",
     "nonce",
+    "acr",
     "amr",
     "at_hash",
+    "c_hash",
     "sid",
     "name",
     "given_name",
@@ -26,6 +28,32 @@ pub const SUPPORTED: [&str; 17] = [
     "email",
     "email_verified",
 ];
+
+/// What a sign-in by password is as `acr`.
+pub const PASSWORD: &str = "urn:edgemint:acr:password";
+
+/// What a sign-in by these methods is as `acr` (OpenID Connect Core §2).
+#[must_use]
+pub fn acr(methods: &[String]) -> Option<&'static str> {
+    let by_password = methods.iter().any(|method| method == "pwd");
+    by_password.then_some(PASSWORD)
+}
+
+/// The scope that brings a claim about a person to a client.
+#[must_use]
+pub fn scope_of<'a>(client: &'a Client, claim: &str) -> Option<&'a str> {
+    match claim {
+        "name" | "given_name" | "family_name" | "preferred_username" | "updated_at" => {
+            Some("profile")
+        }
+        "email" | "email_verified" => Some("email"),
+        other => {
+            let mut mappings = client.mappings.iter();
+            let bringing = mappings.find(|mapping| mapping.claims.contains_key(other));
+            bringing.map(|mapping| mapping.scope.as_str())
+        }
+    }
+}
 
 /// The claims that `scope` names, as far as they are known, and those that the client's mappings add.
 /// Without `sub`.
@@ -64,9 +92,15 @@ pub fn about(client: &Client, subject: &SubjectFacts, scope: &Scope) -> Map<Stri
     claims
 }
 
-/// The `sub` that a client is told (seed 004's six modes, and our own).
+/// The `sub` that a client is told.
 #[must_use]
 pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
+    sub_in(client.sub_mode, subject, issuer)
+}
+
+/// `sub` in a mode (seed 004's six, and our own).
+#[must_use]
+pub fn sub_in(mode: SubjectMode, subject: &SubjectFacts, issuer: &str) -> String {
     let hashed = || {
         let text = format!("{}-{issuer}", subject.number);
         let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
@@ -77,7 +111,7 @@ pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
     if subject.number == 0 {
         return own;
     }
-    match client.sub_mode {
+    match mode {
         SubjectMode::Subject => own,
         SubjectMode::HashedUserId => hashed(),
         SubjectMode::UserId => subject.number.to_string(),
@@ -85,7 +119,10 @@ pub fn sub(client: &Client, subject: &SubjectFacts, issuer: &str) -> String {
         SubjectMode::UserUsername => subject.username.to_string(),
         SubjectMode::UserEmail => subject.profile.email.clone().unwrap_or(own),
         SubjectMode::UserUpn => match subject.attributes.get("upn") {
-            Some(Value::String(upn)) => upn.clone(),
+            // What no line of a token can hold is nobody's name.
+            Some(Value::String(upn)) if !upn.is_empty() && !upn.contains(char::is_control) => {
+                upn.clone()
+            }
             _ => hashed(),
         },
     }

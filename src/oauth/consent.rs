@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::page::{self, Browser};
 use super::params::Params;
-use super::{authorize, grantable, session};
+use super::{authorization_response, authorize, grantable, session};
 use crate::directory::records::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
@@ -135,7 +135,7 @@ async fn submit<P: Ports>(
             .ports
             .ledger(session.subject.shard, at, remember)
             .await?;
-        authorize::issue(server, &client, &authorization, &session, at).await
+        authorization_response::issue(server, &client, &authorization, &session, at).await
     };
     let answer: Result<Response, Reason> = answer.await;
     Ok(answer.unwrap_or_else(|reason| authorize::refuse(server, &client, &authorization, reason)))

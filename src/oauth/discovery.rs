@@ -9,7 +9,7 @@ use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::Algorithm;
 use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OWN, REVOCATIONS};
-use crate::model::{AuthenticationMethod, ClientId, GrantType};
+use crate::model::{AuthenticationMethod, ClientId, GrantType, ResponseMode, ResponseType};
 use crate::ports::directory::{FindRecords, JWKS_CACHE, Part, ReadRecord};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -101,6 +101,16 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         .collect();
     let grants: Vec<&str> = GrantType::ALL.into_iter().map(GrantType::as_str).collect();
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
+    // What a client may be switched to is here, as grants are; what is dangerous nobody is invited to.
+    let types: Vec<&str> = ResponseType::ALL
+        .into_iter()
+        .filter(|kind| !kind.has_token())
+        .map(ResponseType::as_str)
+        .collect();
+    let modes: Vec<&str> = ResponseMode::ALL
+        .into_iter()
+        .map(ResponseMode::as_str)
+        .collect();
     let mut document = json!({
         "issuer": issuer,
         "authorization_endpoint": config.url("/oauth/authorize"),
@@ -112,8 +122,8 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         "end_session_endpoint": logout,
         "jwks_uri": jwks,
         "scopes_supported": SCOPES,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
+        "response_types_supported": types,
+        "response_modes_supported": modes,
         "grant_types_supported": grants,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
@@ -126,7 +136,13 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         "introspection_signing_alg_values_supported": algorithms,
         "code_challenge_methods_supported": pkce::METHODS,
         "claims_supported": claims::SUPPORTED,
-        "claims_parameter_supported": false,
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        "claim_types_supported": ["normal"],
+        "claims_parameter_supported": true,
+        "acr_values_supported": [claims::PASSWORD],
+        "display_values_supported": ["page"],
+        "ui_locales_supported": ["en"],
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

@@ -1,5 +1,7 @@
 //! Introspection, RFC 7662: unseal, look at the feed, answer. No storage in the steady state.
 
+use std::rc::Rc;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -7,8 +9,8 @@ use super::access_token::{self, LiveToken};
 use super::bearer;
 use super::client_authentication::{self, AuthenticatedClient};
 use super::params::Params;
-use super::signing;
 use super::token::client_refusal;
+use super::{claims, signing};
 use crate::error::Reason;
 use crate::gate::{Principal, principal};
 use crate::http::{Request, Response};
@@ -18,7 +20,7 @@ use crate::model::{Client, ClientId, Scope, Subject, UnixTime, Username};
 use crate::ports::ledger::{GrantFacts, ReadGrant};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{Kind, RefreshToken, TokenHandle, Unsealed, refresh};
+use crate::token::{Kind, RefreshToken, TokenHandle, Unsealed, access_jwt, refresh};
 
 /// What introspection and revocation read: both specifications ask for the same.
 pub(super) const PARAMETERS: [&str; 6] = [
@@ -123,11 +125,11 @@ impl Caller {
             return Ok(None);
         };
         let grant = refreshable(server, token, at).await?;
-        let known = grant.filter(|grant| {
+        let known = grant.filter(|(grant, _)| {
             let subject = grant.subject.subject.as_str();
             self.may_ask(&grant.client, None, subject)
         });
-        Ok(known.map(|grant| Found::Refresh(Box::new(grant))))
+        Ok(known.map(|(grant, client)| Found::Refresh(Box::new(grant), client)))
     }
 
     /// Whether the caller is this client, or has a token of its.
@@ -231,8 +233,8 @@ pub enum Found {
     Handle(Box<Principal>),
     /// An access token.
     Access(LiveToken),
-    /// The newest refresh token of this grant.
-    Refresh(Box<GrantFacts>),
+    /// The newest refresh token of this grant, and whose it is.
+    Refresh(Box<GrantFacts>, Rc<Client>),
 }
 
 #[derive(Serialize)]
@@ -373,9 +375,9 @@ pub async fn introspect<P: Ports>(
                 exp: token.expires_at,
                 iat: token.issued_at,
                 nbf: token.issued_at,
-                sub: &token.sub,
+                sub: token.told_sub(),
                 aud: &token.audience,
-                iss: issuer,
+                iss: &access_jwt::issuer_of(issuer, token.application.as_deref()),
                 jti: live.id().as_str(),
             })
         }
@@ -392,7 +394,7 @@ pub async fn introspect<P: Ports>(
             }
             Ok(Value::Object(told).to_string())
         }
-        Some(Found::Refresh(grant)) => print(&Introspection {
+        Some(Found::Refresh(grant, client)) => print(&Introspection {
             active: true,
             scope: &grant.granted,
             client_id: &grant.client,
@@ -401,9 +403,9 @@ pub async fn introspect<P: Ports>(
             exp: grant.expires_at,
             iat: grant.refreshed_at,
             nbf: grant.refreshed_at,
-            sub: grant.subject.subject.as_str(),
+            sub: &claims::sub(&client, &grant.subject, issuer),
             aud: issuer,
-            iss: issuer,
+            iss: &server.config.issuer_of(&client),
             jti: grant.grant.as_str(),
         }),
     }
@@ -422,21 +424,23 @@ async fn refreshable<P: Ports>(
     server: &Server<P>,
     unsealed: Unsealed<RefreshToken>,
     at: &At,
-) -> Result<Option<GrantFacts>, Reason> {
+) -> Result<Option<(GrantFacts, Rc<Client>)>, Reason> {
     let revocations = server.ports.revocations(at).await?;
     if revocations.ends_epoch(unsealed.epoch()) {
         return Ok(None);
     }
     let token = unsealed.into_value();
     let client = server.ports.client(&token.client, at).await?;
-    let current = client
-        .as_ref()
-        .is_some_and(|client| client.enabled && client.generation == token.client_generation);
-    let idle = client.and_then(|client| client.refresh_idle);
+    let current =
+        |client: &Rc<Client>| client.enabled && client.generation == token.client_generation;
+    let Some(client) = client.filter(current) else {
+        return Ok(None);
+    };
     let read = ReadGrant {
         grant: token.grant,
-        idle: idle.unwrap_or(refresh::IDLE),
+        idle: client.refresh_idle.unwrap_or(refresh::IDLE),
     };
     let facts = server.ports.ledger(token.shard, at, read).await?;
-    Ok(facts.filter(|facts| current && facts.refresh_generation == Some(token.generation)))
+    let newest = facts.filter(|facts| facts.refresh_generation == Some(token.generation));
+    Ok(newest.map(|facts| (facts, client)))
 }

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::authorize::LONGEST_STATE;
+use super::authorization_request::LONGEST_STATE;
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{claims, client_authentication, discovery, session, signing};

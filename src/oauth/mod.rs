@@ -2,10 +2,14 @@
 
 pub mod access_token;
 pub mod assertion;
+pub mod authorization_request;
+pub mod authorization_response;
 pub mod authorize;
+pub mod backchannel;
 pub mod bearer;
 pub mod check_token;
 pub mod claims;
+pub mod claims_parameter;
 pub mod client_authentication;
 pub mod consent;
 pub mod device;

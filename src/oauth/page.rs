@@ -270,12 +270,24 @@ fn check_form<P>(
 /// its form's answer may redirect; browsers hold `form-action` against that, too.
 #[must_use]
 pub fn html(status: u16, body: String, leads_to: Option<&str>) -> Response {
+    guarded(status, body, leads_to, None)
+}
+
+/// A page whose form is an answer to a client, and posts itself by this script alone.
+#[must_use]
+pub fn posting(body: String, leads_to: &str, script: &str) -> Response {
+    guarded(200, body, Some(leads_to), Some(script))
+}
+
+fn guarded(status: u16, body: String, leads_to: Option<&str>, script: Option<&str>) -> Response {
     let target = leads_to
         .and_then(source)
         .map(|source| format!(" {source}"))
         .unwrap_or_default();
+    let script = script.map(|script| format!("script-src {script}; "));
+    let script = script.unwrap_or_default();
     let policy = format!(
-        "default-src 'none'; style-src {}; img-src 'self'; form-action 'self'{target}; \
+        "default-src 'none'; {script}style-src {}; img-src 'self'; form-action 'self'{target}; \
          frame-ancestors 'none'; base-uri 'none'",
         pages::style_source()
     );

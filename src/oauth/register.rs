@@ -13,7 +13,7 @@ use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::target::may_be_fetched;
 use crate::model::{
     AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, KeySource, RedirectUri,
-    Scope, Seconds, Secret, Shard, Subject,
+    ResponseType, Scope, Seconds, Secret, Shard, Subject,
 };
 use crate::ports::directory::{ClientCreated, CreateClient};
 use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
@@ -119,17 +119,15 @@ fn read<P: Ports>(
     let grant_types = grant_types(metadata, public)?;
     let redirect_uris = uris(metadata, "redirect_uris")?;
     let by_code = grant_types.contains(&GrantType::AuthorizationCode);
-    if by_code && redirect_uris.is_empty() {
+    let implicit = grant_types.contains(&GrantType::Implicit);
+    if (by_code || implicit) && redirect_uris.is_empty() {
         return Err(Reason::UnfitRedirectUri);
-    }
-    for response_type in list(metadata, "response_types")? {
-        if response_type != "code" {
-            return Err(Reason::UnfitMetadata("response_types"));
-        }
     }
     let scope = match text(metadata, "scope")? {
         Some(scope) => Scope::parse(scope).map_err(|_| Reason::UnfitMetadata("scope"))?,
-        None if by_code || grant_types.contains(&GrantType::DeviceCode) => default_scope(),
+        None if by_code || implicit || grant_types.contains(&GrantType::DeviceCode) => {
+            default_scope()
+        }
         None => Scope::default(),
     };
     if !vouched && scope.iter().any(crate::model::scope::is_management) {
@@ -160,6 +158,9 @@ fn read<P: Ports>(
         Some(Value::Bool(flag)) => Ok(*flag),
         Some(_) => Err(Reason::UnfitMetadata(name)),
     };
+    let danger_allow_front_channel_access_tokens =
+        flag("danger_allow_front_channel_access_tokens")?;
+    let by_address = danger_allow_front_channel_access_tokens;
     let name = name(metadata, &id)?;
     let client = Client {
         client_uri: web_uri(metadata, "client_uri")?,
@@ -167,6 +168,9 @@ fn read<P: Ports>(
         secrets: secret.iter().map(Secret::digest).collect(),
         redirect_uris,
         post_logout_redirect_uris: uris(metadata, "post_logout_redirect_uris")?,
+        backchannel_logout_uri: target(server, metadata, "backchannel_logout_uri", vouched)?,
+        backchannel_logout_session_required: flag("backchannel_logout_session_required")?,
+        response_types: response_types(metadata, &grant_types, by_address)?,
         grant_types,
         scope,
         default_resource: resource(metadata, "default_resource", vouched)?,
@@ -182,13 +186,13 @@ fn read<P: Ports>(
         implicit_consent: flag("implicit_consent")?,
         self_registered: !vouched,
         danger_allow_management_scopes: flag("danger_allow_management_scopes")?,
+        danger_allow_front_channel_access_tokens,
         ..Client::named(id, name, server.config.access_token_lifetime)
     };
     Ok((client, secret))
 }
 
-/// The keys of a client that authenticates by one (RFC 7591 §2). Nobody has us ask an address of their
-/// choice without an administrator's word: a stranger says the keys themselves.
+/// The keys of a client that authenticates by one (RFC 7591 §2): a stranger says the keys themselves.
 fn keys<P>(
     server: &Server<P>,
     metadata: &Map<String, Value>,
@@ -199,12 +203,7 @@ fn keys<P>(
     if authentication != AuthenticationMethod::PrivateKeyJwt {
         return Ok(None);
     }
-    let private = server.config.danger_allow_private_fetch_targets;
-    let jwks_uri = text(metadata, "jwks_uri")?.unwrap_or_default().to_owned();
-    let may = jwks_uri.is_empty() || (vouched && may_be_fetched(&jwks_uri, private));
-    if !may {
-        return Err(Reason::UnfitMetadata("jwks_uri"));
-    }
+    let jwks_uri = target(server, metadata, "jwks_uri", vouched)?.unwrap_or_default();
     let jwks = match metadata.get("jwks") {
         None if !jwks_uri.is_empty() => Map::new(),
         Some(jwks) if jwks_uri.is_empty() => match Form::Jwks.read(jwks) {
@@ -220,6 +219,22 @@ fn keys<P>(
         jwks,
         jwks_uri,
     })))
+}
+
+/// Where a request of ours is to go. Nobody has us send one to an address of their choice without an
+/// administrator's word.
+fn target<P>(
+    server: &Server<P>,
+    metadata: &Map<String, Value>,
+    name: &'static str,
+    vouched: bool,
+) -> Result<Option<String>, Reason> {
+    let private = server.config.danger_allow_private_fetch_targets;
+    match text(metadata, name)?.filter(|uri| !uri.is_empty()) {
+        None => Ok(None),
+        Some(uri) if vouched && may_be_fetched(uri, private) => Ok(Some(uri.to_owned())),
+        Some(_) => Err(Reason::UnfitMetadata(name)),
+    }
 }
 
 fn default_scope() -> Scope {
@@ -245,6 +260,37 @@ fn grant_types(metadata: &Map<String, Value>, public: bool) -> Result<Vec<GrantT
     } else {
         Ok(grants)
     }
+}
+
+/// The response types, which fit the grants (RFC 7591 §2.1); where none are named, those of before there
+/// was a choice. Those with an access token are for whom an administrator has said so by the long name.
+fn response_types(
+    metadata: &Map<String, Value>,
+    grants: &[GrantType],
+    by_address: bool,
+) -> Result<Vec<ResponseType>, Reason> {
+    const UNFIT: Reason = Reason::UnfitMetadata("response_types");
+    let mut types = Vec::new();
+    for name in list(metadata, "response_types")? {
+        let kind = ResponseType::parse(name).ok_or(UNFIT)?;
+        if !types.contains(&kind) {
+            types.push(kind);
+        }
+    }
+    if types.is_empty() {
+        types.push(ResponseType::Code);
+    }
+    let implicit = GrantType::Implicit;
+    let refused = |kind: &ResponseType| {
+        (kind.needs(implicit) && !grants.contains(&implicit)) || (kind.has_token() && !by_address)
+    };
+    if types.iter().any(refused) {
+        return Err(UNFIT);
+    }
+    if grants.contains(&implicit) && !types.iter().any(|kind| kind.needs(implicit)) {
+        return Err(Reason::UnfitMetadata("grant_types"));
+    }
+    Ok(types)
 }
 
 fn name(metadata: &Map<String, Value>, id: &ClientId) -> Result<String, Reason> {
@@ -330,14 +376,16 @@ fn response(client: &Client, secret: Option<&Secret>, at: &At) -> String {
         .iter()
         .map(|grant| grant.as_str())
         .collect();
-    let by_code = client.check_grant_type(GrantType::AuthorizationCode);
+    let types = client.response_types.iter();
+    let types = types.filter(|kind| client.grant_types.iter().any(|grant| kind.needs(*grant)));
+    let types: Vec<&str> = types.map(|kind| kind.as_str()).collect();
     let mut body = json!({
         "client_id": client.id,
         "client_id_issued_at": at.now.unix(),
         "client_name": client.name,
         "token_endpoint_auth_method": client.authentication.as_str(),
         "grant_types": grants,
-        "response_types": if by_code { vec!["code"] } else { vec![] },
+        "response_types": types,
         "redirect_uris": client.redirect_uris,
         "post_logout_redirect_uris": client.post_logout_redirect_uris,
         "scope": client.scope,
@@ -353,6 +401,11 @@ fn response(client: &Client, secret: Option<&Secret>, at: &At) -> String {
         } else {
             members.insert("jwks".to_owned(), json!(keys.jwks));
         }
+    }
+    if let (Value::Object(members), Some(uri)) = (&mut body, &client.backchannel_logout_uri) {
+        members.insert("backchannel_logout_uri".to_owned(), json!(uri));
+        let required = json!(client.backchannel_logout_session_required);
+        members.insert("backchannel_logout_session_required".to_owned(), required);
     }
     if let (Value::Object(members), Some(secret)) = (&mut body, secret) {
         members.insert("client_secret".to_owned(), json!(secret.expose()));

@@ -132,12 +132,11 @@ async fn handle<P: Ports>(
     if let Some(until) = server.ports.ledger(shard, at, counted).await? {
         return Err(Reason::TooManyRevocations(at.now.unix().until(until).0));
     }
-    let name = client.acts_as();
     let end = EndToken {
         key,
         owner: facts.row.owner(),
         by: Actor {
-            name: name.map_or_else(|| client.id.to_string(), |name| name.to_string()),
+            name: client.id.acts_as(),
             address,
         },
     };

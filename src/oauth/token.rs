@@ -54,6 +54,9 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
     let client = &proven.client();
     let named = params.required("grant_type")?;
     let grant = GrantType::parse(named).ok_or(Reason::UnknownGrantType)?;
+    if grant == GrantType::Implicit {
+        return Err(Reason::UnknownGrantType);
+    }
     if !client.check_grant_type(grant) {
         return Err(Reason::GrantNotAllowed);
     }
@@ -84,6 +87,7 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
             let approved = device_code::redeem(server, client, &params, &revocations, at).await?;
             grant::respond(server, client, approved, id, &revocations, at).await?
         }
+        GrantType::Implicit => return Err(Reason::UnknownGrantType),
         GrantType::ClientCredentials => {
             // Minting spends nothing, and what is minted is not handed out before this.
             let minted =

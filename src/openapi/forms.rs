@@ -86,17 +86,23 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             json!({ "oneOf": [lines, listed(uri)] })
         }
         Form::WebUri => text(r"https://[\x21-\x7E]+", LONGEST_URI),
-        Form::KeysUri => json!({
+        Form::Target => json!({
             "type": "string",
             "maxLength": LONGEST_URI,
             "description": form.rule(),
-            "examples": ["https://id.example/jwks"],
+            "examples": ["https://app.example/path"],
         }),
         Form::Resource => text(r"[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*", LONGEST_URI),
         Form::Resources => {
             let uri = r"^[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*$";
             listed(json!({ "type": "string", "maxLength": LONGEST_URI, "pattern": uri }))
         }
+        Form::Subjects => listed(json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": PLAIN,
+        })),
         Form::Ref(_) => or_null(reference()),
         Form::Refs(_) => listed(reference()),
         Form::Named(_) => listed(json!({ "oneOf": [{ "type": "string" }, object_with("name")] })),
@@ -120,7 +126,7 @@ pub(super) fn answer(form: Form) -> Value {
         Form::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Form::Time => json!({ "type": ["string", "null"], "format": "date-time" }),
         Form::Algorithm => algorithm(),
-        Form::Resources => list(json!({ "type": "string" })),
+        Form::Resources | Form::Subjects => list(json!({ "type": "string" })),
         Form::Ref(to) => or_null(key(to)),
         Form::Refs(to) => list(key(to)),
         Form::Named(_) => list(json!({ "type": "string" })),
@@ -138,7 +144,7 @@ pub(super) fn answer(form: Form) -> Value {
         | Form::ClientId
         | Form::RedirectUris
         | Form::WebUri
-        | Form::KeysUri
+        | Form::Target
         | Form::Resource => json!({ "type": "string" }),
     }
 }

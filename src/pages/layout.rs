@@ -8,6 +8,11 @@ use super::style::STYLE;
 
 /// A whole document with one card on it.
 pub(super) fn page(title: &str, card: Markup) -> String {
+    page_with(title, None, card)
+}
+
+/// The same, with a script of ours by its address.
+pub(super) fn page_with(title: &str, script: Option<&str>, card: Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -19,6 +24,7 @@ pub(super) fn page(title: &str, card: Markup) -> String {
                 title { (title) " · Edgemint" }
                 link rel="icon" href="/favicon.svg" type="image/svg+xml";
                 style { (PreEscaped(STYLE)) }
+                @if let Some(script) = script { script src=(script) defer {} }
             }
             body {
                 header { (mark()) span class="wordmark" { "Edgemint" } }

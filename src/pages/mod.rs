@@ -1,6 +1,7 @@
 //! The pages a person sees: sign-in, consent, sign-out and refusals, as pure functions to HTML.
 //!
-//! They work without JavaScript and load nothing: one inline style sheet, allowed by its digest.
+//! They work without JavaScript and load nothing: one inline style sheet, allowed by its digest. Only the
+//! one that posts an answer to a client has a script, of one line, by its address; and a button.
 //! The caller sends each with `Content-Security-Policy` naming [`style_source`], `no-store`,
 //! `nosniff`, `Referrer-Policy` and `X-Frame-Options` (UI-1, UI-2). What a client or a request
 //! says of itself arrives as text, never as markup (UI-3), through [`neutralise`] (UI-4).
@@ -9,6 +10,7 @@ mod account;
 mod consent;
 mod device;
 mod error;
+mod form_post;
 mod layout;
 mod login;
 mod logout;
@@ -20,6 +22,7 @@ pub use account::{Account, Application, account};
 pub use consent::{Consent, ScopeLine, consent};
 pub use device::{Device, DeviceCode, device, device_answered, device_code};
 pub use error::{ErrorPage, Problem, error};
+pub use form_post::{FormPost, form_post};
 pub use login::{Login, LoginMessage, login};
 pub use logout::{Logout, logged_out, logout};
 pub use neutralise::neutralise;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::logouts::SendLogouts;
 use super::{At, Courier, Unavailable, verbs};
 use crate::jose;
 use crate::model::Moment;
@@ -15,6 +16,7 @@ verbs! {
     /// What it answers.
     CourierAnswer:
     FetchKeys => Option<FetchedKeys>,
+    SendLogouts => u64,
 }
 
 /// The key set at a URL, from a copy that is young enough; nothing when there is none and it cannot

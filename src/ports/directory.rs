@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use serde_json::{Value, json};
 
+use super::logouts::Waiting;
 use super::verbs;
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::list::{ListQuery, Page};
@@ -11,7 +12,7 @@ use crate::directory::records::{Actor, Change, Changed, Fields};
 use crate::directory::{Collection, Unfit};
 use crate::jose::Algorithm;
 use crate::model::{
-    Client, ClientId, Profile, Scope, Seconds, Subject, SubjectFacts, UnixTime, Username,
+    Client, ClientId, Profile, Scope, Seconds, Subject, SubjectFacts, UnixTime, Username, public_id,
 };
 
 /// How long a JWKS may be cached, and so how long a key is published before its first use.
@@ -309,6 +310,8 @@ pub enum Event {
     Epoch(u32),
     /// The key of this resource was handed out.
     ResourceKey(String),
+    /// A client was not told that a session has ended, for good.
+    LogoutUndelivered(Box<Waiting>),
 }
 
 impl Event {
@@ -318,6 +321,7 @@ impl Event {
         match self {
             Self::Epoch(_) => "epoch",
             Self::ResourceKey(_) => "resource_keys",
+            Self::LogoutUndelivered(_) => "backchannel_logouts",
         }
     }
 
@@ -326,7 +330,7 @@ impl Event {
     pub fn number(&self) -> u64 {
         match self {
             Self::Epoch(epoch) => u64::from(*epoch),
-            Self::ResourceKey(_) => 0,
+            Self::ResourceKey(_) | Self::LogoutUndelivered(_) => 0,
         }
     }
 
@@ -336,6 +340,13 @@ impl Event {
         match self {
             Self::Epoch(_) => None,
             Self::ResourceKey(resource) => Some(json!({ "resource": resource })),
+            Self::LogoutUndelivered(waiting) => Some(json!({
+                "client_id": waiting.notice.client,
+                "sub": waiting.notice.sub,
+                "session": public_id(waiting.notice.session.as_str()),
+                "attempts": waiting.attempts,
+                "reason": waiting.failed,
+            })),
         }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::device::{BeginDevice, DecideDevice, DeviceRequest, PollDevice, Polled, ReadDevice};
 use super::history::{ListEnds, Noted};
+use super::logouts::Joining;
 use super::tokens::{
     AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
     TokenAdded, TokenChanged, TokenDelegated, TokenFacts, TokenHistory, TokenList,
@@ -61,8 +62,27 @@ verbs! {
     PollDevice => Polled,
 }
 
-/// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
-/// of the feed may lack it.
+/// Whether an answer says that something was ended by this call, as the asker's copy of the feed may not
+/// know yet. What only finds something dead says nothing new: else whoever shows it again and again
+/// would have everybody of an isolate wait for the feed.
+#[must_use]
+pub fn ends_something(answer: &LedgerAnswer) -> bool {
+    let finds_it_dead = matches!(
+        answer,
+        LedgerAnswer::ReadSession(_)
+            | LedgerAnswer::SpendCode(Spent::Never)
+            | LedgerAnswer::AdvanceFamily(Advanced::Ended)
+            | LedgerAnswer::RevokeGrant(Revoked::Unknown)
+            | LedgerAnswer::EndOwned(Revoked::Unknown)
+            | LedgerAnswer::EndToken(false)
+            | LedgerAnswer::ChangeToken(
+                TokenChanged::Unknown | TokenChanged::Fixed | TokenChanged::NameTaken
+            )
+    );
+    tells_an_end(answer) && !finds_it_dead
+}
+
+/// Whether an answer acknowledges an end, now or of before, so that the feed has to have heard of it.
 #[must_use]
 pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
     match answer {
@@ -129,7 +149,9 @@ pub struct PutRoles {
     pub roles: Vec<RoleFacts>,
 }
 
-/// Spends a code and opens its grant, if nobody did before.
+/// Spends a code and opens its grant, if nobody did before; notes its client beside the session, where
+/// that is to be told of its end. Whatever ends the session, or what the client has of it, tells the
+/// courier in the same transaction.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpendCode {
     /// The code's id, which names the grant.
@@ -160,6 +182,10 @@ pub struct SpendCode {
     /// nothing.
     #[serde(default)]
     pub polled: bool,
+    /// Where its client gets an ID token and is to be told when the session ends: as whom it knows the
+    /// person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joins: Option<Joining>,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }

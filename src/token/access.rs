@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! sub ⏎ username ⏎ client ⏎ scope ⏎ audience ⏎ issued at ⏎ expires at ⏎ shard ⏎ [grant] ⏎ [session]
-//! [⏎ generations, as JSON, if one is not 0]
+//! [⏎ generations, as JSON, if one is not 0 [⏎ [sub that the client is told] ⏎ [application]]]
 //! ```
 
 use std::collections::BTreeMap;
@@ -46,8 +46,13 @@ fn is_zero(number: &u64) -> bool {
 /// Everything an access token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
-    /// A person's subject, or the client's id when it acts for itself.
+    /// Our own name of a person, or the client's id when it acts for itself: what everything here is
+    /// found by.
     pub sub: String,
+    /// What its client is told as `sub`, where that is another name.
+    pub told_as: Option<String>,
+    /// The application whose issuer its client is told, where that is not the deployment's.
+    pub application: Option<String>,
     /// Login name; `bot-` and the client's id when it acts for itself.
     pub username: Username,
     /// Whom it was issued to.
@@ -70,6 +75,14 @@ pub struct AccessToken {
     pub generations: Generations,
 }
 
+impl AccessToken {
+    /// `sub`, as everybody else is told it.
+    #[must_use]
+    pub fn told_sub(&self) -> &str {
+        self.told_as.as_deref().unwrap_or(&self.sub)
+    }
+}
+
 impl Sealable for AccessToken {
     const KIND: Kind = Kind::Access;
 
@@ -89,20 +102,27 @@ impl Sealable for AccessToken {
             self.grant.as_ref().map_or("", GrantId::as_str),
             self.session.as_ref().map_or("", SessionId::as_str),
         ];
-        if lines.iter().any(|line| line.contains('\n')) {
+        let told = [&self.told_as, &self.application].map(|told| told.as_deref().unwrap_or(""));
+        if lines.iter().chain(&told).any(|line| line.contains('\n')) {
             return None;
         }
         let mut plain = lines.join("\n").into_bytes();
-        if self.generations != Generations::default() {
+        let differs = told.iter().any(|told| !told.is_empty());
+        if differs || self.generations != Generations::default() {
             plain.push(b'\n');
             serde_json::to_writer(&mut plain, &self.generations).ok()?;
+        }
+        if differs {
+            plain.extend(format!("\n{}\n{}", told[0], told[1]).into_bytes());
         }
         Some(plain)
     }
 
     fn read(plain: &[u8]) -> Option<Self> {
-        let mut lines = std::str::from_utf8(plain).ok()?.splitn(LINES + 1, '\n');
-        Some(Self {
+        let mut lines = std::str::from_utf8(plain).ok()?.split('\n');
+        let mut read = Self {
+            told_as: None,
+            application: None,
             sub: lines.next()?.to_owned(),
             username: Username::parse(lines.next()?).ok()?,
             client: ClientId::parse(lines.next()?).ok()?,
@@ -124,7 +144,10 @@ impl Sealable for AccessToken {
                 Some(json) => message::read(json.as_bytes()).ok()?,
                 None => Generations::default(),
             },
-        })
+        };
+        let mut told = || Some(lines.next()?.to_owned()).filter(|line| !line.is_empty());
+        (read.told_as, read.application) = (told(), told());
+        lines.next().is_none().then_some(read)
     }
 
     fn resource(&self) -> Option<&str> {
@@ -147,6 +170,8 @@ pub(super) mod tests {
     pub(in crate::token) fn token() -> AccessToken {
         AccessToken {
             sub: "u_1".to_owned(),
+            told_as: None,
+            application: None,
             username: Username::parse("ada").unwrap(),
             client: ClientId::parse("c").unwrap(),
             scope: Scope::parse("write read").unwrap(),
@@ -180,7 +205,22 @@ pub(super) mod tests {
             },
             ..bare
         };
-        assert_eq!(AccessToken::read(&full.write().unwrap()), Some(full));
+        assert_eq!(
+            AccessToken::read(&full.write().unwrap()),
+            Some(full.clone())
+        );
+        for (told_as, application) in [
+            (Some("7"), None),
+            (None, Some("shop")),
+            (Some("7"), Some("shop")),
+        ] {
+            let told = AccessToken {
+                told_as: told_as.map(str::to_owned),
+                application: application.map(str::to_owned),
+                ..token()
+            };
+            assert_eq!(AccessToken::read(&told.write().unwrap()), Some(told));
+        }
     }
 
     #[test]
@@ -206,13 +246,20 @@ pub(super) mod tests {
                 "{line}"
             );
         }
-        assert_eq!(AccessToken::read(format!("{text}\n[").as_bytes()), None);
+        for more in ["\n[", "\n{}\n7\nshop\n", "\n\n7\nshop"] {
+            assert_eq!(AccessToken::read(format!("{text}{more}").as_bytes()), None);
+        }
     }
 
     #[test]
     fn a_line_break_where_none_belongs_is_not_sealed() {
         let odd = AccessToken {
             audience: "https://api.example/\n".to_owned(),
+            ..token()
+        };
+        assert_eq!(odd.write(), None);
+        let odd = AccessToken {
+            told_as: Some("7\n8".to_owned()),
             ..token()
         };
         assert_eq!(odd.write(), None);

@@ -37,6 +37,9 @@ pub struct AuthorizationCode {
     /// OpenID Connect Core §3.1.2.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
+    /// Claims that the ID token is asked to have by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
     /// When the person last proved who they are.
     pub auth_time: UnixTime,
     /// How (RFC 8176).

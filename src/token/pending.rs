@@ -4,7 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::seal::{Kind, Sealable, sealed_as_json};
-use crate::model::{ClientId, GrantId, Scope, Seconds, Subject, UnixTime};
+use crate::model::{
+    ClientId, GrantId, ResponseMode, ResponseType, Scope, Seconds, Subject, UnixTime,
+};
 
 /// A page left open for longer asks to begin again.
 pub const LIFETIME: Seconds = Seconds(15 * 60);
@@ -54,6 +56,12 @@ pub struct AuthorizationRequest {
     pub client: ClientId,
     /// Where the answer goes; it is one of the client's.
     pub redirect_uri: String,
+    /// What is asked for in answer.
+    #[serde(default)]
+    pub response_type: ResponseType,
+    /// Where in the answer it is.
+    #[serde(default)]
+    pub response_mode: ResponseMode,
     /// `state`, byte for byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
@@ -61,7 +69,7 @@ pub struct AuthorizationRequest {
     pub scope: Scope,
     /// For which resource.
     pub audience: String,
-    /// RFC 7636, S256.
+    /// RFC 7636, S256; empty where no code is asked for.
     pub challenge: String,
     /// OpenID Connect Core §3.1.2.1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,9 +83,12 @@ pub struct AuthorizationRequest {
     /// Whom the client expects; shown, never trusted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login_hint: Option<String>,
-    /// `sub` of a verified `id_token_hint`.
+    /// `sub` of a verified `id_token_hint`, or the one that `claims` wants.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_subject: Option<String>,
+    /// Claims that the ID token is asked to have by name, besides those that scopes bring into it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<String>,
 }
 
 /// OpenID Connect Core §3.1.2.1.

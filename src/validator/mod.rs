@@ -18,7 +18,7 @@ pub use verdict::{Needed, in_time, told};
 
 use serde_json::Value;
 
-use crate::jose::{JoseError, KeySet, Policy, Verifier, parse_strict_object};
+use crate::jose::{JoseError, KeySet, Verifier, parse_strict_object};
 use crate::model::{ClientId, Moment, Scope, Shard, TokenId, UnixTime, Username};
 use crate::token::{AccessToken, Generations, Kind, Opened, ResourceKeys, Revocations, access_jwt};
 
@@ -27,7 +27,6 @@ use crate::token::{AccessToken, Generations, Kind, Opened, ResourceKeys, Revocat
 pub struct Validator {
     issuer: String,
     audience: String,
-    policy: Policy,
     resource_keys: Option<ResourceKeys>,
 }
 
@@ -79,7 +78,6 @@ impl Validator {
         Self {
             issuer: issuer.to_owned(),
             audience: audience.to_owned(),
-            policy: access_jwt::policy(issuer),
             resource_keys: None,
         }
     }
@@ -143,12 +141,11 @@ impl Validator {
         now: Moment,
     ) -> Result<Opened, Refused> {
         let keys = keys.ok_or(Refused::Missing(Missing::Keys))?;
-        let verified = self
-            .policy
-            .verify(compact, keys, verifier, now.unix().0)
-            .await;
-        match verified {
-            Ok(claims) => access_jwt::from_claims(&claims).ok_or(Refused::TokenUnknown),
+        let policy = access_jwt::policy(&self.issuer, compact);
+        match policy.verify(compact, keys, verifier, now.unix().0).await {
+            Ok(claims) => {
+                access_jwt::from_claims(&self.issuer, &claims).ok_or(Refused::TokenUnknown)
+            }
             Err(JoseError::BackendUnavailable) => Err(Refused::Missing(Missing::Keys)),
             Err(JoseError::KeyUnknown) => Err(Refused::KeyUnknown),
             Err(_) => Err(Refused::TokenUnknown),
@@ -202,12 +199,15 @@ impl Validator {
         let text = |name| members.get(name).and_then(Value::as_str);
         let time = |name| members.get(name).and_then(Value::as_u64).map(UnixTime);
         // Refresh tokens have no type.
-        if text("token_type") != Some("Bearer") || text("iss") != Some(&self.issuer) {
+        let ours = text("iss").is_some_and(|told| access_jwt::tells(&self.issuer, told));
+        if text("token_type") != Some("Bearer") || !ours {
             return Err(Refused::TokenUnknown);
         }
         let token = || {
             Some(AccessToken {
                 sub: text("sub")?.to_owned(),
+                told_as: None,
+                application: None,
                 username: Username::parse(text("username")?).ok()?,
                 client: ClientId::parse(text("client_id")?).ok()?,
                 scope: Scope::parse(text("scope")?).ok()?,

@@ -65,7 +65,7 @@ struct Told<'a> {
 pub fn told(token: &AccessToken) -> Result<String, Unreadable> {
     serde_json::to_string(&Told {
         active: true,
-        sub: &token.sub,
+        sub: token.told_sub(),
         username: &token.username,
         client_id: &token.client,
         scope: &token.scope,

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use edgemint::memory::{DirectoryState, FeedState, LedgerState};
+use edgemint::memory::{DirectoryState, FeedState, LedgerState, LogoutsState};
 use edgemint::model::{Moment, RequestId};
+use edgemint::ports::courier::CourierVerb;
 use edgemint::ports::directory::DirectoryVerb;
 use edgemint::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use edgemint::ports::ledger::LedgerVerb;
+use edgemint::ports::logouts::Notice;
 use edgemint::ports::{At, Call, Verb};
 use edgemint::token::Revocation;
 use serde_json::{Value, json};
@@ -17,6 +19,8 @@ pub(crate) struct World {
     shards: BTreeMap<String, LedgerState>,
     directory: DirectoryState,
     feed: FeedState,
+    courier: LogoutsState,
+    posted: Vec<Value>,
     told: u64,
 }
 
@@ -29,6 +33,8 @@ impl World {
             shards: BTreeMap::new(),
             directory: DirectoryState::new(shards),
             feed: FeedState::new(Self::FEED),
+            courier: LogoutsState::default(),
+            posted: Vec::new(),
             told: 0,
         }
     }
@@ -58,6 +64,13 @@ impl World {
                 let call: Call<FeedVerb> = serde_json::from_value(call).unwrap();
                 json!(self.feed.apply(call))
             }
+            "courier" => {
+                let call: Call<CourierVerb> = serde_json::from_value(call).unwrap();
+                let CourierVerb::SendLogouts(verb) = call.verb else {
+                    panic!("the contract has no word of what is fetched");
+                };
+                json!({ "send_logouts": self.courier.take(*verb, call.at.now) })
+            }
             shard => {
                 let call: Call<LedgerVerb> = serde_json::from_value(call).unwrap();
                 let now = call.at.now;
@@ -71,8 +84,24 @@ impl World {
         let state = self.shards.entry(shard.to_owned()).or_default();
         let answer = json!(state.apply(call));
         let entries = std::mem::take(&mut state.outbox);
+        for (_, notice) in std::mem::take(&mut state.notices) {
+            // When it ended, a shard that is told by the directory reads off its own clock.
+            let Notice {
+                client,
+                session,
+                sub,
+                ..
+            } = notice;
+            self.posted
+                .push(json!({ "client": client, "session": session, "sub": sub }));
+        }
         self.tell(shard, entries, now);
         answer
+    }
+
+    /// What the courier was sent by shards since the last time.
+    pub(crate) fn posted(&mut self) -> Value {
+        json!(std::mem::take(&mut self.posted))
     }
 
     fn tell(&mut self, source: &str, entries: Vec<(u64, Revocation)>, now: Moment) {

@@ -96,6 +96,7 @@ impl Trace {
 
     fn send(&mut self, object: &str, call: Value) {
         let (answer, feed) = self.world.call(object, call.clone());
+        let courier = self.world.posted();
         if answer["spend_code"].get("first").is_some() {
             let spent = &call["verb"]["spend_code"];
             let [grant, client] =
@@ -111,7 +112,7 @@ impl Trace {
             self.made.push((object.to_owned(), owner, key));
         }
         self.said
-            .push(json!({ "object": object, "call": call, "answer": answer, "feed": feed }));
+            .push(json!({ "object": object, "call": call, "answer": answer, "feed": feed, "courier": courier }));
     }
 
     /// Asks without saying so.
@@ -302,6 +303,11 @@ impl Trace {
                     "audience": "https://api.example", "offline": self.chance(40),
                     "refreshable": self.chance(85), "authentication": authentication,
                     "expires_at": now + 600 + self.below(3000),
+                    "joins": if self.chance(50) {
+                        json!({ "sub_mode": "user_username", "issuer": "https://id.example" })
+                    } else {
+                        Value::Null
+                    },
                 }})
             }
             6..=16 => {

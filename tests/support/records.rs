@@ -127,6 +127,12 @@ impl<'a> App<'a> {
         self.ask(Endpoint::Token, &form)
     }
 
+    /// What it learns of a token.
+    pub(crate) fn introspect(&self, token: &str) -> Value {
+        let form = Form::new(&[("token", token)]);
+        self.ask(Endpoint::Introspect, &form).json()
+    }
+
     pub(crate) fn tokens(&self) -> Tokens {
         self.tokens_of("bob")
     }

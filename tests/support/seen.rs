@@ -14,7 +14,7 @@ pub(crate) trait Seen {
     fn error(&self) -> String;
     /// `Location`, if there is one.
     fn location(&self) -> Option<&str>;
-    /// The parameters of the redirect.
+    /// The parameters of the redirect: those of its fragment, where it has one.
     fn answer(&self) -> Form;
     /// `reason` of a refusal, as the log prints it; empty without one.
     fn label(&self) -> String;
@@ -47,7 +47,8 @@ impl Seen for Response {
         let location = self.location().unwrap_or_else(|| {
             panic!("no redirect but {} {:?}", self.status, self.reason);
         });
-        Form::parse(location.split_once('?').map_or("", |(_, query)| query))
+        let parameters = location.split_once('#').or(location.split_once('?'));
+        Form::parse(parameters.map_or("", |(_, parameters)| parameters))
     }
 
     fn label(&self) -> String {

@@ -112,6 +112,8 @@ pub(crate) fn raise_epoch(fixture: &Fixture) {
 pub(crate) fn facts(fixture: &Fixture) -> AccessToken {
     AccessToken {
         sub: "u_ada".to_owned(),
+        told_as: None,
+        application: None,
         username: Username::parse("ada").unwrap(),
         client: ClientId::parse("web").unwrap(),
         scope: Scope::parse("openid read").unwrap(),

@@ -25,6 +25,7 @@ for (const name of readdirSync(directory).sort()) {
           const answer = await objects.call(step.object, { at, verb: step.verb });
           assert.deepEqual(answer, step.answer, `the answer to ${step.request}`);
           assert.deepEqual(await feed.news(), step.feed ?? [], `the feed after ${step.request}`);
+          assert.deepEqual(await objects.posted(), step.courier ?? [], `the courier after ${step.request}`);
         }
       });
     }

@@ -25,6 +25,7 @@ it(`${STEPS} random calls are answered as memory answers them (SEED=${SEED})`, a
       const label = `step ${index}: ${JSON.stringify(step.call)}`;
       assert.deepEqual(await objects.call(step.object, here(step.call)), here(step.answer), label);
       assert.deepEqual(await feed.news(), step.feed, `the feed after ${label}`);
+      assert.deepEqual(await objects.posted(), step.courier, `the courier after ${label}`);
     }
   } finally {
     await objects.stop();

@@ -17,12 +17,13 @@ const BACK_TO_1 = {
   roles: [
     "DROP TABLE roles",
     "DROP TABLE audit",
-    ...["tokens", "token_history", "devices"].map((table) => `DROP TABLE ${table}`),
+    ...["tokens", "token_history", "devices", "participants", "notices"].map((table) => `DROP TABLE ${table}`),
     "ALTER TABLE subjects DROP COLUMN direct",
     "DROP INDEX sessions_by_subject",
     ...["created_at", "user_agent", "address"].map((name) => `ALTER TABLE sessions DROP COLUMN ${name}`),
     "ALTER TABLE grants DROP COLUMN created_at",
   ],
+  logouts: ["DROP TABLE logouts", "DROP TABLE sources"],
 };
 
 test("a database of number 1 is brought to the newest, with all that is in it", async () => {

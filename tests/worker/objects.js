@@ -9,7 +9,22 @@ import { Miniflare } from "miniflare";
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const ENTRY = `
-  export { Ledger, Directory, Feed, Courier } from "../../src/objects.js";
+  import { Courier as Real } from "../../src/objects.js";
+  export { Ledger, Directory, Feed } from "../../src/objects.js";
+  // What shards have the courier tell clients; a shard is known by its id.
+  const told = [];
+  export class Courier extends Real {
+    call(call) {
+      const { source, notices } = JSON.parse(call).verb.send_logouts ?? {};
+      if (source?.length === 64) {
+        told.push(...notices.map(([, { client, session, sub }]) => ({ client, session, sub })));
+      }
+      return super.call(call);
+    }
+    posted() {
+      return told.splice(0);
+    }
+  }
   export default { fetch: () => new Response("only objects here") };
 `;
 
@@ -75,6 +90,10 @@ export async function startObjects({ persist, entry = ENTRY, core, bindings = {}
      */
     async call(name, call) {
       return JSON.parse(await (await stub(name)).call(JSON.stringify(call)));
+    },
+    /** What shards have had the courier tell clients since the last time. */
+    async posted() {
+      return (await stub("courier")).posted();
     },
     /** Kills workerd where it stands. */
     async crash() {

@@ -59,6 +59,7 @@ const UNRULY = `
 const TRAPPING = `
   import * as real from "./real-core.js";
   export const trapped = real.trapped;
+  export const enter = real.enter;
   export function core() {
     const exports = real.core();
     return {

@@ -117,6 +117,10 @@ async function form(visitor, start, action, typed) {
 const asksFirst = (world) => register(world.server, { implicit_consent: false });
 
 /** @param {World} world */
+const frontChannel = (world) =>
+  register(world.server, { grant_types: ["implicit"], response_types: ["id_token token"], danger_allow_front_channel_access_tokens: true });
+
+/** @param {World} world */
 const waiting = async ({ server, device }) => (await ask(server, "/oauth/device_authorization", device, {})).body;
 
 /** @param {World} world @param {{ user_code: string }} shown */
@@ -156,6 +160,18 @@ export const rows = [
     prepare: async ({ server, visitor, asking }) => () => visitor.go(authorizeUrl(server, asking)),
     healthy: "303 code",
     cells: { kv: "temporarily_unavailable", ledger: "temporarily_unavailable", feed: "temporarily_unavailable" },
+    afterwards: "again",
+  },
+  {
+    title: "`/oauth/authorize`, signed in, an access token in the answer",
+    prepare: async (world) => {
+      const client = await frontChannel(world);
+      const send = () => world.visitor.go(authorizeUrl(world.server, client, { response_type: "id_token token", nonce: "n" }));
+      await send();
+      return send;
+    },
+    healthy: "303 access_token",
+    cells: { ledger: "temporarily_unavailable", feed: "temporarily_unavailable", directory: SEEN_BEFORE },
     afterwards: "again",
   },
   {
@@ -586,6 +602,9 @@ export const rows = [
   { title: "key rotation", prepare: post("/api/v1/keys/rotate", () => ({})), healthy: "200", cells: { feed: "503", fresh: "503", directory: "503" }, afterwards: "again" },
 ];
 
+/** The parameters of an answer, which are in the fragment where tokens would be. @param {URL} location */
+export const answered = ({ hash, searchParams }) => (hash === "" ? searchParams : new URLSearchParams(hash.slice(1)));
+
 /**
  * What an answer is, as far as the table is concerned.
  *
@@ -597,7 +616,8 @@ export function described(server, { status, headers, body }) {
   if (location !== null && status === 303) {
     const target = new URL(location, server.url);
     if (target.href.startsWith(server.url)) return `303 ${target.pathname}`;
-    return `303 ${target.searchParams.has("code") ? "code" : target.searchParams.get("error")}`;
+    const said = answered(target);
+    return `303 ${["code", "access_token"].find((name) => said.has(name)) ?? said.get("error")}`;
   }
   return body?.active === undefined ? String(status) : `${status} ${body.active ? "active" : "inactive"}`;
 }

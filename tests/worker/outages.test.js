@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { root } from "../../scripts/lib/steps.mjs";
-import { DEVICE, columns, described, expected, markdown, rows } from "./outages.js";
+import { DEVICE, answered, columns, described, expected, markdown, rows } from "./outages.js";
 import { ADMINISTRATOR, api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
 
 const OWNER = "c-resource-server";
@@ -426,8 +426,8 @@ function outcome(row, server, answer) {
   }
   const found = described(server, answer);
   if (found === "303 temporarily_unavailable") {
-    const { searchParams } = new URL(/** @type {string} */ (headers.get("location")));
-    assert.deepEqual([searchParams.get("iss"), searchParams.has("code")], [server.url, false]);
+    const said = answered(new URL(/** @type {string} */ (headers.get("location"))));
+    assert.deepEqual([said.get("iss"), said.has("code"), said.has("access_token")], [server.url, false, false], row.title);
     return "temporarily_unavailable";
   }
   return found === row.healthy ? "works" : found;

@@ -14,7 +14,6 @@ const AREAS = { ...authorize, ...token, ...tokens };
 
 /** What oidc-provider does otherwise, and what allows both. @type {Record<string, string>} */
 const DIFFERS = {
-  "response_mode=fragment is refused": "it is offered in its metadata, which OAuth 2.0 Multiple Response Types §2.1 leaves to the server",
   "another way than the registered one is refused":
     "it takes a client's secret in the header or in the body alike; RFC 7591 §2 registers one way, RFC 6749 §2.3.1 allows both",
   "the redirect URI need not be repeated, because the verifier says more":

@@ -172,7 +172,9 @@ export function browser(server) {
         continue;
       }
       const form = formOf(last.text);
-      if (form === undefined || last.status !== 200) return { pages, last };
+      // A form that leads to a client is an answer, and the client's to read.
+      const own = form !== undefined && new URL(form.action, server.url).href.startsWith(server.url);
+      if (!own || last.status !== 200) return { pages, last };
       const page = new URL(form.action, server.url).pathname;
       pages.push(page);
       /** @type {Record<string, string>} */

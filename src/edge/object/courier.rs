@@ -6,6 +6,7 @@ use crate::model::{Moment, UnixTime};
 use crate::ports::Call;
 use crate::ports::courier::{CourierAnswer, CourierVerb, FetchKeys, Known};
 
+use super::logouts;
 use super::migrations::{COURIER, migrate};
 use super::sql::{Fault, Json, Sql};
 
@@ -21,7 +22,13 @@ pub(super) fn open(sql: &Sql) -> Result<(), Fault> {
 
 /// Does one verb, as far as it can be done now.
 pub(super) fn apply(sql: &Sql, call: Call<CourierVerb>, private: bool) -> Result<Next, Fault> {
-    let CourierVerb::FetchKeys(verb) = call.verb;
+    let verb = match call.verb {
+        CourierVerb::FetchKeys(verb) => verb,
+        CourierVerb::SendLogouts(verb) => {
+            let waiting = logouts::take(sql, *verb, call.at.now)?;
+            return Ok(Next::Answer(CourierAnswer::SendLogouts(waiting)));
+        }
+    };
     let known = read(sql, &verb)?;
     // Looked at once more where the request is sent: a record may be older than the rule.
     if known.wants(&verb, call.at.now) && may_be_fetched(&verb.url, private) {
@@ -38,7 +45,9 @@ pub(super) fn learn(
     call: Call<CourierVerb>,
     document: Option<&str>,
 ) -> Result<(), Fault> {
-    let CourierVerb::FetchKeys(verb) = call.verb;
+    let CourierVerb::FetchKeys(verb) = call.verb else {
+        return Err(Fault::Refused("nothing is fetched for this call"));
+    };
     let mut known = read(sql, &verb)?;
     known.learn(document, call.at.now);
     let UnixTime(tried_at) = known.tried_at.unix();

@@ -14,6 +14,7 @@ use crate::model::{
     ClientId, GrantId, Moment, RequestId, RoleFacts, Scope, SessionId, Subject, SubjectFacts,
     UnixTime, public_id,
 };
+use crate::oauth::claims;
 use crate::ports::history::Noted;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
@@ -22,6 +23,7 @@ use crate::ports::ledger::{
     Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
     ended, left, withdrawn,
 };
+use crate::ports::logouts::Notice;
 use crate::ports::{At, Call};
 use crate::token::{Revocation, code};
 
@@ -52,9 +54,9 @@ pub(super) fn apply(
 fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnswer, Fault> {
     let now = at.now.unix();
     match verb {
-        LedgerVerb::PutSubject(verb) => {
-            shard.put_subject(&verb.facts).map(LedgerAnswer::PutSubject)
-        }
+        LedgerVerb::PutSubject(verb) => shard
+            .put_subject(&verb.facts, at)
+            .map(LedgerAnswer::PutSubject),
         LedgerVerb::PutRoles(verb) => verb
             .roles
             .iter()
@@ -132,6 +134,12 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
 /// Forgets what had expired by `until`; answers whether there is more.
 pub(super) fn sweep(sql: &Sql, until: UnixTime) -> Result<bool, Fault> {
     let mut more = Shard::new(sql, Moment::default()).sweep_tokens(until)?;
+    // Those of the sessions that go next.
+    sql.write(
+        "DELETE FROM participants WHERE session IN (
+            SELECT session FROM sessions WHERE expires_at <= ?1 LIMIT ?2)",
+        (until, MOST_SWEPT),
+    )?;
     for (table, key, expiry) in [
         ("sessions", "session", "expires_at"),
         ("grants", "grant_id", "expires_at"),
@@ -221,7 +229,7 @@ impl<'a> Shard<'a> {
         Ok(facts.filter(|facts| facts.active && facts.generation == generation))
     }
 
-    fn put_subject(&self, facts: &SubjectFacts) -> Result<(), Fault> {
+    fn put_subject(&self, facts: &SubjectFacts, at: &At) -> Result<(), Fault> {
         let before = self.subject(&facts.subject)?;
         let effective = self.with_roles(facts.clone())?;
         let newer = self.sql.write(
@@ -244,6 +252,8 @@ impl<'a> Shard<'a> {
         if let Some(before) = before.filter(|_| newer) {
             if before.generation < facts.generation {
                 lines.push(Revocation::Subject(facts.subject.clone(), facts.generation));
+                let own = "session IN (SELECT session FROM sessions WHERE subject = ?)";
+                self.depart(own, (&facts.subject,), at)?;
             }
             if before.groups != facts.groups {
                 let changed = Revocation::SubjectVersion(facts.subject.clone(), facts.version);
@@ -350,9 +360,50 @@ impl<'a> Shard<'a> {
                 }
                 Ok(Spent::Again)
             }
-            (_, Some(facts)) => Ok(Spent::First(Box::new(facts))),
+            (_, Some(facts)) => {
+                self.join(verb, &facts)?;
+                Ok(Spent::First(Box::new(facts)))
+            }
             (_, None) => Ok(Spent::Never),
         }
+    }
+
+    /// Notes a client that is to be told when the session ends. Where that is known nothing is written.
+    fn join(&self, verb: &SpendCode, facts: &SubjectFacts) -> Result<(), Fault> {
+        let Some(joins) = &verb.joins else {
+            return Ok(());
+        };
+        let sub = claims::sub_in(joins.sub_mode, facts, &joins.issuer);
+        self.sql.write(
+            "INSERT INTO participants (session, client, sub) VALUES (?, ?, ?)
+             ON CONFLICT DO UPDATE SET sub = excluded.sub WHERE sub <> excluded.sub",
+            (&verb.session, &verb.client, sub),
+        )?;
+        Ok(())
+    }
+
+    /// Has clients told that a session has ended for them.
+    fn depart(&self, such: &str, values: impl Serialize, at: &At) -> Result<(), Fault> {
+        #[derive(Deserialize)]
+        struct Told {
+            session: SessionId,
+            client: ClientId,
+            sub: String,
+        }
+        let statement =
+            format!("DELETE FROM participants WHERE {such} RETURNING session, client, sub");
+        let mut told: Vec<Told> = self.sql.rows(&statement, values)?;
+        told.sort_by(|a, b| (&a.session, &a.client).cmp(&(&b.session, &b.client)));
+        let notices: Vec<Notice> = told
+            .into_iter()
+            .map(|told| Notice {
+                client: told.client,
+                session: told.session,
+                sub: told.sub,
+                ended_at: at.now.unix(),
+            })
+            .collect();
+        outbox::notify(self.sql, self.clock, &notices)
     }
 
     /// Whether the consent that a code rests on was withdrawn after the code was issued, or its client
@@ -585,7 +636,8 @@ impl<'a> Shard<'a> {
             self.spend_for_codes(&left(id, client), at)?;
             let ended = "UPDATE grants SET dead = 1
                  WHERE session = ? AND client = ? AND offline = 0 AND dead = 0";
-            return self.end_grants(ended, (id, client)).map(drop);
+            self.end_grants(ended, (id, client))?;
+            return self.depart("session = ? AND client = ?", (id, client), at);
         }
         if !self
             .sql
@@ -598,7 +650,8 @@ impl<'a> Shard<'a> {
             (id,),
         )?;
         // The session's own entry ends the tokens of the grants bound to it.
-        self.revoke(&[Revocation::Session(id.clone())])
+        self.revoke(&[Revocation::Session(id.clone())])?;
+        self.depart("session = ?", (id,), at)
     }
 
     /// Remembers something for as long as a code from before it may be redeemed.
@@ -626,11 +679,14 @@ impl<'a> Shard<'a> {
         Ok(!entries.is_empty())
     }
 
+    /// A session whose row is damaged is listed, so that it can be ended.
     fn sessions(&self, subject: &Subject, now: UnixTime) -> Result<Vec<Row>, Fault> {
         self.list(
             "SELECT json_object('session', s.session, 'created_at', NULLIF(s.created_at, 0),
-                'expires_at', s.expires_at, 'auth_time', s.authentication -> 'time',
-                'amr', s.authentication -> 'methods', 'user_agent', s.user_agent,
+                'expires_at', s.expires_at,
+                'auth_time', iif(json_valid(s.authentication), s.authentication, '{}') -> 'time',
+                'amr', iif(json_valid(s.authentication), s.authentication, '{}') -> 'methods',
+                'user_agent', s.user_agent,
                 'address', s.address) AS columns
              FROM sessions AS s JOIN subjects AS u ON u.subject = s.subject
                 AND u.active = 1 AND u.generation = s.subject_generation
@@ -834,7 +890,7 @@ impl<'a> Shard<'a> {
         Ok(TokenRevoked::Done)
     }
 
-    fn spend_quota(&self, verb: &SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
+    pub(super) fn spend_quota(&self, verb: &SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
         #[derive(Deserialize)]
         struct Row {
             used: u32,

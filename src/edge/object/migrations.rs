@@ -158,6 +158,18 @@ pub(super) const LEDGER: Migrations = &[
     ) WITHOUT ROWID",
         "CREATE INDEX devices_by_expiry ON devices (expires_at)",
     ],
+    &[
+        "CREATE TABLE participants (
+        session TEXT NOT NULL,
+        client TEXT NOT NULL,
+        sub TEXT NOT NULL,
+        PRIMARY KEY (session, client)
+    ) WITHOUT ROWID",
+        "CREATE TABLE notices (
+        number INTEGER PRIMARY KEY,
+        notice TEXT NOT NULL
+    )",
+    ],
 ];
 
 /// The directory.
@@ -281,6 +293,12 @@ pub(super) const DIRECTORY: Migrations = &[
         "DELETE FROM accounts",
         "DELETE FROM clients",
     ],
+    &[
+        "INSERT OR IGNORE INTO unique_values (collection, field, value, id)
+         SELECT collection, 'acts_as', 'bot-' || replace(
+            lower(json_extract(record, '$.fields.client_id')), '~', '.'), id
+         FROM records WHERE collection = 'providers' ORDER BY id",
+    ],
 ];
 
 /// The feed.
@@ -299,11 +317,28 @@ pub(super) const FEED: Migrations = &[&[
 ]];
 
 /// The courier.
-pub(super) const COURIER: Migrations = &[&["CREATE TABLE key_sets (
+pub(super) const COURIER: Migrations = &[
+    &["CREATE TABLE key_sets (
         url TEXT PRIMARY KEY,
         known TEXT NOT NULL,
         tried_at INTEGER NOT NULL
-    ) WITHOUT ROWID"]];
+    ) WITHOUT ROWID"],
+    &[
+        "CREATE TABLE logouts (
+        source TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        client TEXT NOT NULL,
+        waiting TEXT NOT NULL,
+        due INTEGER NOT NULL,
+        PRIMARY KEY (source, number)
+    ) WITHOUT ROWID",
+        "CREATE INDEX logouts_by_due ON logouts (due)",
+        "CREATE TABLE sources (
+        source TEXT PRIMARY KEY,
+        last INTEGER NOT NULL
+    ) WITHOUT ROWID",
+    ],
+];
 
 /// Brings the tables to the newest number; answers whether they were not. Tables of a newer release
 /// are left as they are.
@@ -348,9 +383,9 @@ mod tests {
                 .map(|each| each.iter().map(|text| text.len()).sum())
                 .collect()
         };
-        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165, 462]);
+        assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165, 462, 266]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
         assert_eq!(lengths(FEED), [376]);
-        assert_eq!(lengths(COURIER), [136]);
+        assert_eq!(lengths(COURIER), [136, 382]);
     }
 }

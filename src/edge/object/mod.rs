@@ -13,6 +13,7 @@ mod feed;
 mod history;
 mod issued;
 mod ledger;
+pub(super) mod logouts;
 mod migrations;
 mod outbox;
 mod records;
@@ -31,6 +32,7 @@ use crate::message;
 use crate::model::{Moment, Seconds, UnixTime};
 use crate::ports::Call;
 use crate::ports::ledger::tells_an_end;
+use crate::ports::logouts::Outcome as Sent;
 use crate::token::Keyring;
 use sql::{Fault, Sql};
 
@@ -206,6 +208,83 @@ pub fn courier_fetched(sql: &Sql, call: &str, document: Option<String>) -> Resul
 #[wasm_bindgen]
 pub fn courier_sweep(sql: &Sql, now: u64) -> Result<bool, JsValue> {
     Ok(courier::sweep(sql, Moment(now))?)
+}
+
+/// The second in which the next logout is to be sent, in milliseconds; nothing when none waits.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_next(sql: &Sql) -> Result<Option<f64>, JsValue> {
+    // Times are far below the first number that this type lacks.
+    let next = logouts::next(sql)?.map(|due| u32::try_from(due / 1000));
+    Ok(next.map(|due| f64::from(due.unwrap_or(u32::MAX)) * 1000.0))
+}
+
+/// The logouts that are due, as JSON.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_due(sql: &Sql, now: u64) -> Result<String, JsValue> {
+    let due = logouts::due(sql, Moment(now))?;
+    Ok(serde_json::to_string(&due).map_err(Fault::from)?)
+}
+
+/// Takes what became of one that was due; answers it as it is now, if it is given up.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_sent(
+    sql: &Sql,
+    now: u64,
+    due: &str,
+    outcome: &str,
+) -> Result<Option<String>, JsValue> {
+    let mut due: logouts::Due = read_due(due)?;
+    let given_up = logouts::sent(sql, &mut due, Sent::read(outcome), Moment(now))?;
+    let text = serde_json::to_string(&due).map_err(Fault::from)?;
+    Ok(given_up.then_some(text))
+}
+
+/// Forgets one that was given up, once the history has heard of it; else it is told later.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn courier_noted(sql: &Sql, now: u64, due: &str, noted: bool) -> Result<(), JsValue> {
+    let due: logouts::Due = read_due(due)?;
+    if noted {
+        logouts::forget(sql, &due)?;
+    } else {
+        logouts::later(sql, &due, Moment(now))?;
+    }
+    Ok(())
+}
+
+fn read_due(text: &str) -> Result<logouts::Due, Fault> {
+    message::read(text.as_bytes()).map_err(|_| Fault::Shape("a logout that is due"))
+}
+
+/// The next message to the courier, after the number up to which it tells and a line break; nothing when
+/// there is none.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn notices(sql: &Sql, now: u64, source: &str) -> Result<Option<String>, JsValue> {
+    let next = outbox::notices(sql, Moment(now), source)?;
+    Ok(next.map(|(through, call)| format!("{through}\n{call}")))
+}
+
+/// Notes that the courier was told.
+///
+/// # Errors
+/// Throws what the database throws.
+#[wasm_bindgen]
+pub fn noticed(sql: &Sql, through: u64) -> Result<(), JsValue> {
+    Ok(outbox::noticed(sql, through)?)
 }
 
 /// The newest number in the outbox; 0 when it is empty.

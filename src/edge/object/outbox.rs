@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::sql::{Fault, Json, Sql};
 use crate::message;
 use crate::model::{Moment, RequestId, RoleFacts, Shard, SubjectFacts};
+use crate::ports::courier::CourierVerb;
 use crate::ports::feed::{Append, FeedVerb};
 use crate::ports::ledger::{LedgerVerb, PutRoles, PutSubject};
+use crate::ports::logouts::{Notice, SendLogouts};
 use crate::ports::tokens::DropScope;
 use crate::ports::{At, Call, Verb};
 use crate::token::Revocation;
@@ -77,6 +79,17 @@ fn put_verb(sql: &Sql, clock: Moment, shard: Shard, verb: &LedgerVerb) -> Result
 /// Numbers never repeat, not even after the object was restored to an earlier day: they follow
 /// the clock. The feed would pass over a number that it has seen, and lose a revocation.
 fn put(sql: &Sql, clock: Moment, to: &str, bodies: &[impl Serialize]) -> Result<(), Fault> {
+    let first = numbers(sql, clock, bodies.len())?;
+    sql.write(
+        "INSERT INTO outbox (number, target, body)
+         SELECT ?1 + key, ?2, value FROM json_each(?3)",
+        (first, to, Json(bodies)),
+    )?;
+    Ok(())
+}
+
+/// The first of so many numbers.
+fn numbers(sql: &Sql, clock: Moment, count: usize) -> Result<u64, Fault> {
     #[derive(Deserialize)]
     struct Row {
         first: u64,
@@ -84,16 +97,56 @@ fn put(sql: &Sql, clock: Moment, to: &str, bodies: &[impl Serialize]) -> Result<
     let row: Option<Row> = sql.row(
         "UPDATE settings SET value = max(value, ?1) + ?2 WHERE name = 'last_sent'
          RETURNING value - ?2 + 1 AS first",
-        (clock, bodies.len()),
+        (clock, count),
     )?;
-    let first = row
+    Ok(row
         .ok_or(Fault::Refused("the outbox has no counter"))?
-        .first;
+        .first)
+}
+
+/// Puts notices out to the courier, in a table of their own: no acknowledgement waits for them.
+pub(super) fn notify(sql: &Sql, clock: Moment, notices: &[Notice]) -> Result<(), Fault> {
+    if notices.is_empty() {
+        return Ok(());
+    }
+    let first = numbers(sql, clock, notices.len())?;
     sql.write(
-        "INSERT INTO outbox (number, target, body)
-         SELECT ?1 + key, ?2, value FROM json_each(?3)",
-        (first, to, Json(bodies)),
+        "INSERT INTO notices (number, notice) SELECT ?1 + key, value FROM json_each(?2)",
+        (first, Json(notices)),
     )?;
+    Ok(())
+}
+
+/// The next message to the courier, and up to which number it tells; nothing when there is none.
+pub(super) fn notices(
+    sql: &Sql,
+    clock: Moment,
+    source: &str,
+) -> Result<Option<(u64, String)>, Fault> {
+    #[derive(Deserialize)]
+    struct Row {
+        number: u64,
+        notice: Json<Notice>,
+    }
+    let rows: Vec<Row> = sql.rows(
+        "SELECT number, notice FROM notices ORDER BY number LIMIT ?",
+        (MOST_ROWS,),
+    )?;
+    let Some(through) = rows.last().map(|row| row.number) else {
+        return Ok(None);
+    };
+    let rows = rows.into_iter();
+    let verb: CourierVerb = SendLogouts {
+        source: source.to_owned(),
+        notices: rows.map(|row| (row.number, row.notice.0)).collect(),
+    }
+    .into_verb();
+    Ok(Some((through, call(clock, through, verb)?)))
+}
+
+/// Forgets what the courier has taken.
+pub(super) fn noticed(sql: &Sql, through: u64) -> Result<(), Fault> {
+    sql.write("DELETE FROM notices WHERE number <= ?", (through,))?;
     Ok(())
 }
 

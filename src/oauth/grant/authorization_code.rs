@@ -8,7 +8,7 @@ use crate::error::Reason;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{Client, GrantId, GrantType, UnixTime};
 use crate::oauth::params::Params;
-use crate::oauth::{grantable, pkce};
+use crate::oauth::{backchannel, grantable, pkce};
 use crate::ports::ledger::{Authentication, SpendCode};
 use crate::ports::{At, Ports};
 use crate::server::Server;
@@ -42,7 +42,9 @@ pub async fn redeem<P: Ports>(
         time: code.auth_time,
         methods: code.amr,
     };
+    let joins = backchannel::joining(server, client, &code.scope);
     let spend = SpendCode {
+        joins,
         grant,
         subject: code.subject,
         generation: code.generation,
@@ -57,15 +59,12 @@ pub async fn redeem<P: Ports>(
         polled: false,
         expires_at: needed_until(now, client, refreshable),
     };
-    super::open(
-        server,
-        code.shard,
-        spend,
-        code.nonce,
-        Reason::CodeReplayed,
-        at,
-    )
-    .await
+    let replayed = Reason::CodeReplayed;
+    let approved = super::open(server, code.shard, spend, code.nonce, replayed, at).await?;
+    Ok(Approved {
+        claims: code.claims,
+        ..approved
+    })
 }
 
 fn check<P: Ports>(

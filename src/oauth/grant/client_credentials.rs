@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::TokenResponse;
 use crate::error::Reason;
-use crate::model::{Client, Scope, Shard};
+use crate::model::{Client, Scope, Shard, Username};
 use crate::oauth::params::Params;
 use crate::oauth::{access_token, grantable};
 use crate::ports::{At, Ports};
@@ -40,11 +40,12 @@ pub async fn issue<P: Ports>(
         None => grantable::for_client(client, &client.scope),
     };
     let now = at.now.unix();
-    let username = client
-        .acts_as()
-        .ok_or(Reason::Internal("a client id makes no username"))?;
+    let username = Username::parse(&client.id.acts_as())
+        .map_err(|_| Reason::Internal("a client id makes no username"))?;
     let token = AccessToken {
         sub: client.id.to_string(),
+        told_as: None,
+        application: client.application.clone(),
         client: client.id.clone(),
         scope: requested.clone(),
         audience: grantable::audience(client, params.optional("resource")?)?,

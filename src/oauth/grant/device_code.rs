@@ -8,8 +8,8 @@ use super::Approved;
 use crate::error::Reason;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{Client, GrantId, GrantType, Shard};
-use crate::oauth::grantable;
 use crate::oauth::params::Params;
+use crate::oauth::{backchannel, grantable};
 use crate::ports::device::{PollDevice, Polled};
 use crate::ports::ledger::SpendCode;
 use crate::ports::{At, Ports};
@@ -50,6 +50,7 @@ pub async fn redeem<P: Ports>(
     let refreshable = client.check_grant_type(GrantType::RefreshToken);
     let offline = approval.scope.contains(OFFLINE_ACCESS);
     let spend = SpendCode {
+        joins: backchannel::joining(server, client, &approval.scope),
         grant,
         subject: approval.subject,
         generation: approval.generation,

@@ -3,10 +3,11 @@
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod device_code;
+pub mod implicit;
 pub mod refresh_token;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{access_token, claims, grantable, signing};
 use crate::error::Reason;
@@ -43,6 +44,8 @@ pub struct Approved {
     audience: String,
     authentication: Authentication,
     nonce: Option<String>,
+    /// Claims that the ID token is asked to have by name.
+    claims: Vec<String>,
     /// The generation of the refresh token to hand out, if one is.
     refresh: Option<u64>,
     /// Whether an answer that was lost is given again.
@@ -71,6 +74,7 @@ async fn open<P: Ports>(
             audience: spend.audience,
             authentication: spend.authentication,
             nonce,
+            claims: Vec::new(),
             refresh: spend.refreshable.then_some(0),
             again: false,
         }),
@@ -99,10 +103,57 @@ pub async fn respond<P: Ports>(
     revocations: &Revocations,
     at: &At,
 ) -> Result<TokenResponse, Reason> {
+    let (access, scope) = bearer(server, client, &approved, id, revocations, at).await?;
+    let refresh = match approved.refresh {
+        Some(generation) => {
+            let refresh = RefreshToken {
+                shard: approved.shard,
+                grant: approved.grant.clone(),
+                generation,
+                client: client.id.clone(),
+                client_generation: client.generation,
+            };
+            Some(refresh.mint(&server.keyring, revocations.epoch())?)
+        }
+        None => None,
+    };
+    let granted = grantable::for_subject(client, &approved.granted, &approved.subject);
+    let id_token = if granted.contains("openid") {
+        let beside = Beside {
+            access_token: Some(&access),
+            code: None,
+        };
+        Some(id_token(server, client, &approved, &granted, beside, at).await?)
+    } else {
+        None
+    };
+    Ok(TokenResponse {
+        access_token: access.expose().to_owned(),
+        token_type: "Bearer",
+        expires_in: client.access_token_lifetime.0,
+        scope,
+        refresh_token: refresh.map(|secret| secret.expose().to_owned()),
+        id_token,
+    })
+}
+
+/// Mints the access token of what was approved, and says what it allows.
+async fn bearer<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    approved: &Approved,
+    id: [u8; seal::ID],
+    revocations: &Revocations,
+    at: &At,
+) -> Result<(Secret, Scope), Reason> {
     let now = at.now.unix();
     let scope = grantable::for_subject(client, &approved.scope, &approved.subject);
+    let sub = approved.subject.subject.to_string();
+    let told = claims::sub(client, &approved.subject, &server.config.issuer);
     let token = AccessToken {
-        sub: approved.subject.subject.to_string(),
+        told_as: (told != sub).then_some(told),
+        application: client.application.clone(),
+        sub,
         username: approved.subject.username.clone(),
         client: client.id.clone(),
         scope: scope.clone(),
@@ -119,38 +170,19 @@ pub async fn respond<P: Ports>(
             scopes: revocations.scope_generations(scope.iter()),
         },
     };
-    let access = access_token::mint(server, client, &token, id, revocations, at).await?;
-    let refresh = match approved.refresh {
-        Some(generation) => {
-            let refresh = RefreshToken {
-                shard: approved.shard,
-                grant: approved.grant.clone(),
-                generation,
-                client: client.id.clone(),
-                client_generation: client.generation,
-            };
-            Some(refresh.mint(&server.keyring, revocations.epoch())?)
-        }
-        None => None,
-    };
-    let granted = grantable::for_subject(client, &approved.granted, &approved.subject);
-    let id_token = if granted.contains("openid") {
-        Some(id_token(server, client, &approved, &granted, &access, at).await?)
-    } else {
-        None
-    };
-    Ok(TokenResponse {
-        access_token: access.expose().to_owned(),
-        token_type: "Bearer",
-        expires_in: client.access_token_lifetime.0,
-        scope,
-        refresh_token: refresh.map(|secret| secret.expose().to_owned()),
-        id_token,
-    })
+    let text = access_token::mint(server, client, &token, id, revocations, at).await?;
+    Ok((text, scope))
 }
 
 /// How long an ID token is to be accepted: it is read at once, on arrival.
 const ID_TOKEN_LIFETIME: Seconds = Seconds(600);
+
+/// What an ID token is issued beside, and names by its hash (OpenID Connect Core §3.3.2.11).
+struct Beside<'a> {
+    access_token: Option<&'a Secret>,
+    /// Only one that comes in the same answer.
+    code: Option<&'a Secret>,
+}
 
 /// OpenID Connect Core §2.
 async fn id_token<P: Ports>(
@@ -158,14 +190,16 @@ async fn id_token<P: Ports>(
     client: &Client,
     approved: &Approved,
     granted: &Scope,
-    access_token: &Secret,
+    beside: Beside<'_>,
     at: &At,
 ) -> Result<String, Reason> {
     let now = at.now.unix();
     let subject = &approved.subject;
-    let mut members = Map::new();
-    if !client.claims_in_userinfo_only {
-        members = claims::about(client, subject, granted);
+    let mut members = claims::about(client, subject, granted);
+    // Who gets nothing to ask UserInfo with is told here (§5.4).
+    let alone = beside.access_token.is_none() && beside.code.is_none();
+    if client.claims_in_userinfo_only && !alone {
+        members.retain(|name, _| approved.claims.contains(name));
     }
     let mut tell = |name: &str, value: Value| members.insert(name.to_owned(), value);
     tell("iss", json!(server.config.issuer_of(client)));
@@ -178,10 +212,14 @@ async fn id_token<P: Ports>(
     tell("exp", json!(now + ID_TOKEN_LIFETIME));
     tell("auth_time", json!(approved.authentication.time));
     tell("amr", json!(approved.authentication.methods));
-    tell(
-        "at_hash",
-        json!(client.signing.at_hash(access_token.expose())),
-    );
+    if let Some(acr) = claims::acr(&approved.authentication.methods) {
+        tell("acr", json!(acr));
+    }
+    for (name, text) in [("at_hash", beside.access_token), ("c_hash", beside.code)] {
+        if let Some(text) = text {
+            tell(name, json!(client.signing.at_hash(text.expose())));
+        }
+    }
     if let Some(nonce) = &approved.nonce {
         tell("nonce", json!(nonce));
     }

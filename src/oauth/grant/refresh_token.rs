@@ -72,6 +72,7 @@ pub async fn refresh<P: Ports>(
             audience: standing.audience,
             authentication: standing.authentication,
             nonce: None,
+            claims: Vec::new(),
             refresh: Some(standing.generation),
             again: standing.retry,
         }),

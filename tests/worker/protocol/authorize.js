@@ -1,7 +1,7 @@
 // @ts-check
 // Authorization requests and answers, PKCE, redirect URIs, metadata. RFC 6749, 7636, 8414, 9207, OpenID Connect Core.
 import assert from "node:assert/strict";
-import { VERIFIER, challenge, read } from "../support.js";
+import { VERIFIER, challenge, formOf, read } from "../support.js";
 import { NOBODY, REDIRECT } from "../subjects/subject.js";
 
 /** @typedef {import("../subjects/subject.js").Subject} Subject @type {Record<string, (s: Subject) => Promise<unknown>>} */
@@ -16,7 +16,10 @@ export const discovery = {
   },
   "the metadata promises S256 and no other method": async ({ metadata }) => assert.deepEqual(metadata.code_challenge_methods_supported, ["S256"]),
   "the metadata promises iss in answers": async ({ metadata }) => assert.equal(metadata.authorization_response_iss_parameter_supported, true),
-  "the metadata announces no answer with a token": async ({ metadata }) => assert.deepEqual(metadata.response_types_supported, ["code"]),
+  "the metadata announces no answer with an access token": async ({ metadata }) => {
+    const words = metadata.response_types_supported.flatMap((/** @type {string} */ type) => type.split(" "));
+    assert.equal(words.includes("token"), false);
+  },
   "the metadata does not say that request objects are taken": async ({ metadata }) => {
     assert.notEqual(metadata.request_parameter_supported, true);
     assert.notEqual(metadata.request_uri_parameter_supported, true); // absent means true, for OpenID Connect
@@ -88,7 +91,22 @@ export const answers = {
     else assert.equal(last.status, 400);
   },
   "response_mode=query is the default": async (s) => assert.ok(await s.code({ response_mode: "query" })),
-  "response_mode=fragment is refused": async (s) => assert.ok(["invalid_request", "unsupported_response_mode"].includes((await s.refused({ response_mode: "fragment" })) ?? "")),
+  "response_mode=fragment has the answer there, an error too": async (s) => {
+    for (const [form, name] of /** @type {const} */ ([[{}, "code"], [{ prompt: "none login" }, "error"]])) {
+      const { location } = await s.authorize({ response_mode: "fragment", state: "s", ...form });
+      assert.equal(location?.search, "");
+      const said = new URLSearchParams(location.hash.slice(1));
+      assert.ok(said.has(name) && said.get("state") === "s");
+    }
+  },
+  "response_mode=form_post is a page that posts the answer": async (s) => {
+    const { location, last } = await s.authorize({ response_mode: "form_post", state: "s" });
+    assert.equal(location, undefined);
+    assert.equal(last.status, 200);
+    const form = formOf(last.text);
+    assert.equal(form?.hidden.state, "s");
+    assert.equal((await s.exchange(form?.hidden.code ?? "")).status, 200);
+  },
   "a state that comes twice is refused": async (s) => assert.equal(await s.refused({}, { more: "&state=other" }), "invalid_request"),
   "a scope that comes twice is refused": async (s) => assert.equal(await s.refused({}, { more: "&scope=profile" }), "invalid_request"),
   "a challenge that comes twice is refused": async (s) => assert.equal(await s.refused({}, { more: `&code_challenge=${challenge("x".repeat(43))}` }), "invalid_request"),

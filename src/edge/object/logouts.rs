@@ -1,0 +1,117 @@
+//! What the courier has to tell clients, in SQLite. When it is sent is decided in `ports::logouts`; the
+//! request itself is sent by `src/edge/fetching.js`.
+
+use serde::{Deserialize, Serialize};
+
+use super::sql::{Fault, Json, Sql};
+use crate::model::Moment;
+use crate::ports::logouts::{MOST_AT_ONCE, MOST_OF_ONE, Next, Outcome, SendLogouts, Waiting};
+
+/// Milliseconds until the history is told again that one was given up, where it could not hear.
+const NOTE_PAUSE: u64 = 30_000;
+
+/// A notice that is due, as it crosses to what sends it and back.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Due {
+    pub(crate) source: String,
+    pub(crate) number: u64,
+    pub(crate) waiting: Waiting,
+}
+
+/// Takes notices; answers how many wait.
+pub(super) fn take(sql: &Sql, verb: SendLogouts, now: Moment) -> Result<u64, Fault> {
+    let count = || sql.number("SELECT count(*) AS number FROM logouts", ());
+    let last = sql.number(
+        "SELECT last AS number FROM sources WHERE source = ?",
+        (&verb.source,),
+    )?;
+    let last = last.unwrap_or_default();
+    let mut others = count()?.unwrap_or_default();
+    let new = verb
+        .notices
+        .into_iter()
+        .filter(|(number, _)| *number > last);
+    let mut newest = last;
+    for (number, notice) in new {
+        let client = notice.client.clone();
+        let waiting = Waiting::new(notice, others);
+        sql.write(
+            "INSERT INTO logouts (source, number, client, waiting, due) VALUES (?, ?, ?, ?, ?)",
+            (&verb.source, number, client, Json(waiting), now),
+        )?;
+        newest = newest.max(number);
+        others += 1;
+    }
+    if newest > last {
+        sql.write(
+            "INSERT INTO sources (source, last) VALUES (?, ?)
+             ON CONFLICT DO UPDATE SET last = excluded.last",
+            (&verb.source, newest),
+        )?;
+    }
+    Ok(others)
+}
+
+/// When the next is due, in milliseconds; nothing when none waits.
+pub(super) fn next(sql: &Sql) -> Result<Option<u64>, Fault> {
+    sql.number("SELECT due AS number FROM logouts ORDER BY due LIMIT 1", ())
+}
+
+/// What is due.
+pub(super) fn due(sql: &Sql, now: Moment) -> Result<Vec<Due>, Fault> {
+    #[derive(Deserialize)]
+    struct Row {
+        source: String,
+        number: u64,
+        waiting: Json<Waiting>,
+    }
+    let rows: Vec<Row> = sql.rows(
+        "SELECT source, number, waiting FROM (
+            SELECT *, row_number() OVER (PARTITION BY client ORDER BY due, source, number) AS place
+            FROM logouts WHERE due <= ?1)
+         WHERE place <= ?2 ORDER BY due, source, number LIMIT ?3",
+        (now, MOST_OF_ONE, MOST_AT_ONCE),
+    )?;
+    let rows = rows.into_iter().map(|row| Due {
+        source: row.source,
+        number: row.number,
+        waiting: row.waiting.0,
+    });
+    Ok(rows.collect())
+}
+
+/// Takes what became of an attempt; answers whether it was given up. One that was stays until the history
+/// has heard of it.
+pub(super) fn sent(sql: &Sql, due: &mut Due, outcome: Outcome, now: Moment) -> Result<bool, Fault> {
+    match due.waiting.sent(outcome, now) {
+        Next::Done => forget(sql, due)?,
+        Next::Again(then) => keep(sql, due, then)?,
+        Next::GivenUp => {
+            keep(sql, due, Moment(now.0.saturating_add(NOTE_PAUSE)))?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The history could not hear of it: it is told later.
+pub(super) fn later(sql: &Sql, due: &Due, now: Moment) -> Result<(), Fault> {
+    keep(sql, due, Moment(now.0.saturating_add(NOTE_PAUSE)))
+}
+
+/// It is done with.
+pub(super) fn forget(sql: &Sql, due: &Due) -> Result<(), Fault> {
+    sql.write(
+        "DELETE FROM logouts WHERE source = ? AND number = ?",
+        (&due.source, due.number),
+    )?;
+    Ok(())
+}
+
+fn keep(sql: &Sql, row: &Due, due: Moment) -> Result<(), Fault> {
+    sql.write(
+        "UPDATE logouts SET waiting = ?, due = ? WHERE source = ? AND number = ?",
+        (Json(&row.waiting), due, &row.source, row.number),
+    )?;
+    Ok(())
+}

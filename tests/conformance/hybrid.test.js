@@ -1,0 +1,5 @@
+// @ts-check
+import { plan } from "./plan.js";
+import { HYBRID } from "./plans.js";
+
+plan("Hybrid", HYBRID);

@@ -1,0 +1,5 @@
+// @ts-check
+import { plan } from "./plan.js";
+import { IMPLICIT } from "./plans.js";
+
+plan("Implicit", IMPLICIT);
