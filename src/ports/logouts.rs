@@ -133,8 +133,8 @@ impl Waiting {
             Outcome::Answered(0 | 408 | 425 | 429 | 500..) => {
                 let doublings = self.attempts.saturating_sub(1).min(6);
                 let answer = match outcome {
-                    Outcome::Answered(0) => "no answer".to_owned(),
-                    _ => format!("{outcome:?}"),
+                    Outcome::Answered(status @ 1..) => format!("answered {status}"),
+                    _ => "no answer".to_owned(),
                 };
                 (FIRST_PAUSE << (2 * doublings), answer)
             }

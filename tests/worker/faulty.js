@@ -20,7 +20,8 @@
  * @property {"worker" | "object"} [only] whose bindings are broken; else both
  * @property {number} [ahead] milliseconds that the clock is ahead
  */
-import { __wbg_reset_state as forget } from "../../build/edge/edgemint.js";
+import { __wbg_reset_state as forgetProtocol } from "../../build/edge/edgemint.js";
+import { __wbg_reset_state as forgetManagement } from "../../build/objects/edgemint.js";
 import shim, * as classes from "../../src/shim.js";
 
 /** What KV promises: a key may be read as it was so long ago. */
@@ -231,7 +232,8 @@ export default {
         return Response.json(told);
       }
       case "/cold":
-        forget();
+        forgetProtocol();
+      forgetManagement();
         return new Response();
       case "/fire":
         for (const name of ["directory", ...Array.from({ length: 16 }, (_, shard) => `shard-${shard}`)]) {
