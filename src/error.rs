@@ -124,10 +124,16 @@ pub enum Reason {
     TokenRevoked,
     /// What was shown ends too soon for what was asked for.
     LifetimeTooShort,
+    /// What was shown was delegated from what was delegated, as often as may be.
+    DelegatedTooOften,
+    /// As many tokens are delegated for somebody as may be; seconds until one of them ends.
+    TooManyDelegated(u64),
     /// The access token is for another resource.
     TokenForOtherAudience,
     /// Another client's token was to be revoked.
     TokenForOtherClient,
+    /// A token that no client has, a person's own for one, was to be revoked by one (RFC 7009 §2.2.1).
+    UnrevocableToken,
     /// No token at all.
     NoToken,
     /// The token lacks a scope.
@@ -254,8 +260,8 @@ impl Input {
 }
 
 /// What the peer learns: the codes of RFC 6749 §4.1.2.1 and §5.2, RFC 6750 §3.1, RFC 7591 §3.2.2,
-/// RFC 8628 §3.5, RFC 8707 §2, OpenID Connect Core §3.1.2.6 and OpenID Connect Core Error Code
-/// unmet_authentication_requirements 1.0.
+/// RFC 7009 §2.2.1, RFC 8628 §3.5, RFC 8707 §2, OpenID Connect Core §3.1.2.6 and OpenID Connect Core
+/// Error Code unmet_authentication_requirements 1.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are the wire's")]
 pub enum ErrorCode {
@@ -283,6 +289,7 @@ pub enum ErrorCode {
     UnmetAuthenticationRequirements,
     UnsupportedGrantType,
     UnsupportedResponseType,
+    UnsupportedTokenType,
 }
 
 impl ErrorCode {
@@ -314,6 +321,7 @@ impl ErrorCode {
             Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::UnsupportedTokenType => "unsupported_token_type",
         }
     }
 
@@ -342,7 +350,8 @@ impl ErrorCode {
             | Self::UnauthorizedClient
             | Self::UnmetAuthenticationRequirements
             | Self::UnsupportedGrantType
-            | Self::UnsupportedResponseType => 400,
+            | Self::UnsupportedResponseType
+            | Self::UnsupportedTokenType => 400,
         }
     }
 }
@@ -405,6 +414,7 @@ impl Reason {
             Self::UnmetAuthentication => ErrorCode::UnmetAuthenticationRequirements,
             Self::UnknownGrantType => ErrorCode::UnsupportedGrantType,
             Self::UnknownResponseType => ErrorCode::UnsupportedResponseType,
+            Self::UnrevocableToken => ErrorCode::UnsupportedTokenType,
             Self::RequestObject => ErrorCode::RequestNotSupported,
             Self::RequestUri => ErrorCode::RequestUriNotSupported,
             Self::ScopeExceeded => ErrorCode::InvalidScope,
@@ -445,6 +455,8 @@ impl Reason {
             | Self::TooManyTokens(_)
             | Self::PermissionDenied
             | Self::QuotaExceeded(..)
+            | Self::DelegatedTooOften
+            | Self::TooManyDelegated(_)
             | Self::PreflightRejected
             | Self::ProtectedRecord => ErrorCode::AccessDenied,
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
@@ -462,7 +474,10 @@ impl Reason {
             // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
             Self::DeviceDenied => 400,
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) | Self::TooManyTokens(_) | Self::QuotaExceeded(..) => 429,
+            Self::TooManyFailures(_)
+            | Self::TooManyTokens(_)
+            | Self::TooManyDelegated(_)
+            | Self::QuotaExceeded(..) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
             Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
@@ -490,6 +505,9 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
+            Self::TooManyDelegated(seconds) => {
+                format!("too many tokens are delegated for this user, wait {seconds} seconds")
+            }
             Self::TooManyTokens(seconds) => {
                 format!("too many tokens made, wait {seconds} seconds")
             }
@@ -527,6 +545,9 @@ impl Reason {
             ErrorCode::AccessDenied if *self == Self::PreflightRejected => {
                 "pages of that origin may not ask"
             }
+            ErrorCode::AccessDenied if *self == Self::DelegatedTooOften => {
+                "the token was delegated from one to the next too often"
+            }
             ErrorCode::AccessDenied => "the request was denied",
             ErrorCode::AuthorizationPending => "nobody has answered yet, ask again",
             ErrorCode::ConsentRequired => "the person has to agree first, without prompt=none",
@@ -563,6 +584,9 @@ impl Reason {
             }
             ErrorCode::UnsupportedGrantType => "no such grant type here",
             ErrorCode::UnsupportedResponseType => "no such response type here",
+            ErrorCode::UnsupportedTokenType => {
+                "the token is no client's, whoever made it ends it at /api/v1"
+            }
             ErrorCode::InvalidRequest => match self {
                 Self::WrongContentType => "the body has a content type that is not expected here",
                 Self::TooLarge => "the request is larger than anything expected here",

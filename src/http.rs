@@ -313,7 +313,8 @@ fn retry_after(reason: &Reason) -> Option<u64> {
         Reason::Unavailable(_) => Some(1),
         Reason::TooManyFailures(seconds)
         | Reason::TooManyRevocations(seconds)
-        | Reason::TooManyTokens(seconds) => Some(*seconds),
+        | Reason::TooManyTokens(seconds)
+        | Reason::TooManyDelegated(seconds) => Some(*seconds),
         _ => None,
     }
 }

@@ -22,9 +22,9 @@ fn memory_keeps_the_store_contract() {
         let mut fragments = file["fragments"].as_object().unwrap().clone();
         fragments.insert("feed".to_owned(), json!(World::FEED));
         for scenario in file["scenarios"].as_array().unwrap() {
-            for step in scenario["steps"].as_array().unwrap() {
+            for step in scenario["steps"].as_array().unwrap().iter().flat_map(turns) {
                 steps += 1;
-                let step = expand(step, &fragments);
+                let step = expand(&step, &fragments);
                 let call = json!({
                     "at": {
                         "request": step["request"],
@@ -52,6 +52,19 @@ fn memory_keeps_the_store_contract() {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     assert!(steps > 200, "only {steps} steps were found");
+}
+
+/// A step with `times` is done so often; `{n}` and `{n+1}` in it count from nought.
+fn turns(step: &Value) -> Vec<Value> {
+    let Some(times) = step["times"].as_u64() else {
+        return vec![step.clone()];
+    };
+    let text = step.to_string();
+    let turn = |n: u64| {
+        let text = text.replace("{n}", &n.to_string());
+        serde_json::from_str(&text.replace("{n+1}", &(n + 1).to_string())).unwrap()
+    };
+    (0..times).map(turn).collect()
 }
 
 /// Puts in the fragments: `"$name"` is one, `{"$": "name", …}` is one with other members.

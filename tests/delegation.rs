@@ -6,8 +6,10 @@ mod support;
 use edgemint::error::Reason;
 use edgemint::gate::delegate::{self, Delegated, Delegation, LIFETIME, Recipient};
 use edgemint::gate::{Principal, principal};
-use edgemint::model::{Scope, Seconds, TokenType};
+use edgemint::http::Request;
+use edgemint::model::{Client, GrantType, Scope, Seconds, TokenType};
 use edgemint::server::Endpoint;
+use support::tokens::get_with;
 use support::{
     Browser, Fixture, Form, NOW, Operations, Outage, Seen as _, Tokens, authenticated, block_on,
     get,
@@ -285,6 +287,33 @@ fn s1_4_a_client_delegates_what_it_has_for_itself() {
     fixture.change_client("web", |client| client.generation += 1);
     let text = child(&fixture, &parent, internal("svc", "read"));
     assert_eq!(shown(&fixture, &text), Err(Reason::TokenRevoked));
+}
+
+#[test]
+fn s1_4_what_a_client_delegated_is_found_and_ended_by_its_name() {
+    let fixture = Fixture::new();
+    let administrator = fixture.user_token("ada", "admin:token", None);
+    for id in ["web", "api", "jwt"] {
+        let acts = |client: &mut Client| client.grant_types.push(GrantType::ClientCredentials);
+        fixture.change_client(id, acts);
+        let tokens = Tokens::of(&fixture.client_credentials(id));
+        let parent = shown(&fixture, &tokens.access).unwrap();
+        let text = child(&fixture, &parent, internal("svc", "read"));
+        let key = fixture.key_of(&text).to_string();
+        let ask = |method: &str, path: &str| {
+            let request = Request {
+                method: method.to_owned(),
+                path: format!("/api/v1/users/bot-{id}/{path}"),
+                ..get_with(&format!("Bearer {administrator}"))
+            };
+            fixture.send(Endpoint::Tokens, &request)
+        };
+        assert_eq!(ask("GET", "tokens").json()[0]["token"], key.as_str());
+        let history = ask("GET", "token-change-history").json();
+        assert_eq!(history[0]["token"], key.as_str());
+        assert_eq!(ask("DELETE", &format!("tokens/{key}")).status, 204);
+        assert_eq!(shown(&fixture, &text), Err(Reason::TokenRevoked));
+    }
 }
 
 #[test]

@@ -595,12 +595,13 @@ fn s1_6_an_access_token_and_a_session_delegate_too() {
     let browser = fixture.signed_in_browser();
     let access = fixture.tokens_in(&browser, "web").access;
     let child = delegated(&fixture, "service=web&notebook=true", &access);
-    assert!(allows(&fixture, &child, "read"));
+    let there = "read&service=web";
+    assert!(allows(&fixture, &child, there));
     let answer = fixture.gate(&browsing("notebook=true", &browser));
     let of_session = answer.header("x-auth-request-token").unwrap().to_owned();
     assert!(allows(&fixture, &of_session, "user:token"));
     assert_eq!(fixture.revoke(&access).status, 200);
-    assert!(!allows(&fixture, &child, "read") && allows(&fixture, &of_session, "read"));
+    assert!(!allows(&fixture, &child, there) && allows(&fixture, &of_session, "read"));
     fixture.disable_account("ada");
     assert!(!allows(&fixture, &of_session, "read"));
 }

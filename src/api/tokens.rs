@@ -149,7 +149,7 @@ pub(super) async fn target<P: Ports>(
 
 pub(super) fn of_service(name: Username) -> Target {
     Target {
-        shard: Shard::of_key(&format!("service:{name}")),
+        shard: Shard::of_service(&name),
         owner: Owner::Service(name),
     }
 }

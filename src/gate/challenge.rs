@@ -122,7 +122,7 @@ fn misplaced(Unfit { field, rule }: &Unfit) -> serde_json::Value {
 fn kind(reason: &Reason) -> &'static str {
     match reason {
         Reason::NoToken => "no_authorization",
-        Reason::QuotaExceeded(..) => "rate_limited",
+        Reason::QuotaExceeded(..) | Reason::TooManyDelegated(_) => "rate_limited",
         Reason::PreflightRejected => "cors_preflight_rejected",
         Reason::OptionsNotSupported => "options_not_supported",
         other => other.code().as_str(),

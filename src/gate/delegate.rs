@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Principal;
 use crate::error::Reason;
 use crate::model::{Scope, Seconds, Secret, TokenKey, UnixTime};
-use crate::ports::tokens::{AccessParent, Delegate, Origin, Parent, TokenFacts};
+use crate::ports::tokens::{AccessParent, Delegate, Origin, Parent, TokenDelegated};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{Revocations, TokenHandle, session};
@@ -55,11 +55,12 @@ pub struct Delegated {
     pub expires: Option<UnixTime>,
 }
 
-/// The child that these ask for, found or made.
+/// The child that these ask for, found or made; or what was shown, if it is that.
 ///
 /// # Errors
 /// [`Reason::LifetimeTooShort`] when what was shown ends too soon, [`Reason::TokenRevoked`] when the ledger
-/// knows that it is over, [`Reason::Unavailable`].
+/// knows that it is over, [`Reason::DelegatedTooOften`] and [`Reason::TooManyDelegated`] where there are
+/// bounds, [`Reason::Unavailable`].
 pub async fn delegate<P: Ports>(
     server: &Server<P>,
     shown: &Principal,
@@ -75,66 +76,89 @@ pub async fn delegate<P: Ports>(
     let half = Seconds(LIFETIME.0 / 2);
     let remaining = asked.minimum_lifetime.unwrap_or(half).min(LIFETIME);
     let (service, scopes) = match asked.to {
-        Recipient::Notebook => (None, shown.scopes.clone()),
+        // What was delegated to a service stays that service's, in its notebook, too.
+        Recipient::Notebook => (shown.service.clone(), shown.scopes.clone()),
         Recipient::Internal { service, scopes } => {
             (Some(service), scopes.intersection(&shown.scopes))
         }
     };
+    let feed = server.ports.revocations(at).await?;
+    if shown.is_delegated() && service == shown.service && scopes == shown.scopes {
+        // It is what is asked for: a child could do no more, and live no longer.
+        let handle = TokenHandle {
+            shard: shown.shard,
+            key: shown.key.clone(),
+            service,
+        };
+        return hand_out(server, handle, scopes, shown.expires, &feed);
+    }
     // The service comes last: it alone may have a character that is between others. It is never empty.
     let to = service.as_deref().unwrap_or_default();
     let question = format!("{} {} {scopes}\n{to}", shown.key, ends.0);
-    let feed = server.ports.revocations(at).await?;
     let oldest = half.0.saturating_mul(1000);
     let kept = server.ports.kept(&question, at, oldest).filter(|kept| {
         let expires = kept.row.expires.unwrap_or(ends);
         let over = feed.ends_row(&kept.row) || feed.outdates(kept);
         !over && now < expires && (now + remaining).min(ends) <= expires
     });
-    if let Some(child) = kept {
-        return hand_out(server, shown, &child, &feed);
-    }
-    let verb = Delegate {
-        key: server.fresh_name("", 16)?,
-        parent: parent(shown)?,
-        service,
-        scopes,
-        lifetime: LIFETIME,
-        remaining,
-        epoch: feed.epoch(),
-        address: asked.address,
+    let child = match kept {
+        Some(child) => child,
+        None => {
+            let verb = Delegate {
+                key: server.fresh_name("", 16)?,
+                parent: parent(shown)?,
+                service,
+                scopes,
+                lifetime: LIFETIME,
+                remaining,
+                epoch: feed.epoch(),
+                address: asked.address,
+            };
+            let child = match server.ports.ledger(shown.shard, at, verb).await? {
+                TokenDelegated::Given(child) => Rc::new(*child),
+                TokenDelegated::Over => return Err(Reason::TokenRevoked),
+                TokenDelegated::TooDeep => return Err(Reason::DelegatedTooOften),
+                TokenDelegated::Full(until) => {
+                    return Err(Reason::TooManyDelegated(now.until(until).0));
+                }
+            };
+            if !feed.outdates(&child) {
+                server.ports.keep(&question, &child, at);
+            }
+            child
+        }
     };
-    let child = server.ports.ledger(shown.shard, at, verb).await?;
-    let child = Rc::new(*child.ok_or(Reason::TokenRevoked)?);
-    if !feed.outdates(&child) {
-        server.ports.keep(&question, &child, at);
-    }
-    hand_out(server, shown, &child, &feed)
-}
-
-/// A child lives where its parent does.
-fn hand_out<P: Ports>(
-    server: &Server<P>,
-    shown: &Principal,
-    child: &TokenFacts,
-    feed: &Revocations,
-) -> Result<Delegated, Reason> {
+    // A child lives where its parent does.
     let handle = TokenHandle {
         shard: shown.shard,
         key: child.row.key.clone(),
         service: child.row.service.clone(),
     };
+    hand_out(server, handle, child.scopes(), child.row.expires, &feed)
+}
+
+fn hand_out<P: Ports>(
+    server: &Server<P>,
+    handle: TokenHandle,
+    scopes: Scope,
+    expires: Option<UnixTime>,
+    feed: &Revocations,
+) -> Result<Delegated, Reason> {
     Ok(Delegated {
         token: handle.mint(&server.keyring, feed.epoch())?,
         key: handle.key,
-        scopes: child.scopes(),
-        expires: child.row.expires,
+        scopes,
+        expires,
     })
 }
 
 /// What the ledger is told of what was shown: as little as it can look up itself.
 fn parent(shown: &Principal) -> Result<Parent, Reason> {
+    if shown.is_delegated() {
+        return Ok(Parent::Token(shown.key.clone()));
+    }
     match (&shown.audience, &shown.session, shown.expires) {
-        (Some(_), _, Some(expires)) => {
+        (Some(audience), _, Some(expires)) => {
             let generations = shown.generations;
             let person = shown.person.clone().map(|person| (person, generations.0));
             let client = shown.client.clone().map(|client| (client, generations.1));
@@ -149,6 +173,7 @@ fn parent(shown: &Principal) -> Result<Parent, Reason> {
                     grant: shown.grant.clone(),
                     session: shown.session.clone(),
                     client,
+                    audience: Some(audience.clone()),
                 },
             })))
         }

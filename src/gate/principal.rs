@@ -43,8 +43,8 @@ pub struct Principal {
     pub token_name: Option<String>,
     /// What it was delegated from.
     pub parent: Option<TokenKey>,
-    /// The one resource that an access token is for. Every other credential is for whatever is
-    /// behind the gate, and for our own API.
+    /// The one resource that an access token is for, and all that was delegated from it. Every other
+    /// credential is for whatever is behind the gate, and for our own API.
     pub audience: Option<String>,
     /// Whom an access token was issued to.
     pub client: Option<ClientId>,
@@ -60,6 +60,14 @@ pub struct Principal {
     pub email: Option<String>,
     /// The groups of the person, likewise.
     pub groups: Option<BTreeSet<String>>,
+}
+
+impl Principal {
+    /// Whether it was delegated to somebody: then it is a row of the ledger.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        matches!(self.token_type, TokenType::Notebook | TokenType::Internal)
+    }
 }
 
 /// Who the text of a token stands for.
@@ -129,7 +137,7 @@ pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
         service: row.service.clone(),
         token_name: row.token_name.clone(),
         parent: row.parent.clone(),
-        audience: None,
+        audience: origin.audience,
         client,
         grant: origin.grant,
         session: origin.session,

@@ -4,7 +4,10 @@ use super::tokens::{Answer, Index, Rows, facts, lives, make, read, standing};
 use crate::directory::records::Actor;
 use crate::model::{TokenKey, TokenType, UnixTime};
 use crate::ports::At;
-use crate::ports::tokens::{AccessParent, Delegate, Origin, Parent, TokenFacts, TokenRow};
+use crate::ports::tokens::{
+    AccessParent, DEEPEST, Delegate, MOST_DELEGATED, Origin, Parent, TokenDelegated, TokenFacts,
+    TokenRow,
+};
 
 /// What is known of a parent: as a row of its own, whether it is one or not.
 pub(super) fn parent<R: Rows>(rows: &R, parent: Parent, at: &At) -> Answer<Option<TokenRow>, R> {
@@ -52,20 +55,21 @@ pub(crate) fn delegate<R: Rows>(
     rows: &mut R,
     verb: Delegate,
     at: &At,
-) -> Answer<Option<TokenFacts>, R> {
+) -> Answer<TokenDelegated, R> {
     let now = at.now.unix();
     let Some(parent) = parent(rows, verb.parent, at)? else {
-        return Ok(None);
+        return Ok(TokenDelegated::Over);
     };
+    let service = verb.service.or_else(|| parent.service.clone());
     let mut child = TokenRow {
         key: verb.key,
-        token_type: match verb.service {
+        token_type: match service {
             Some(_) => TokenType::Internal,
             None => TokenType::Notebook,
         },
         token_name: None,
         scopes: verb.scopes,
-        service: verb.service,
+        service,
         created: now,
         expires: Some(now + verb.lifetime),
         epoch: verb.epoch,
@@ -76,26 +80,59 @@ pub(crate) fn delegate<R: Rows>(
         ..parent.clone()
     };
     child.bound(&parent);
-    let enough = (now + verb.remaining).min(parent.expires.unwrap_or(UnixTime(u64::MAX)));
-    let alike = |known: &TokenRow| {
+    let is_it = |known: &TokenRow| {
         known.token_type == child.token_type
             && known.service == child.service
             && known.scopes == child.scopes
-            && lives(known, now)
-            && known.expires.is_none_or(|expires| enough <= expires)
+    };
+    // Nothing below it could be more, or live longer.
+    if is_it(&parent) {
+        return Ok(given(read(rows, &parent.key, now)?));
+    }
+    let enough = (now + verb.remaining).min(parent.expires.unwrap_or(UnixTime(u64::MAX)));
+    let alike = |known: &TokenRow| {
+        let lasts = known.expires.is_none_or(|expires| enough <= expires);
+        is_it(known) && lives(known, now) && lasts
     };
     let known = rows.tokens(Index::Parent(&parent.key))?;
     // Of several, everybody takes the one that lives longest.
     let known = known.into_iter().filter(alike);
     if let Some(row) = known.max_by_key(|row| row.expires) {
-        return facts(rows, row);
+        return Ok(given(facts(rows, row)?));
+    }
+    if depth(rows, &parent)? >= DEEPEST {
+        return Ok(TokenDelegated::TooDeep);
+    }
+    let (living, first) = rows.delegated(&child.owner(), now)?;
+    if living >= MOST_DELEGATED {
+        return Ok(TokenDelegated::Full(first.unwrap_or(now)));
     }
     let by = Actor {
         name: parent.username.to_string(),
         address: verb.address,
     };
     make(rows, &child, &by, at)?;
-    facts(rows, child)
+    Ok(given(facts(rows, child)?))
+}
+
+fn given(facts: Option<TokenFacts>) -> TokenDelegated {
+    match facts {
+        Some(facts) => TokenDelegated::Given(Box::new(facts)),
+        None => TokenDelegated::Over,
+    }
+}
+
+/// How often it was delegated from something that was.
+fn depth<R: Rows>(rows: &R, row: &TokenRow) -> Answer<usize, R> {
+    let mut depth = 0;
+    let mut above = row.parent.clone();
+    while let Some(key) = above.filter(|_| depth < DEEPEST) {
+        depth += 1;
+        // A session and an access token are no rows; an unreadable row has its place all the same.
+        let row = rows.tokens(Index::Key(&key))?.pop();
+        above = row.and_then(|row| row.parent);
+    }
+    Ok(depth)
 }
 
 impl TokenRow {

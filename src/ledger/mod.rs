@@ -3,3 +3,6 @@
 pub mod delegation;
 pub mod token_history;
 pub mod tokens;
+
+#[cfg(test)]
+mod endings;

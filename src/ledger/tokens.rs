@@ -1,7 +1,7 @@
 //! Tokens that are rows: how one is made, changed, delegated from and ended, and what the history
 //! says of it. What a verb promises is written at its arguments, in `ports::tokens`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::token_history::{Line, expired, line, nobody};
 use crate::directory::records::Actor;
@@ -67,6 +67,12 @@ pub trait Rows {
         session: &SessionId,
         now: UnixTime,
     ) -> Result<Option<Session>, Self::Error>;
+    /// How many tokens of somebody live that were delegated, and when the first of them ends.
+    fn delegated(
+        &self,
+        owner: &Owner,
+        now: UnixTime,
+    ) -> Result<(u64, Option<UnixTime>), Self::Error>;
     /// Whether a grant has not ended.
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Self::Error>;
     /// Counts one use of something, if there is one left.
@@ -272,7 +278,7 @@ pub(crate) fn change<R: Rows>(rows: &mut R, verb: ChangeToken, at: &At) -> Answe
     }
     if after != *before {
         write(rows, before, &mut after, &verb.by, at)?;
-        for (mut child, _) in descendants(rows, vec![after.clone()])? {
+        for mut child in descendants(rows, &[after.clone()], &mut BTreeSet::new())? {
             let before = child.clone();
             child.bound(&after);
             if child.is_readable() && child != before {
@@ -317,25 +323,27 @@ pub(crate) fn drop_scope<R: Rows>(rows: &mut R, scope: &str, at: &At) -> Answer<
     Ok(())
 }
 
-/// What was delegated from these, and from that, with how deep it lies; the deepest first.
-fn descendants<R: Rows>(rows: &R, roots: Vec<TokenRow>) -> Answer<Vec<(TokenRow, u32)>, R> {
-    let mut found: BTreeMap<TokenKey, (TokenRow, u32)> = BTreeMap::new();
-    let mut level = roots;
-    let mut depth = 0;
-    while !level.is_empty() {
-        depth += 1;
-        let mut deeper = Vec::new();
-        for row in &level {
-            deeper.extend(rows.tokens(Index::Parent(&row.key))?);
+/// What was delegated from these, and from that; the deepest first. Nothing is asked about twice, and
+/// what was seen before is not told again.
+fn descendants<R: Rows>(
+    rows: &R,
+    roots: &[TokenRow],
+    seen: &mut BTreeSet<TokenKey>,
+) -> Answer<Vec<TokenRow>, R> {
+    let mut above: Vec<TokenKey> = roots.iter().map(|row| row.key.clone()).collect();
+    seen.extend(above.iter().cloned());
+    let mut levels = Vec::new();
+    while !above.is_empty() {
+        let mut level = Vec::new();
+        for key in &above {
+            level.extend(rows.tokens(Index::Parent(key))?);
         }
-        for row in &deeper {
-            found.insert(row.key.clone(), (row.clone(), depth));
-        }
-        level = deeper;
+        level.retain(|row| seen.insert(row.key.clone()));
+        level.sort_by(|one, other| one.key.cmp(&other.key));
+        above = level.iter().map(|row| row.key.clone()).collect();
+        levels.push(level);
     }
-    let mut all: Vec<_> = found.into_values().collect();
-    all.sort_by_key(|(_, depth)| std::cmp::Reverse(*depth));
-    Ok(all)
+    Ok(levels.into_iter().rev().flatten().collect())
 }
 
 pub(crate) fn end<R: Rows>(rows: &mut R, verb: &EndToken, at: &At) -> Answer<bool, R> {
@@ -366,17 +374,27 @@ pub(crate) fn follow<R: Rows>(rows: &mut R, entry: &Revocation, at: &At) -> Answ
     end_all(rows, resting, &nobody(), at).map(drop)
 }
 
-fn end_all<R: Rows>(
+/// Ends these and all that was delegated from them, and asks about each of them once.
+pub(super) fn end_all<R: Rows>(
     rows: &mut R,
     roots: Vec<TokenRow>,
     by: &Actor,
     at: &At,
 ) -> Answer<Vec<TokenKey>, R> {
-    let below = descendants(rows, roots.clone())?;
-    let alone = |root: &TokenRow| !below.iter().any(|(row, _)| row.key == root.key);
-    let top: Vec<_> = roots.into_iter().filter(alone).collect();
+    // What lies below another one of them is found there.
+    let keys: BTreeSet<TokenKey> = roots.iter().map(|row| row.key.clone()).collect();
+    let (mut lower, top): (Vec<_>, Vec<_>) = roots
+        .into_iter()
+        .partition(|row| row.parent.as_ref().is_some_and(|key| keys.contains(key)));
+    let mut seen = BTreeSet::new();
+    let mut all = descendants(rows, &top, &mut seen)?;
+    // But for rows that name each other, which nothing makes: no way leads down to them.
+    lower.retain(|row| !seen.contains(&row.key));
+    all.extend(descendants(rows, &lower, &mut seen)?);
+    all.extend(lower);
+    all.extend(top);
     let mut ended = Vec::new();
-    for row in below.iter().map(|(row, _)| row).chain(&top) {
+    for row in &all {
         rows.remove_token(&row.key)?;
         let when = (at.now.unix(), Some(&at.request));
         rows.note_token(line(row, None, "revoke", by, when))?;

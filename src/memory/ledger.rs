@@ -206,8 +206,7 @@ impl LedgerState {
                 LedgerAnswer::EndToken(sure(tokens::end(self, &verb, &at)))
             }
             LedgerVerb::Delegate(verb) => {
-                let child = sure(delegation::delegate(self, *verb, &at));
-                LedgerAnswer::Delegate(child.map(Box::new))
+                LedgerAnswer::Delegate(sure(delegation::delegate(self, *verb, &at)))
             }
             LedgerVerb::DropScope(verb) => {
                 sure(tokens::drop_scope(self, &verb.scope, &at));

@@ -11,7 +11,7 @@ use crate::ledger::tokens::{self, Index, Rows};
 use crate::model::{GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime};
 use crate::ports::At;
 use crate::ports::ledger::{QuotaSpent, Row, Session, SpendQuota};
-use crate::ports::tokens::{HISTORY, ReadTokenHistory, TokenHistory, TokenRow};
+use crate::ports::tokens::{HISTORY, Owner, ReadTokenHistory, TokenHistory, TokenRow};
 use crate::token::Revocation;
 
 /// What [`Infallible`] rows answer.
@@ -77,6 +77,20 @@ impl Rows for LedgerState {
         now: UnixTime,
     ) -> Result<Option<Session>, Infallible> {
         Ok(self.session(session, now))
+    }
+
+    fn delegated(
+        &self,
+        owner: &Owner,
+        now: UnixTime,
+    ) -> Result<(u64, Option<UnixTime>), Infallible> {
+        let living = self
+            .tokens
+            .values()
+            .filter(|row| row.parent.is_some() && row.owner() == *owner && row.expires > Some(now));
+        let ends: Vec<_> = living.filter_map(|row| row.expires).collect();
+        let count = u64::try_from(ends.len()).unwrap_or(u64::MAX);
+        Ok((count, ends.into_iter().min()))
     }
 
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Infallible> {

@@ -208,6 +208,13 @@ impl Shard {
         let first = digest.as_ref().first().copied().unwrap_or_default();
         Self(u16::from(first) % KEYED_SHARDS)
     }
+
+    /// Where the tokens are of what acts for itself, a service or a client: those that it was given and
+    /// what was delegated from any of its.
+    #[must_use]
+    pub fn of_service(username: &Username) -> Self {
+        Self::of_key(&format!("service:{username}"))
+    }
 }
 
 #[cfg(test)]

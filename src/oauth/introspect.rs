@@ -160,8 +160,7 @@ impl Caller {
             Self::Client(caller) => serves(caller.client(), handle.service.as_ref()),
             Self::Bearer(_) => false,
             Self::Owner(owner) => {
-                owner.key == handle.key
-                    || (owner.shard == handle.shard && owner.scopes.contains(OWN))
+                owner.key == handle.key || (owner.shard == handle.shard && is_own(owner))
             }
         }
     }
@@ -171,14 +170,29 @@ impl Caller {
     /// given a resource to serve.
     fn may_ask_about(&self, token: &Principal) -> bool {
         match self {
-            Self::Client(caller) => serves(caller.client(), token.service.as_ref()),
+            Self::Client(caller) => {
+                let client = caller.client();
+                serves(client, token.service.as_ref()) && is_in(client, token)
+            }
             Self::Bearer(_) => false,
             Self::Owner(owner) => {
-                owner.key == token.key
-                    || (owner.username == token.username && owner.scopes.contains(OWN))
+                owner.key == token.key || (owner.username == token.username && is_own(owner))
             }
         }
     }
+}
+
+/// Whether whoever shows this may ask about all that is theirs: what is for one resource may not.
+fn is_own(owner: &Principal) -> bool {
+    owner.scopes.contains(OWN) && owner.audience.is_none()
+}
+
+/// Whether a handle that was delegated from an access token is for this resource.
+#[must_use]
+pub fn is_in(resource: &Client, token: &Principal) -> bool {
+    let is_its =
+        |audience: &String| resource.id.as_str() == audience || resource.serves.contains(audience);
+    token.audience.as_ref().is_none_or(is_its)
 }
 
 /// Whether a handle is for this resource, which was delegated to that service or to none.
@@ -204,6 +218,7 @@ pub fn told(token: &Principal) -> Map<String, Value> {
         ("username", json!(token.username)),
         ("scope", json!(token.scopes)),
         ("exp", json!(token.expires)),
+        ("aud", json!(token.audience)),
     ] {
         if !value.is_null() {
             told.insert(name.to_owned(), value);

@@ -1,17 +1,22 @@
-//! Revocation, RFC 7009. An access token ends alone; a refresh token ends its grant and all that
-//! came from it. Answered only when the feed has it.
+//! Revocation, RFC 7009. An access token ends alone, but for what was delegated from it; so does what
+//! was delegated to the client's service; a refresh token ends its grant and all that came from it. Answered only when the feed has it.
 
-use super::introspect::PARAMETERS;
+use super::introspect::{self, PARAMETERS};
 use super::params::Params;
 use super::token::client_refusal;
 use super::{access_token, client_authentication};
+use crate::directory::records::Actor;
 use crate::error::Reason;
+use crate::gate::principal;
 use crate::http::{Request, Response};
 use crate::model::{Client, Seconds};
-use crate::ports::ledger::{RateLimit, RevokeGrant, RevokeToken, Revoked, TokenRevoked};
+use crate::ports::ledger::{
+    RateLimit, RecordFailure, RevokeGrant, RevokeToken, Revoked, TokenRevoked, revocations_of,
+};
+use crate::ports::tokens::EndToken;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{RefreshToken, Unsealed};
+use crate::token::{Kind, RefreshToken, Unsealed};
 
 /// Per client and shard. Whoever signs people out stays far below; whoever mints and revokes in a
 /// loop would fill the memory of every isolate with lines of some 100 bytes.
@@ -32,19 +37,32 @@ async fn revoke<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Res
     let params = Params::parse(request.form()?, &PARAMETERS);
     params.refuse_repeated()?;
     let client = client_authentication::authenticate(server, request, &params, at).await?;
-    end(server, client.client(), params.required("token")?, at).await
+    let address = request.address.clone();
+    end(
+        server,
+        client.client(),
+        params.required("token")?,
+        address,
+        at,
+    )
+    .await
 }
 
-/// Ends a token of this client, whichever it is.
+/// Ends a token of this client, whichever it is. The history of what is a row tells the address.
 ///
 /// # Errors
-/// [`Reason::TokenForOtherClient`] or [`Reason::Unavailable`].
+/// [`Reason::TokenForOtherClient`], [`Reason::UnrevocableToken`], [`Reason::TooManyRevocations`] or
+/// [`Reason::Unavailable`].
 pub async fn end<P: Ports>(
     server: &Server<P>,
     client: &Client,
     text: &str,
+    address: Option<String>,
     at: &At,
 ) -> Result<(), Reason> {
+    if text.starts_with(Kind::Token.prefix()) {
+        return handle(server, client, text, address, at).await;
+    }
     if refresh_token(server, client, text, at).await? {
         return Ok(());
     }
@@ -77,6 +95,54 @@ pub async fn end<P: Ports>(
             Err(Reason::TooManyRevocations(at.now.unix().until(until).0))
         }
     }
+}
+
+/// A handle was issued to the service that it was delegated to, and to no other client (§2.1). What no
+/// client was given, whoever made it ends at the management API.
+async fn handle<P: Ports>(
+    server: &Server<P>,
+    client: &Client,
+    text: &str,
+    address: Option<String>,
+    at: &At,
+) -> Result<(), Reason> {
+    let Ok(handle) = server.keyring.open_handle(text) else {
+        return Ok(());
+    };
+    match &handle.value().service {
+        None => return Err(Reason::UnrevocableToken),
+        service if !introspect::serves(client, service.as_ref()) => {
+            return Err(Reason::TokenForOtherClient);
+        }
+        Some(_) => {}
+    }
+    match principal::of_handle(server, &handle, at).await {
+        Ok(_) => {}
+        Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => return Ok(()),
+        Err(other) => return Err(other),
+    }
+    let (shard, key) = (handle.value().shard, handle.value().key.clone());
+    let Some(facts) = server.ports.token(handle.value(), at).await? else {
+        return Ok(());
+    };
+    let counted = RecordFailure {
+        key: revocations_of(&client.id),
+        limit: SINGLE_TOKENS,
+    };
+    if let Some(until) = server.ports.ledger(shard, at, counted).await? {
+        return Err(Reason::TooManyRevocations(at.now.unix().until(until).0));
+    }
+    let end = EndToken {
+        key,
+        owner: facts.row.owner(),
+        by: Actor {
+            name: client.id.acts_as(),
+            address,
+        },
+    };
+    // Whether it was there or not: it is over.
+    server.ports.ledger(shard, at, end).await?;
+    Ok(())
 }
 
 async fn refresh_token<P: Ports>(

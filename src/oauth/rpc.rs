@@ -83,7 +83,7 @@ pub async fn answer<P: Ports>(
                 introspect::introspect(server, &Caller::Client(caller), &token, at).await
             }
             Question::Revoke(token) => {
-                revoke::end(server, caller.client(), &token, at).await?;
+                revoke::end(server, caller.client(), &token, None, at).await?;
                 Ok(json!({ "revoked": true }).to_string())
             }
             Question::Validate {
@@ -128,7 +128,9 @@ async fn validate<P: Ports>(
     if token.expose().starts_with(Kind::Token.prefix()) {
         let shown = principal::by_token(server, token.expose(), at).await?;
         // The binding says that it is behind the gate: whatever is not for another service is for it.
-        if shown.service.is_some() && !introspect::serves(resource, shown.service.as_ref()) {
+        let other =
+            shown.service.is_some() && !introspect::serves(resource, shown.service.as_ref());
+        if other || !introspect::is_in(resource, &shown) {
             return Err(Reason::TokenForOtherAudience);
         }
         needed.of(&shown.scopes)?;

@@ -8,7 +8,7 @@ use super::history::{ListEnds, Noted};
 use super::logouts::Joining;
 use super::tokens::{
     AddToken, ChangeToken, Delegate, DropScope, EndToken, ListTokens, ReadToken, ReadTokenHistory,
-    TokenAdded, TokenChanged, TokenFacts, TokenHistory, TokenList,
+    TokenAdded, TokenChanged, TokenDelegated, TokenFacts, TokenHistory, TokenList,
 };
 use super::verbs;
 use crate::directory::records::Actor;
@@ -53,7 +53,7 @@ verbs! {
     ListTokens => TokenList,
     ChangeToken => TokenChanged,
     EndToken => bool,
-    Delegate => Option<Box<TokenFacts>>,
+    Delegate => TokenDelegated,
     DropScope => (),
     ReadTokenHistory => TokenHistory,
     BeginDevice => Once,
@@ -347,10 +347,16 @@ impl RevokeToken {
     #[must_use]
     pub fn counted(&self) -> RecordFailure {
         RecordFailure {
-            key: format!("revocations:{}", self.client),
+            key: revocations_of(&self.client),
             limit: self.limit,
         }
     }
+}
+
+/// What a client's revocations of single tokens are counted by.
+#[must_use]
+pub fn revocations_of(client: &ClientId) -> String {
+    format!("revocations:{client}")
 }
 
 /// Opens a session after a sign-in, or renews the one the browser had. Spends the page it came

@@ -14,6 +14,13 @@ use crate::model::{
 pub const HISTORY: Seconds = Seconds(365 * 24 * 3600);
 /// Tokens that somebody may have made at once: more than anybody tells apart.
 pub const MOST_TOKENS: usize = 1_000;
+/// Tokens that somebody may have delegated at once, over all that they showed: thirty services for each of
+/// thirty sessions, notebooks and tokens. It also bounds what an end has to go through, and the lines of the
+/// feed that ending one token writes.
+pub const MOST_DELEGATED: u64 = 1_000;
+/// How often a token may be delegated from what was delegated: a notebook, what it calls, and what that
+/// calls in turn are a few. Each step of one that is made is read.
+pub const DEEPEST: usize = 16;
 /// Who acts where nobody does: a token that expires, or that ends with what it rests on.
 pub const INTERNAL: &str = "<internal>";
 
@@ -77,6 +84,9 @@ pub struct Origin {
     /// The client that it was issued to, and its generation then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<(ClientId, u64)>,
+    /// What the access token is for, and so whatever is delegated from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audience: Option<String>,
 }
 
 /// A row that lives, and the person it is of, now.
@@ -310,14 +320,15 @@ pub struct EndToken {
     pub by: Actor,
 }
 
-/// Finds the child of a token, or makes it: whoever asks alike gets one and the same.
+/// Finds the child of a token, or makes it: whoever asks alike gets one and the same. A child is for no more
+/// than its parent: to a service if that was, and for the same resource.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Delegate {
     /// The key, if one is made.
     pub key: TokenKey,
     /// From what.
     pub parent: Parent,
-    /// To a service; without one, to the person's notebook.
+    /// To a service; without one, to the person's notebook, or to whom the parent was.
     pub service: Option<String>,
     /// What it may, if the parent may.
     pub scopes: Scope,
@@ -330,6 +341,20 @@ pub struct Delegate {
     pub epoch: u32,
     /// From where it is asked for, if that is known.
     pub address: Option<String>,
+}
+
+/// What delegating did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenDelegated {
+    /// It is there: found, made, or what was shown, if that is already what was asked for.
+    Given(Box<TokenFacts>),
+    /// What was shown is over.
+    Over,
+    /// What was shown was itself delegated as often as may be.
+    TooDeep,
+    /// They have as many as anybody may, until then at least.
+    Full(UnixTime),
 }
 
 /// What is delegated from.

@@ -292,6 +292,7 @@ impl Revocations {
             grant,
             session,
             client,
+            audience: _,
         } = &row.origin;
         let named = |kind, id: Option<&str>| id.is_some_and(|id| self.names(kind, id));
         self.ends_key(&row.key)

@@ -7,7 +7,7 @@ use super::Trace;
 /// The row that an answer made or found.
 pub(super) fn made(answer: &Value) -> Option<&Value> {
     let row = match answer.get("delegate") {
-        Some(child) => child.get("row"),
+        Some(child) => child["given"].get("row"),
         None => answer["add_token"]["added"].get("row"),
     };
     row.filter(|row| row.is_object())
@@ -86,6 +86,7 @@ impl Trace {
                 "token": jti, "client": ["app", 0],
                 "grant": if self.chance(50) { json!(grant) } else { Value::Null },
                 "session": if self.chance(30) { json!(format!("s{subject}0")) } else { Value::Null },
+                "audience": if self.chance(50) { json!("https://a.example/") } else { Value::Null },
             },
         }})
     }

@@ -19,7 +19,7 @@ for (const name of readdirSync(directory).sort()) {
 
     for (const scenario of scenarios) {
       it(scenario.name, async () => {
-        for (const written of scenario.steps) {
+        for (const written of scenario.steps.flatMap(turns)) {
           const step = expand(written, { ...fragments, feed: feed.name });
           const at = { request: step.request, now: step.now * 1000 };
           const answer = await objects.call(step.object, { at, verb: step.verb });
@@ -32,6 +32,20 @@ for (const name of readdirSync(directory).sort()) {
 
     it("stops", () => objects.stop());
   });
+}
+
+/**
+ * A step with `times` is done so often; `{n}` and `{n+1}` in it count from nought.
+ *
+ * @param {any} step
+ * @returns {any[]}
+ */
+function turns(step) {
+  if (step.times === undefined) return [step];
+  const text = JSON.stringify(step);
+  const turn = (/** @type {number} */ n) =>
+    JSON.parse(text.replaceAll("{n}", `${n}`).replaceAll("{n+1}", `${n + 1}`));
+  return Array.from({ length: step.times }, (_, n) => turn(n));
 }
 
 /**

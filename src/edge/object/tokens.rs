@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::ports::At;
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, QuotaSpent, Session, SpendQuota};
-use crate::ports::tokens::{HISTORY, ReadTokenHistory, TokenHistory, TokenRow};
+use crate::ports::tokens::{HISTORY, Owner, ReadTokenHistory, TokenHistory, TokenRow};
 use crate::token::Revocation;
 
 /// Rows that one sweep takes: each is a line of the history, too.
@@ -143,6 +143,20 @@ impl Rows for Shard<'_> {
         self.session(session, now)
     }
 
+    fn delegated(&self, owner: &Owner, now: UnixTime) -> Result<(u64, Option<UnixTime>), Fault> {
+        #[derive(Deserialize)]
+        struct Living {
+            number: u64,
+            first: Option<UnixTime>,
+        }
+        let living: Option<Living> = self.sql.row(
+            "SELECT count(*) AS number, min(expires_at) AS first FROM tokens
+             WHERE owner = ? AND parent IS NOT NULL AND expires_at > ?",
+            (owner.name(), now),
+        )?;
+        Ok(living.map_or((0, None), |living| (living.number, living.first)))
+    }
+
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Fault> {
         let statement = "SELECT 1 FROM grants WHERE grant_id = ? AND dead = 0";
         let row: Option<IgnoredAny> = self.sql.row(statement, (grant,))?;
@@ -175,7 +189,7 @@ impl Shard<'_> {
             }
             LedgerVerb::EndToken(verb) => LedgerAnswer::EndToken(tokens::end(self, &verb, at)?),
             LedgerVerb::Delegate(verb) => {
-                LedgerAnswer::Delegate(delegation::delegate(self, *verb, at)?.map(Box::new))
+                LedgerAnswer::Delegate(delegation::delegate(self, *verb, at)?)
             }
             LedgerVerb::DropScope(verb) => {
                 tokens::drop_scope(self, &verb.scope, at)?;

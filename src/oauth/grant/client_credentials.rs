@@ -40,12 +40,12 @@ pub async fn issue<P: Ports>(
         None => grantable::for_client(client, &client.scope),
     };
     let now = at.now.unix();
+    let username = Username::parse(&client.id.acts_as())
+        .map_err(|_| Reason::Internal("a client id makes no username"))?;
     let token = AccessToken {
         sub: client.id.to_string(),
         told_as: None,
         application: client.application.clone(),
-        username: Username::parse(&client.id.acts_as())
-            .map_err(|_| Reason::Internal("a client id makes no username"))?,
         client: client.id.clone(),
         scope: requested.clone(),
         audience: grantable::audience(client, params.optional("resource")?)?,
@@ -53,7 +53,8 @@ pub async fn issue<P: Ports>(
         expires_at: now + client.access_token_lifetime,
         grant: None,
         session: None,
-        shard: Shard::of_key(client.id.as_str()),
+        shard: Shard::of_service(&username),
+        username,
         generations: Generations {
             subject: 0,
             client: client.generation,
