@@ -55,7 +55,9 @@ pub fn apply<R: Rows>(
         DirectoryVerb::CreateClient(verb) => {
             DirectoryAnswer::CreateClient(create_client(rows, &verb.client, at)?)
         }
-        DirectoryVerb::FindClient(verb) => DirectoryAnswer::FindClient(client(rows, &verb.id)?),
+        DirectoryVerb::FindClient(verb) => {
+            DirectoryAnswer::FindClient(client(rows, &verb.id)?.map(Box::new))
+        }
         DirectoryVerb::ReplaceClient(verb) => {
             DirectoryAnswer::ReplaceClient(replace_client(rows, &verb.client, at)?)
         }

@@ -382,7 +382,7 @@ impl Clients for Bindings {
         let found = self
             .directory(at, FindClient { id: id.clone() })
             .await?
-            .map(Rc::new);
+            .map(|client| Rc::new(*client));
         if let Some(client) = &found {
             self.clients.keep(id.clone(), client, at.now);
         }

@@ -405,7 +405,7 @@ impl Clients for Memory {
         let found = self
             .directory(at, FindClient { id: id.clone() })
             .await?
-            .map(Rc::new);
+            .map(|client| Rc::new(*client));
         if let Some(client) = &found {
             self.clients
                 .borrow_mut()

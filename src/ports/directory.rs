@@ -30,7 +30,7 @@ verbs! {
     ChangeAccount => Option<SubjectFacts>,
     HasAccounts => bool,
     CreateClient => ClientCreated,
-    FindClient => Option<Client>,
+    FindClient => Option<Box<Client>>,
     ReplaceClient => ClientReplaced,
     ReadKeys => KeySet,
     AddKeys => KeySet,
