@@ -318,7 +318,7 @@ impl Fixture {
         change(&mut client);
         let replaced = block_on(
             self.memory()
-                .directory(&self.at(), ReplaceClient { client }),
+                .directory(&self.at(), ReplaceClient { client: *client }),
         );
         assert_eq!(replaced, Ok(ClientReplaced::Replaced));
     }
