@@ -192,6 +192,8 @@ pub enum Reason {
     TooManyKeys,
     /// The key that was to be retired signs.
     KeySigns,
+    /// The deployment is switched off for maintenance.
+    Maintenance,
     /// Something we depend on did not answer.
     Unavailable(Unavailable),
     /// A failure of ours.
@@ -440,7 +442,9 @@ impl Reason {
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
             // RFC 7009 §2.2.1 has no other answer for a revocation that did not happen.
-            Self::TooManyRevocations(_) | Self::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
+            Self::TooManyRevocations(_) | Self::Maintenance | Self::Unavailable(_) => {
+                ErrorCode::TemporarilyUnavailable
+            }
             Self::Internal(_) => ErrorCode::ServerError,
         }
     }
@@ -540,6 +544,9 @@ impl Reason {
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
             ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
+            ErrorCode::TemporarilyUnavailable if *self == Self::Maintenance => {
+                "switched off for maintenance, try again later"
+            }
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
             ErrorCode::UnauthorizedClient if *self == Self::ResponseTypeNotAllowed => {
                 "this client may not ask for that response type"
