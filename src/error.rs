@@ -355,6 +355,8 @@ impl Reason {
         match self {
             Self::RepeatedParameter(_)
             | Self::MissingParameter(_)
+            // RFC 6749 §4.1.2.1 and §5.2 have the malformed one beside the one that is too much.
+            Self::MalformedParameter("scope") => ErrorCode::InvalidScope,
             | Self::MalformedParameter(_)
             | Self::WrongContentType
             | Self::TooLarge

@@ -168,7 +168,7 @@ fn scope(
         return Err(Reason::ScopeExceeded);
     }
     if response_type.has_id_token() && !scope.contains("openid") {
-        return Err(Reason::MalformedParameter("scope"));
+        return Err(Reason::MissingParameter("the scope openid"));
     }
     if scope.contains("openid") {
         // UserInfo is asked with an access token (OpenID Connect Core §5.5).
