@@ -158,6 +158,8 @@ pub enum Reason {
     InvalidCsrf,
     /// Unknown user, wrong password or disabled account; told apart by nobody outside.
     WrongCredentials,
+    /// The client showed credentials that are not a person's who may be spoken for; why is told to nobody.
+    PasswordRefused,
     /// Too many failures; seconds to wait.
     TooManyFailures(u64),
     /// Too many access tokens revoked one by one; seconds to wait.
@@ -353,10 +355,10 @@ impl Reason {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::RepeatedParameter(_)
-            | Self::MissingParameter(_)
             // RFC 6749 §4.1.2.1 and §5.2 have the malformed one beside the one that is too much.
             Self::MalformedParameter("scope") => ErrorCode::InvalidScope,
+            Self::RepeatedParameter(_)
+            | Self::MissingParameter(_)
             | Self::MalformedParameter(_)
             | Self::WrongContentType
             | Self::TooLarge
@@ -417,7 +419,8 @@ impl Reason {
             | Self::RefreshTokenUnknown(_)
             | Self::RefreshTokenForOtherClient
             | Self::RefreshTokenReused
-            | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            | Self::FamilyEnded
+            | Self::PasswordRefused => ErrorCode::InvalidGrant,
             Self::DevicePending => ErrorCode::AuthorizationPending,
             Self::DeviceTooEarly => ErrorCode::SlowDown,
             Self::DeviceCodeExpired => ErrorCode::ExpiredToken,

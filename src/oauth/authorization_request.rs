@@ -134,6 +134,7 @@ pub fn read(
             pkce::challenge(
                 params.optional("code_challenge")?,
                 params.optional("code_challenge_method")?,
+                client.danger_allow_plain_code_challenge,
             )?
         } else {
             String::new()
