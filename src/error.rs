@@ -45,6 +45,11 @@ pub enum Reason {
     AssertionLivesTooLong,
     /// A client's own assertion that speaks of somebody else.
     AssertionForOtherClient,
+    /// A source's assertion that speaks of nobody who is among the client's `jwks_subjects`.
+    AssertionSubjectNotAllowed,
+    /// A source's assertion for a client whose `jwks_subjects` is empty: an administrator has to say
+    /// who may be this client.
+    AssertionWithoutJwksSubjects,
     /// A source's assertion where the client does not act for itself.
     AssertionNotForThisGrant,
     /// An assertion that was used before.
@@ -164,6 +169,8 @@ pub enum Reason {
     TooManyFailures(u64),
     /// Too many access tokens revoked one by one; seconds to wait.
     TooManyRevocations(u64),
+    /// Too many tokens made by somebody for themselves; seconds to wait.
+    TooManyTokens(u64),
     /// Nobody would administer any more.
     LastAdministrator,
     /// There is an account already.
@@ -395,6 +402,8 @@ impl Reason {
             | Self::AssertionLacks(_)
             | Self::AssertionLivesTooLong
             | Self::AssertionForOtherClient
+            | Self::AssertionSubjectNotAllowed
+            | Self::AssertionWithoutJwksSubjects
             | Self::AssertionNotForThisGrant
             | Self::AssertionReplayed => ErrorCode::InvalidClient,
             Self::GrantNotAllowed | Self::ResponseTypeNotAllowed => ErrorCode::UnauthorizedClient,
@@ -440,6 +449,7 @@ impl Reason {
             | Self::InvalidCsrf
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
+            | Self::TooManyTokens(_)
             | Self::PermissionDenied
             | Self::QuotaExceeded(..)
             | Self::PreflightRejected
@@ -461,7 +471,7 @@ impl Reason {
             // What the token endpoint refuses (RFC 8628 §3.5, RFC 6749 §5.2).
             Self::DeviceDenied => 400,
             Self::TooLarge => 413,
-            Self::TooManyFailures(_) | Self::QuotaExceeded(..) => 429,
+            Self::TooManyFailures(_) | Self::TooManyTokens(_) | Self::QuotaExceeded(..) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
             Self::UnfitRequirement(_) => 422,
             Self::MethodNotAllowed(_) => 405,
@@ -489,6 +499,9 @@ impl Reason {
             Self::MalformedBody(what) => format!("the body is not as expected, {what}"),
             Self::InsufficientScope(scope) => format!("the token lacks the scope {scope}"),
             Self::TooManyFailures(seconds) => format!("too many failures, wait {seconds} seconds"),
+            Self::TooManyTokens(seconds) => {
+                format!("too many tokens made, wait {seconds} seconds")
+            }
             Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
             Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
                 Some(unfit) => format!("{} {}", printable(&unfit.field), unfit.rule),
@@ -666,6 +679,7 @@ mod tests {
             Reason::unfit("username", "is too long"),
             Reason::TooManyFailures(3),
             Reason::TooManyRevocations(3),
+            Reason::TooManyTokens(3),
             Reason::NoCodeChallenge,
             Reason::Internal("x"),
             Reason::Denied,

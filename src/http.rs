@@ -331,7 +331,9 @@ fn retry_after(reason: &Reason) -> Option<u64> {
     match reason {
         Reason::Unavailable(_) => Some(1),
         Reason::Maintenance => Some(MAINTENANCE),
-        Reason::TooManyFailures(seconds) | Reason::TooManyRevocations(seconds) => Some(*seconds),
+        Reason::TooManyFailures(seconds)
+        | Reason::TooManyRevocations(seconds)
+        | Reason::TooManyTokens(seconds) => Some(*seconds),
         _ => None,
     }
 }

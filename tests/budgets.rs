@@ -173,6 +173,32 @@ fn the_gate_costs_nothing_whatever_the_verdict() {
 }
 
 #[test]
+fn what_is_dead_costs_one_ledger_call_and_then_nothing() {
+    // Neither cookie nor token is named by the feed: the password ended them all at once.
+    let fixture = gate::fixture();
+    let browser = fixture.signed_in_browser();
+    let cookie = gate::browsing("service=app", &browser);
+    let token = gate::bearing("service=app", &fixture.user_token("ada", "read", None));
+    for request in [&cookie, &token] {
+        assert_eq!(fixture.gate(request).status, 200);
+    }
+    fixture.change_password("ada", "another long password");
+    fixture.gate(&gate::asked("service=app"));
+    // The token's row is known, with what ends it. After an hour everything is read anew.
+    for (wait, of_token) in [(0, NOTHING), (3600, ONE_LEDGER_CALL)] {
+        fixture.later(wait);
+        for (request, first) in [(&cookie, ONE_LEDGER_CALL), (&token, of_token)] {
+            for costs in [first, NOTHING, NOTHING] {
+                let spent = cost(&fixture, || {
+                    assert_eq!(fixture.gate(request).status, 401);
+                });
+                assert_eq!(spent, costs, "{wait}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_stranger_who_asks_about_handles_costs_nothing() {
     let fixture = gate::fixture();
     let tokens = fixture.tokens();

@@ -7,21 +7,29 @@ mod support;
 
 use std::cell::Cell;
 
+use edgemint::directory::Collection;
+use edgemint::directory::records::{Actor, Changed};
 use edgemint::error::Reason;
 use edgemint::http::Response;
 use edgemint::jose::{Algorithm, JoseError};
 use edgemint::memory::Fault;
+use edgemint::ports::Directory as _;
+use edgemint::ports::directory::{ExportRecords, ImportRecords};
 use edgemint::server::Endpoint;
 use jose_support::Owner;
 use serde_json::{Value, json};
 use support::records::{PROVIDERS, at, made, patched, read, refused};
-use support::{Fixture, Form, ISSUER, Outage, Seen as _, Tokens, exchange_form, refresh_form};
+use support::{
+    Fixture, Form, ISSUER, Outage, Seen as _, Tokens, block_on, exchange_form, refresh_form,
+};
 
 const SOURCES: &str = "/api/v1/sources/";
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// Who issues what the workloads show.
 const CLUSTER: &str = "https://cluster.example";
 const AUDIENCE: &str = "edgemint-of-the-tests";
+/// Of whom what the workload shows speaks.
+const JOB: &str = "system:serviceaccount:default:job";
 /// Where its keys are, if they are somewhere.
 const KEYS: &str = "https://cluster.example/openid/v1/jwks";
 
@@ -51,7 +59,7 @@ impl World {
         let source = made(&fixture, SOURCES, source);
         let provider = merged(
             json!({"name": "Job", "client_id": "job", "grant_types": ["client_credentials"],
-                   "scope": "read", "jwks_sources": [source["pk"]]}),
+                   "scope": "read", "jwks_sources": [source["pk"]], "jwks_subjects": [JOB]}),
             provider,
         );
         let provider = made(&fixture, PROVIDERS, provider);
@@ -80,7 +88,7 @@ impl World {
     fn claims(&self) -> Value {
         self.shown.set(self.shown.get() + 1);
         let now = self.fixture.now();
-        json!({"iss": CLUSTER, "sub": "system:serviceaccount:default:job", "aud": AUDIENCE,
+        json!({"iss": CLUSTER, "sub": JOB, "aud": AUDIENCE,
                "exp": now + 600, "iat": now, "jti": format!("{}", self.shown.get())})
     }
 
@@ -394,6 +402,114 @@ fn s4_4_an_assertion_says_whom_it_speaks_of() {
 }
 
 #[test]
+fn s4_4_a_source_that_signs_for_many_speaks_for_a_client_by_its_subjects_alone() {
+    const OTHER: &str = "system:serviceaccount:default:other-job";
+    let world = World::new();
+    let provider = json!({"name": "Other", "client_id": "other-job", "scope": "read",
+                          "grant_types": ["client_credentials"], "jwks_subjects": [OTHER],
+                          "jwks_sources": read(&world.fixture, &world.provider)["jwks_sources"]});
+    made(&world.fixture, PROVIDERS, provider);
+    let show = |id: &str, sub: &str| {
+        let assertion = world.assertion(json!({"sub": sub}));
+        world.fixture.post(Endpoint::Token, &shown(id, &assertion))
+    };
+    for (id, sub) in [("job", JOB), ("other-job", OTHER)] {
+        assert_eq!(show(id, sub).status, 200, "{id}");
+    }
+    let prefixed = format!("{JOB}:ref:refs/heads/main");
+    let cut = JOB.get(..JOB.len() - 1).unwrap();
+    for (id, sub) in [
+        ("job", OTHER),
+        ("other-job", JOB),
+        ("job", "job"),
+        ("job", &prefixed),
+        ("job", cut),
+        ("job", &JOB.to_uppercase()),
+        ("job", "*"),
+    ] {
+        assert_refused(&show(id, sub), Reason::AssertionSubjectNotAllowed);
+    }
+}
+
+#[test]
+fn s4_4_a_client_that_says_no_subject_takes_nobodys_assertion() {
+    // As it was stored before there were subjects: the log says what is missing.
+    let world = World::new();
+    let (fixture, after) = (&world.fixture, (Collection::Providers, 0));
+    let verb = ExportRecords { after, limit: 100 };
+    let mut copies = block_on(fixture.memory().directory(&fixture.at(), verb))
+        .unwrap()
+        .results;
+    copies.retain(|copy| {
+        copy.get("fields")
+            .is_some_and(|fields| fields["client_id"] == "job")
+    });
+    let copy = copies.first_mut().unwrap();
+    let version = copy["version"].as_u64().unwrap();
+    copy.insert("version".to_owned(), json!(version + 1));
+    copy["fields"]
+        .as_object_mut()
+        .unwrap()
+        .remove("jwks_subjects");
+    let actor = Actor {
+        name: "fixture".to_owned(),
+        address: None,
+    };
+    let verb = ImportRecords { copies, actor };
+    let imported = block_on(fixture.memory().directory(&fixture.at(), verb)).unwrap();
+    assert!(matches!(imported, Changed::Done(told) if told["imported"] == 1));
+    let answer = world.show(&world.assertion(json!({})));
+    assert_refused(&answer, Reason::AssertionWithoutJwksSubjects);
+    let label = answer.reason.unwrap().label();
+    assert_eq!(label, "assertion_without_jwks_subjects");
+    // It can be switched off and on, and has to say them where it says its sources anew.
+    patched(fixture, &world.provider, json!({"enabled": false}));
+    patched(fixture, &world.provider, json!({"enabled": true}));
+    patched(fixture, &world.provider, json!({"jwks_subjects": [JOB]}));
+    world.works();
+}
+
+#[test]
+fn s4_4_where_there_are_sources_there_are_subjects() {
+    let world = World::new();
+    let set = |subjects: Value| {
+        let body = json!({"jwks_subjects": subjects});
+        world.fixture.api("PATCH", &world.provider, &body)
+    };
+    let long = "x".repeat(256);
+    let many: Vec<String> = (0..65).map(|number| number.to_string()).collect();
+    for unfit in [
+        json!([]),
+        json!([""]),
+        json!(["a\nb"]),
+        json!([7]),
+        json!(JOB),
+        json!([long]),
+        json!(many),
+    ] {
+        refused(&set(unfit), 400, "jwks_subjects");
+    }
+    let source = read(&world.fixture, &world.provider)["jwks_sources"].clone();
+    let body = json!({"name": "Second", "client_id": "second-job", "jwks_sources": source,
+                      "grant_types": ["client_credentials"]});
+    let answer = world.fixture.api("POST", PROVIDERS, &body);
+    refused(&answer, 400, "jwks_subjects");
+    assert_eq!(set(json!(many[..64])).status, 200);
+}
+
+#[test]
+fn s4_4_a_subject_that_is_taken_away_takes_what_it_got_with_it() {
+    let world = World::with(json!({}), json!({"default_resource": support::RESOURCE}));
+    let token = Tokens::of(&world.show(&world.assertion(json!({})))).access;
+    let more = json!({"jwks_subjects": [JOB, "another"]});
+    patched(&world.fixture, &world.provider, more);
+    assert!(world.fixture.is_active_for("api", &token));
+    let other = json!({"jwks_subjects": ["another"]});
+    patched(&world.fixture, &world.provider, other);
+    assert!(!world.fixture.is_active_for("api", &token));
+}
+
+#[test]
 fn s4_4_an_assertion_is_used_once() {
     let world = World::new();
     for jti in [Value::Null, json!(""), json!("x".repeat(256))] {
@@ -432,7 +548,8 @@ fn s4_4_the_same_key_in_two_sources_makes_no_second_use() {
                       "jwks": world.cluster.keys.to_members()});
     let twin = made(&world.fixture, SOURCES, twin);
     let provider = json!({"name": "Other", "client_id": "other-job", "scope": "read",
-                          "grant_types": ["client_credentials"], "jwks_sources": [twin["pk"]]});
+                          "grant_types": ["client_credentials"], "jwks_sources": [twin["pk"]],
+                          "jwks_subjects": [JOB]});
     made(&world.fixture, PROVIDERS, provider);
     let assertion = world.assertion(json!({}));
     assert_eq!(world.show(&assertion).status, 200);
@@ -540,7 +657,7 @@ fn s4_4_a_token_of_our_own_is_no_assertion_even_if_an_administrator_says_so() {
         json!({"name": "Self", "slug": "self", "issuer": ISSUER, "audience": "web", "jwks": keys});
     let source = made(&fixture, SOURCES, source);
     let provider = json!({"name": "Job", "client_id": "job", "grant_types": ["client_credentials"],
-                          "scope": "read", "jwks_sources": [source["pk"]]});
+                          "scope": "read", "jwks_sources": [source["pk"]], "jwks_subjects": [JOB]});
     made(&fixture, PROVIDERS, provider);
     let answer = fixture.post(Endpoint::Token, &shown("job", &id_token));
     assert_refused(&answer, Reason::AssertionIssuerUnknown);
@@ -1032,7 +1149,7 @@ fn s4_4_a_client_has_eight_sources_at_most_and_no_two_of_one_issuer() {
         })
         .collect();
     let set = |sources: &[Value]| {
-        let body = json!({"jwks_sources": sources});
+        let body = json!({"jwks_sources": sources, "jwks_subjects": [JOB]});
         world.fixture.api("PATCH", &world.provider, &body)
     };
     refused(&set(&sources), 400, "jwks_sources");

@@ -6,7 +6,7 @@ mod support;
 use edgemint::memory::FeedState;
 use edgemint::model::{GrantId, Moment, RequestId, TokenId, UnixTime};
 use edgemint::ports::feed::{Append, FeedObjectAnswer, MOST_ENTRIES, Since};
-use edgemint::ports::ledger::{LedgerAnswer, TokenRevoked, tells_an_end};
+use edgemint::ports::ledger::{LedgerAnswer, TokenRevoked, ends_something, tells_an_end};
 use edgemint::ports::{At, Call, Feed as _, Verb as _};
 use edgemint::token::{FeedAnswer, Revocation, Revocations};
 use support::{Fixture, Seen as _, Tokens, block_on};
@@ -181,4 +181,14 @@ fn who_is_told_to_wait_makes_nobody_ask_the_feed() {
     let done = LedgerAnswer::RevokeToken(TokenRevoked::Done);
     let refused = LedgerAnswer::RevokeToken(TokenRevoked::TooMany(UnixTime(NOW)));
     assert_eq!((tells_an_end(&done), tells_an_end(&refused)), (true, false));
+    assert_eq!(
+        (ends_something(&done), ends_something(&refused)),
+        (true, false)
+    );
+    // The feed has to have heard of what was found dead; nobody has to ask it once more for that.
+    let found = LedgerAnswer::ReadSession(None);
+    assert_eq!(
+        (tells_an_end(&found), ends_something(&found)),
+        (true, false)
+    );
 }

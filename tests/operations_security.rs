@@ -98,6 +98,14 @@ impl edgemint::ports::Tokens for Noting<'_> {
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         edgemint::ports::Tokens::keep(self.memory, name, facts, at);
     }
+
+    fn is_gone(&self, name: &str, at: &At) -> bool {
+        edgemint::ports::Tokens::is_gone(self.memory, name, at)
+    }
+
+    fn keep_gone(&self, name: String, at: &At) {
+        edgemint::ports::Tokens::keep_gone(self.memory, name, at);
+    }
 }
 
 impl Limits for Noting<'_> {

@@ -43,6 +43,7 @@ fn s4_2_a_provider_has_every_field_of_the_seed_and_of_the_other_clients() {
         ("sub_mode", json!("hashed_user_id")),
         ("issuer_mode", json!("global")),
         ("jwks_sources", json!([])),
+        ("jwks_subjects", json!([])),
         (
             "grant_types",
             json!(["authorization_code", "refresh_token"]),
@@ -212,6 +213,29 @@ fn what_does_not_fit_a_provider_is_refused_by_name_and_nothing_is_written() {
         (409, true)
     );
     assert_eq!(read(&fixture, PROVIDERS), before);
+}
+
+#[test]
+fn no_two_clients_act_by_one_name() {
+    let fixture = Fixture::new();
+    let create = |id: &str| {
+        let body = json!({"name": "B", "redirect_uris": CALLBACK, "client_id": id});
+        fixture.api("POST", PROVIDERS, &body)
+    };
+    let first = create("Portal.x");
+    assert_eq!(first.status, 201, "{}", first.body);
+    for id in ["portal~x", "portal.x", "PORTAL~X", "Portal.x"] {
+        let taken = create(id);
+        assert_eq!(taken.status, 409, "{id}: {}", taken.body);
+        assert!(taken.body.contains("client_id"), "{id}: {}", taken.body);
+    }
+    assert_eq!(create("portal-x").status, 201);
+    // The one that has the name changes as it likes, and gives it back when it goes.
+    let path = at(PROVIDERS, &first.json());
+    patched(&fixture, &path, json!({"name": "Renamed"}));
+    assert_eq!(create("portal~x").status, 409);
+    assert_eq!(fixture.api("DELETE", &path, &json!({})).status, 204);
+    assert_eq!(create("portal~x").status, 201);
 }
 
 #[test]

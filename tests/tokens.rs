@@ -282,6 +282,38 @@ fn s1_2_an_end_is_for_good_and_asked_again_it_is_not_there() {
 }
 
 #[test]
+fn s1_2_who_makes_tokens_in_a_loop_has_to_wait_and_may_end_them_meanwhile() {
+    let fixture = Fixture::new();
+    let token = fixture.user_token("ada", "user:token", None);
+    let make = |name: String| {
+        let body = json!({"token_name": name, "scopes": []});
+        ask(&fixture, &token, "POST", TOKENS, &body)
+    };
+    let end = |answer: &Response| {
+        let path = answer.header("location").unwrap();
+        let path = path.strip_prefix("https://id.example").unwrap().to_owned();
+        ask(&fixture, &token, "DELETE", &path, &Value::Null).status
+    };
+    let first = make("first".to_owned());
+    for number in 1..100 {
+        assert_eq!(end(&make(format!("{number}"))), 204, "{number}");
+    }
+    let refused = make("one more".to_owned());
+    assert_eq!(refused.status, 429, "{}", refused.body);
+    assert_eq!(refused.reason.as_ref().unwrap().label(), "too_many_tokens");
+    assert_eq!(refused.header("retry-after"), Some("3600"));
+    // Others are none of it, nor is what an administrator makes.
+    let bobs = fixture.user_token("bob", "user:token", None);
+    let body = json!({"token_name": "bobs", "scopes": []});
+    assert_eq!(ask(&fixture, &bobs, "POST", BOBS, &body).status, 201);
+    let body = json!({"username": "ada", "token_type": "user", "token_name": "given"});
+    assert_eq!(ask(&fixture, BOOTSTRAP, "POST", ANY, &body).status, 201);
+    assert_eq!(end(&first), 204);
+    fixture.later(3600);
+    assert_eq!(make("one more".to_owned()).status, 201);
+}
+
+#[test]
 fn s1_2_only_an_administrator_changes_a_token_and_only_one_that_somebody_named() {
     let fixture = Fixture::new();
     let (ada, bob) = (all_of(&fixture, "ada"), all_of(&fixture, "bob"));

@@ -119,6 +119,9 @@ pub(super) async fn answer<P: Ports>(
         }
         None => Shard::all(server.config.ledger_shards).collect(),
     };
+    let backwards = asked.cursor.is_some_and(|cursor| cursor.backwards);
+    // One more is asked for, to know whether there is more.
+    let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let (mut count, mut lines) = (0, Vec::new());
     for shard in shards {
         let verb = ReadTokenHistory {
@@ -130,16 +133,9 @@ pub(super) async fn answer<P: Ports>(
             lines: some,
         } = server.ports.ledger(shard, at, verb).await?;
         count += more;
-        lines.extend(some.into_iter().filter_map(|line| placed(line, shard)));
+        let some = some.into_iter().filter_map(|line| placed(line, shard));
+        nearest(&mut lines, some, backwards, most + 1);
     }
-    let backwards = asked.cursor.is_some_and(|cursor| cursor.backwards);
-    let place = |line: &Placed| (line.at.time, line.at.id);
-    lines.sort_by_key(place);
-    if !backwards {
-        lines.reverse();
-    }
-    // One more was asked for, to know whether there is more.
-    let most = usize::try_from(limit).unwrap_or(usize::MAX);
     let rest = lines.get(most).map(|line| line.at);
     lines.truncate(most);
     if backwards {
@@ -171,6 +167,21 @@ pub(super) async fn answer<P: Ports>(
     Ok(answer
         .with("link", links.join(", "))
         .with("x-total-count", count.to_string()))
+}
+
+/// Adds the lines of a shard and keeps the nearest, so that never more is held than twice an answer.
+fn nearest(
+    lines: &mut Vec<Placed>,
+    more: impl Iterator<Item = Placed>,
+    backwards: bool,
+    most: usize,
+) {
+    lines.extend(more);
+    lines.sort_by_key(|line| (line.at.time, line.at.id));
+    if !backwards {
+        lines.reverse();
+    }
+    lines.truncate(most);
 }
 
 fn all() -> ReadTokenHistory {
@@ -294,6 +305,27 @@ mod tests {
             assert_eq!(Cursor::parse(text), None, "{text}");
         }
         assert_eq!(Cursor::parse("1_9999999999999999999999"), None);
+    }
+
+    #[test]
+    fn of_many_shards_no_more_is_kept_than_the_nearest_lines() {
+        for (backwards, kept) in [(false, [3255, 3254, 3253]), (true, [0, 1, 2])] {
+            let mut lines = Vec::new();
+            for shard in 0..SHARDS {
+                let of_shard = (0..4_u64).map(|number| Placed {
+                    at: Cursor {
+                        time: UnixTime(number * 1000 + shard),
+                        id: number * SHARDS + shard,
+                        backwards: false,
+                    },
+                    told: Row::new(),
+                });
+                nearest(&mut lines, of_shard, backwards, 3);
+                assert_eq!(lines.len(), 3);
+            }
+            let times: Vec<u64> = lines.iter().map(|line| line.at.time.0).collect();
+            assert_eq!(times, kept);
+        }
     }
 
     #[test]

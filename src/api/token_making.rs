@@ -43,6 +43,9 @@ pub(super) async fn add<P: Ports>(
         TokenAdded::NameTaken => return Err(Reason::DuplicateTokenName),
         TokenAdded::Full => return Err(Reason::CollectionFull),
         TokenAdded::NoPerson => return Err(Reason::NoSuchRecord),
+        TokenAdded::TooMany(until) => {
+            return Err(Reason::TooManyTokens(at.now.unix().until(until).0));
+        }
     };
     let key = made.row.key;
     let token = TokenHandle { key, ..handle };
@@ -113,6 +116,7 @@ pub(super) async fn create_for_anybody<P: Ports>(
         expires,
         epoch: 0,
         by: by(&administrator.name, request),
+        limit: None,
     };
     add(server, target, username, verb, at).await
 }

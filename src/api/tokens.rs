@@ -11,10 +11,10 @@ use super::{problem, token_history};
 use crate::error::{Input, Reason};
 use crate::http::{Request, Response};
 use crate::model::scope::{ADMIN, OWN};
-use crate::model::{Scope, SessionId, Shard, Subject, TokenKey, UnixTime, Username};
+use crate::model::{Scope, Seconds, SessionId, Shard, Subject, TokenKey, UnixTime, Username};
 use crate::oauth::session;
 use crate::ports::directory::FindAccount;
-use crate::ports::ledger::{EndOwned, ListSessions, Owned, ReadSubject, Revoked, Row};
+use crate::ports::ledger::{EndOwned, ListSessions, Owned, RateLimit, ReadSubject, Revoked, Row};
 use crate::ports::tokens::{
     AddToken, ChangeToken, EndToken, ListTokens, Owner, ReadToken, TokenChanged, TokenFacts,
     TokenList,
@@ -27,6 +27,12 @@ pub(super) const USERS: &str = "/api/v1/users/";
 const ME: &str = "me";
 /// What the name of a service begins with, and no person's.
 pub(super) const SERVICE: &str = "bot-";
+/// What somebody may make for themselves: a script that needs more in an hour should delegate. Whoever
+/// made and ended tokens in a loop would fill the memory of every isolate. Ending has no limit.
+const MAKING: RateLimit = RateLimit {
+    most: 100,
+    window: Seconds(3600),
+};
 /// Whose tokens are asked for.
 pub(super) struct Target {
     pub(super) owner: Owner,
@@ -265,6 +271,7 @@ impl<P: Ports> Asked<'_, P> {
             expires,
             epoch: 0,
             by: by(&self.holder.username, self.request),
+            limit: Some(MAKING),
         };
         let username = &self.holder.username;
         add(self.server, self.target, username, verb, self.at).await

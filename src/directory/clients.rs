@@ -22,6 +22,8 @@ pub const MOST_SECRETS: usize = 4;
 /// Sources that a client may have. With its keys each is up to 8 kB of the copy that every isolate keeps;
 /// nobody's builds and clusters come from more issuers than that.
 const MOST_SOURCES: usize = 8;
+/// Under which name it is kept that no two clients act by one name.
+pub(super) const ACTS_AS: &str = "acts_as";
 /// The flows of a client, and what each has to be for.
 const FLOWS: [(&str, &str); 3] = [
     ("authentication_flow", "authentication"),
@@ -186,6 +188,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         mappings,
         keys,
         sources,
+        subjects: texts("jwks_subjects"),
     }))
 }
 
@@ -214,6 +217,25 @@ pub(super) fn application<R: Rows>(rows: &R, provider: u64) -> Answer<Option<Rec
         }
     }
     Ok(None)
+}
+
+/// Whether another client acts by the name of this one.
+///
+/// # Errors
+/// Those of the rows.
+pub(super) fn name_is_taken<R: Rows>(rows: &R, record: &Record) -> Answer<bool, R> {
+    let Some(name) = acts_as(Collection::Providers, record) else {
+        return Ok(false);
+    };
+    let holder = rows.holder(Collection::Providers, ACTS_AS, &name)?;
+    Ok(holder.is_some_and(|holder| holder != record.id))
+}
+
+/// What a client is called where it acts for itself.
+pub(super) fn acts_as(collection: Collection, record: &Record) -> Option<String> {
+    let id = ClientId::parse(record.text("client_id")).ok();
+    id.filter(|_| collection == Collection::Providers)
+        .map(|id| id.acts_as())
 }
 
 /// The fields of a client that was described as such (RFC 7591).
@@ -283,7 +305,12 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
 }
 
 /// What a provider's fields have to be together.
-pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) -> Answer<(), R> {
+pub(super) fn fit<R: Rows>(
+    rows: &R,
+    before: Option<&Record>,
+    record: &Record,
+    unfit: &mut Vec<Unfit>,
+) -> Answer<(), R> {
     let grants = record.list("grant_types");
     let has = |grant: &str| grants.iter().any(|name| name == grant);
     let answered = has("authorization_code") || has("implicit");
@@ -341,6 +368,15 @@ pub(super) fn fit<R: Rows>(rows: &R, record: &Record, unfit: &mut Vec<Unfit>) ->
         let rule =
             "names two of the same issuer: which one's keys count would depend on their order";
         unfit.push(Unfit::new("jwks_sources", rule));
+    }
+    // A client from before there were subjects can be changed otherwise: switched off, say.
+    let stays = |field: &str| before.is_some_and(|before| before.list(field) == record.list(field));
+    if named > 0
+        && record.list("jwks_subjects").is_empty()
+        && !(stays("jwks_sources") && stays("jwks_subjects"))
+    {
+        let rule = "must not be empty where there are jwks_sources: they sign for others, too";
+        unfit.push(Unfit::new("jwks_subjects", rule));
     }
     for (field, designation) in FLOWS {
         let flow = record
@@ -478,7 +514,7 @@ pub(super) fn put<R: Rows>(
         put_record(rows, Collection::Providers, &after)?;
         return publish(rows, &after);
     };
-    // Whose secret or source is taken away loses what somebody may have got by it.
+    // Whose secret, source or subject is taken away loses what somebody may have got by it.
     let fewer = |field: &str| {
         let left = after.list(field);
         before.list(field).iter().any(|one| !left.contains(one))
@@ -488,9 +524,15 @@ pub(super) fn put<R: Rows>(
         || gone("danger_allow_management_scopes")
         || gone("danger_allow_front_channel_access_tokens")
         || !before.scope("scope").is_subset(&after.scope("scope"))
-        || ["grant_types", "response_types", "_secrets", "jwks_sources"]
-            .into_iter()
-            .any(fewer)
+        || [
+            "grant_types",
+            "response_types",
+            "_secrets",
+            "jwks_sources",
+            "jwks_subjects",
+        ]
+        .into_iter()
+        .any(fewer)
     {
         after.generation = after.version;
     }

@@ -265,6 +265,11 @@ fn conflict<R: Rows>(
     Ok(match collection {
         Collection::Users if taken("subject", "_subject", true)? => Some("subject"),
         Collection::Users => people::facts(rows, record)?.is_none().then_some("username"),
+        Collection::Providers
+            if before.is_none() && super::clients::name_is_taken(rows, record)? =>
+        {
+            Some("client_id")
+        }
         Collection::Providers => {
             let client = super::clients::client(rows, record)?;
             client.is_none().then_some("client_id")

@@ -171,7 +171,7 @@ pub(super) static PROVIDER: &[Field] = &[
     Field::new(
         "client_id",
         Form::ClientId,
-        "RFC 6749 §2.2; made when it is absent",
+        "RFC 6749 §2.2; made when it is absent; no two differ by case alone, or by `~` for `.`",
     )
     .given(Given::Made)
     .unique(),
@@ -259,6 +259,11 @@ pub(super) static PROVIDER: &[Field] = &[
         "jwks_sources",
         Form::Refs(Collection::Sources),
         "whose tokens it may show for a token of its own; at most eight",
+    ),
+    Field::new(
+        "jwks_subjects",
+        Form::Subjects,
+        "`sub` of those tokens, each exactly; where there are sources, at least one",
     ),
     Field::new(
         "grant_types",

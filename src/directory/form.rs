@@ -77,6 +77,8 @@ pub enum Form {
     Resource,
     /// Resource indicators.
     Resources,
+    /// Texts that are compared exactly with `sub` of what a source signs.
+    Subjects,
     /// Another record, or none.
     Ref(Collection),
     /// Other records.
@@ -98,9 +100,11 @@ impl Form {
         match self {
             Self::Flag => Value::Bool(false),
             Self::Object | Self::Texts => Value::Object(Map::new()),
-            Self::Choices(_) | Self::Resources | Self::Refs(_) | Self::Named(_) => {
-                Value::Array(Vec::new())
-            }
+            Self::Choices(_)
+            | Self::Resources
+            | Self::Subjects
+            | Self::Refs(_)
+            | Self::Named(_) => Value::Array(Vec::new()),
             Self::Ref(_) | Self::Key | Self::Number | Self::Time | Self::Jwks => Value::Null,
             _ => Value::from(""),
         }
@@ -121,6 +125,7 @@ impl Form {
                 | Self::Jwks
                 | Self::Choices(_)
                 | Self::Resources
+                | Self::Subjects
                 | Self::Refs(_)
                 | Self::Named(_)
         )
@@ -237,6 +242,9 @@ impl Form {
             (Self::Resources, Some(uris)) if uris.iter().all(|uri| is_resource(uri)) => {
                 Ok(Value::from(uris))
             }
+            (Self::Subjects, Some(subjects)) if subjects.iter().all(|text| is_subject(text)) => {
+                Ok(Value::from(subjects))
+            }
             (Self::Named(_), Some(names)) => Ok(Value::from(names)),
             (Self::Refs(_), _) => {
                 let mut ids = Vec::new();
@@ -295,6 +303,9 @@ impl Form {
             Self::WebUri => "has to be an https URI",
             Self::Target => UNFETCHABLE,
             Self::Resource | Self::Resources => "has to name absolute URIs without a fragment",
+            Self::Subjects => {
+                "has to be a list of texts of 1 to 255 bytes without control characters"
+            }
             Self::Ref(_) => "has to be the uuid or the number of a record",
             Self::Refs(_) => "has to be a list of uuids or numbers of records",
             Self::Named(_) => "has to be a list of names",
@@ -333,6 +344,10 @@ fn is_mail(text: &str) -> bool {
 pub fn is_resource(text: &str) -> bool {
     text.len() <= LONGEST_URI
         && fluent_uri::Uri::parse(text).is_ok_and(|uri| uri.fragment().is_none())
+}
+
+fn is_subject(text: &str) -> bool {
+    (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// A page that people are shown a link to: https, and nothing a redirect URI may not be.

@@ -416,9 +416,12 @@ fn fit<R: Rows>(
             }
         }
         Collection::Sources => clients::fit_keys(after, &mut unfit),
+        Collection::Providers if before.is_none() && clients::name_is_taken(rows, after)? => {
+            return Ok(Some(Changed::Taken("client_id".to_owned())));
+        }
         Collection::Providers => {
             clients::change_secrets(after, &mut unfit);
-            clients::fit(rows, after, &mut unfit)?;
+            clients::fit(rows, before, after, &mut unfit)?;
         }
         _ => {}
     }
@@ -538,6 +541,13 @@ pub fn put<R: Rows>(rows: &mut R, collection: Collection, record: &Record) -> An
                 index.links.extend(ids.map(|id| (to.path(), id)));
             }
             _ => {}
+        }
+    }
+    if let Some(name) = clients::acts_as(collection, record) {
+        // Two clients from before this was looked at stay as they are: the first has the name.
+        let holder = rows.holder(collection, clients::ACTS_AS, &name)?;
+        if holder.is_none_or(|holder| holder == record.id) {
+            index.unique.push((clients::ACTS_AS, name));
         }
     }
     if collection == Collection::Users {

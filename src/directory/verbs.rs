@@ -271,6 +271,16 @@ fn create_client<R: Rows>(rows: &mut R, client: &Client, at: &At) -> Answer<Clie
             ClientCreated::IdTaken
         });
     }
+    if rows
+        .holder(
+            Collection::Providers,
+            clients::ACTS_AS,
+            &client.id.acts_as(),
+        )?
+        .is_some()
+    {
+        return Ok(ClientCreated::IdTaken);
+    }
     let record = new_client(rows, client, at)?;
     let after = view(rows, Collection::Providers, &record)?;
     rows.audit(Audited {

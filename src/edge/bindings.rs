@@ -28,7 +28,7 @@ use crate::ports::ledger::{
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Limits,
-    Sessions, Tokens, Unavailable,
+    OLDEST_ROW, Sessions, Tokens, Unavailable,
 };
 use crate::token::{Keyring, Revocations, SessionHandle, Snapshot};
 
@@ -124,6 +124,9 @@ pub(super) struct Bindings {
     subjects: Copies<Subject, SubjectFacts>,
     quotas: Copies<(), (u64, Option<Rc<Quotas>>)>,
     tokens: Copies<String, TokenFacts>,
+    /// Keys of tokens, and cookies of sessions, that are dead and come back never: whoever shows one
+    /// again asks no shard for it.
+    gone: Copies<String, ()>,
     remote: Copies<String, RemoteKeys>,
     pub(super) keys: Copies<(), KeySet>,
     pub(super) public: Copies<(), KeySet>,
@@ -149,6 +152,7 @@ impl Bindings {
             subjects: Copies::new(),
             quotas: Copies::new(),
             tokens: Copies::new(),
+            gone: Copies::new(),
             remote: Copies::new(),
             keys: Copies::new(),
             public: Copies::new(),
@@ -286,7 +290,7 @@ impl Ledger for Bindings {
     ) -> Result<LedgerAnswer, Unavailable> {
         let name = format!("shard-{}", shard.0);
         let answer = self.call("LEDGER", &name, &call).await?;
-        if ledger::tells_an_end(&answer) {
+        if ledger::ends_something(&answer) {
             self.ends_told.set(self.ends_told.get() + 1);
         }
         Ok(answer)
@@ -414,6 +418,10 @@ impl Sessions for Bindings {
         if kept.is_some() {
             return Ok(kept);
         }
+        let cookie = format!("{}:{}", handle.session, handle.generation);
+        if self.is_gone(&cookie, at) {
+            return Ok(None);
+        }
         let read = ReadSession {
             session: handle.session.clone(),
         };
@@ -421,8 +429,9 @@ impl Sessions for Bindings {
         let row = row
             .filter(|row| row.generation == handle.generation)
             .map(Rc::new);
-        if let Some(row) = &row {
-            self.sessions.keep(key, row, at.now);
+        match &row {
+            Some(row) => self.sessions.keep(key, row, at.now),
+            None => self.keep_gone(cookie, at),
         }
         Ok(row)
     }
@@ -480,6 +489,14 @@ impl Tokens for Bindings {
 
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         self.tokens.keep(name.to_owned(), facts, at.now);
+    }
+
+    fn is_gone(&self, name: &str, at: &At) -> bool {
+        self.gone.get_within(name, at.now, OLDEST_ROW).is_some()
+    }
+
+    fn keep_gone(&self, name: String, at: &At) {
+        self.gone.keep(name, &Rc::new(()), at.now);
     }
 }
 

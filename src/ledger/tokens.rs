@@ -9,7 +9,7 @@ use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenId, TokenKey, TokenType, UnixTime,
 };
 use crate::ports::At;
-use crate::ports::ledger::Session;
+use crate::ports::ledger::{QuotaSpent, Session, SpendQuota};
 use crate::ports::tokens::{
     AddToken, ChangeToken, EndToken, Expiry, ListTokens, MOST_TOKENS, Origin, Owner, TokenAdded,
     TokenChanged, TokenFacts, TokenList, TokenRow,
@@ -69,6 +69,8 @@ pub trait Rows {
     ) -> Result<Option<Session>, Self::Error>;
     /// Whether a grant has not ended.
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Self::Error>;
+    /// Counts one use of something, if there is one left.
+    fn spend(&mut self, verb: SpendQuota, at: &At) -> Result<QuotaSpent, Self::Error>;
     /// Puts entries out to the feed.
     fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Self::Error>;
 }
@@ -156,6 +158,12 @@ pub(crate) fn add<R: Rows>(rows: &mut R, verb: AddToken, at: &At) -> Answer<Toke
         && !free_name(rows, &made, name, None, now)?
     {
         return Ok(TokenAdded::NameTaken);
+    }
+    if let Some(counted) = verb.counted() {
+        let spent = rows.spend(counted, at)?;
+        if !spent.granted {
+            return Ok(TokenAdded::TooMany(spent.resets_at));
+        }
     }
     let row = TokenRow {
         key: verb.key,

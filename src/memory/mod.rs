@@ -38,7 +38,7 @@ use crate::ports::logouts::{Notice, SendLogouts};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
-    Sessions, Tokens, Unavailable,
+    OLDEST_ROW, Sessions, Tokens, Unavailable,
 };
 use crate::token::{Revocation, Revocations, SessionHandle};
 
@@ -106,6 +106,7 @@ pub struct Memory {
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
     tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
+    gone: RefCell<BTreeMap<String, Moment>>,
     documents: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Known>>,
     logouts: RefCell<LogoutsState>,
@@ -134,6 +135,7 @@ impl Default for Memory {
             subjects: RefCell::default(),
             quotas: RefCell::default(),
             tokens: RefCell::default(),
+            gone: RefCell::default(),
             documents: RefCell::default(),
             fetched: RefCell::default(),
             logouts: RefCell::default(),
@@ -443,6 +445,10 @@ impl Sessions for Memory {
         if cached.is_some() {
             return Ok(cached);
         }
+        let cookie = format!("{}:{}", handle.session, handle.generation);
+        if self.is_gone(&cookie, at) {
+            return Ok(None);
+        }
         let read = ReadSession {
             session: handle.session.clone(),
         };
@@ -452,6 +458,8 @@ impl Sessions for Memory {
             .map(Rc::new);
         if let Some(row) = &row {
             self.sessions.borrow_mut().insert(key, Rc::clone(row));
+        } else {
+            self.keep_gone(cookie, at);
         }
         Ok(row)
     }
@@ -504,6 +512,16 @@ impl Tokens for Memory {
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
         let kept = (at.now, Rc::clone(facts));
         self.tokens.borrow_mut().insert(name.to_owned(), kept);
+    }
+
+    fn is_gone(&self, name: &str, at: &At) -> bool {
+        let gone = self.gone.borrow();
+        gone.get(name)
+            .is_some_and(|since| at.now.since(*since) < OLDEST_ROW)
+    }
+
+    fn keep_gone(&self, name: String, at: &At) {
+        self.gone.borrow_mut().insert(name, at.now);
     }
 }
 

@@ -9,7 +9,8 @@ use super::ledger::LedgerState;
 use crate::ledger::token_history::{self, Line};
 use crate::ledger::tokens::{self, Index, Rows};
 use crate::model::{GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime};
-use crate::ports::ledger::{Row, Session};
+use crate::ports::At;
+use crate::ports::ledger::{QuotaSpent, Row, Session, SpendQuota};
 use crate::ports::tokens::{HISTORY, ReadTokenHistory, TokenHistory, TokenRow};
 use crate::token::Revocation;
 
@@ -80,6 +81,10 @@ impl Rows for LedgerState {
 
     fn grant_stands(&self, grant: &GrantId) -> Result<bool, Infallible> {
         Ok(self.has_live_grant(grant))
+    }
+
+    fn spend(&mut self, verb: SpendQuota, at: &At) -> Result<QuotaSpent, Infallible> {
+        Ok(self.spend_quota(verb, at))
     }
 
     fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Infallible> {

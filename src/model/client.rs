@@ -222,6 +222,9 @@ pub struct Client {
     /// Whose assertions it may show to act for itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<KeySource>,
+    /// Of whom these have to speak: a source signs for many, and this client is one of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subjects: Vec<String>,
 }
 
 /// Somebody who signs assertions that a client shows (RFC 7523 §2.2), and where the keys are.
@@ -332,6 +335,7 @@ impl Client {
             mappings: Vec::new(),
             keys: None,
             sources: Vec::new(),
+            subjects: Vec::new(),
         }
     }
 

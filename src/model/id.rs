@@ -74,6 +74,16 @@ id!(
     60,
     |byte| base64url::is_digit(byte) || byte == b'.' || byte == b'~'
 );
+impl ClientId {
+    /// What it is called where it acts for itself. `~` may stand in a client id and not in a username,
+    /// nor may capitals: no two clients have one name, which the directory sees to.
+    #[must_use]
+    pub fn acts_as(&self) -> String {
+        let folded = self.0.to_ascii_lowercase().replace('~', ".");
+        format!("bot-{folded}")
+    }
+}
+
 id!(
     /// Names a person for good: `u_` and 128 random bits. No client id begins with `u_`, so the
     /// `sub` of a person and of a client never meet (RFC 9700 §4.15.1).

@@ -62,7 +62,8 @@ impl Assertion {
 /// Checks an assertion for a client. `acts_for_itself` says whether it asks for a token of its own.
 ///
 /// A source vouches for whoever runs the client, at the moment and somewhere else; it does so only for
-/// what the client may do by itself. What people agreed to (codes, refresh tokens), and what the client
+/// what the client may do by itself, and only where it speaks of one of the client's subjects: it signs
+/// for everybody who runs something there, and which client they say to be is their choice. What people agreed to (codes, refresh tokens), and what the client
 /// may look up or end, belongs to who holds the client's own credentials: else everybody who can have
 /// the source sign something, a build of any branch, say, would hold those, too.
 ///
@@ -126,6 +127,10 @@ pub async fn check<P: Ports>(
         if claims.audience().len() != 1 {
             return Err(refused(JoseError::AudienceMismatch));
         }
+    } else if client.subjects.is_empty() {
+        return Err(Reason::AssertionWithoutJwksSubjects);
+    } else if !client.subjects.contains(&subject) {
+        return Err(Reason::AssertionSubjectNotAllowed);
     }
     let id = text(claims.id(), "jti")?;
     // By the key and not by the record that named it: two sources may have the same one, and what was

@@ -97,6 +97,12 @@ pub(super) fn request(form: Form, empty: bool) -> Value {
             let uri = r"^[A-Za-z][A-Za-z0-9+.-]*:[\x21\x23-\x7E]*$";
             listed(json!({ "type": "string", "maxLength": LONGEST_URI, "pattern": uri }))
         }
+        Form::Subjects => listed(json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": LONGEST,
+            "pattern": PLAIN,
+        })),
         Form::Ref(_) => or_null(reference()),
         Form::Refs(_) => listed(reference()),
         Form::Named(_) => listed(json!({ "oneOf": [{ "type": "string" }, object_with("name")] })),
@@ -120,7 +126,7 @@ pub(super) fn answer(form: Form) -> Value {
         Form::Texts => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
         Form::Time => json!({ "type": ["string", "null"], "format": "date-time" }),
         Form::Algorithm => algorithm(),
-        Form::Resources => list(json!({ "type": "string" })),
+        Form::Resources | Form::Subjects => list(json!({ "type": "string" })),
         Form::Ref(to) => or_null(key(to)),
         Form::Refs(to) => list(key(to)),
         Form::Named(_) => list(json!({ "type": "string" })),

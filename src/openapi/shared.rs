@@ -8,7 +8,7 @@ pub(super) const SESSION: &str = "session";
 pub(super) const CSRF: &str = "csrf";
 
 /// Every status of a refusal: its name among the responses, and when it is given.
-const REFUSALS: [(u16, &str, &str); 8] = [
+const REFUSALS: [(u16, &str, &str); 9] = [
     (
         400,
         "BadRequest",
@@ -38,6 +38,11 @@ const REFUSALS: [(u16, &str, &str); 8] = [
         422,
         "UnprocessableContent",
         "Something in the body, the query or the path does not fit: `errors` says where.",
+    ),
+    (
+        429,
+        "TooManyRequests",
+        "So often is enough for now: `Retry-After` says when it works again.",
     ),
     (
         503,
@@ -222,7 +227,7 @@ pub(super) fn responses() -> Map<String, Value> {
         let headers = json!({ "X-Request-Id": header("RequestId") });
         let headers = match status {
             401 => with(headers, "WWW-Authenticate", header("Challenge")),
-            503 => with(headers, "Retry-After", header("RetryAfter")),
+            429 | 503 => with(headers, "Retry-After", header("RetryAfter")),
             _ => headers,
         };
         let content = json!({ "application/problem+json": { "schema": schema("Problem") } });

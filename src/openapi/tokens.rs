@@ -44,7 +44,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .parameters(vec![username()])
             .answers(200, "All of them.", list_of("TokenInfo")),
         of("post", "tokens", "create", "Make a token of one's own")
-            .about("With scopes that who asks holds, and a name that no other one has.")
+            .about("With scopes that who asks holds, and a name that no other one has; a hundred in an hour.")
             .parameters(vec![username()])
             .body(
                 closed(&["token_name"], json!({
@@ -53,7 +53,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 json!({ "token_name": "laptop", "scopes": [], "expires": null }),
                 true,
             )
-            .refuses(&[409])
+            .refuses(&[409, 429])
             .answer(201, made()),
         of("get", "tokens/{key}", "retrieve", "Read a token")
             .parameters(vec![username(), key()])

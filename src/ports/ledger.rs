@@ -62,8 +62,27 @@ verbs! {
     PollDevice => Polled,
 }
 
-/// Whether an answer acknowledges an end that the feed has heard of by now, so that the asker's copy
-/// of the feed may lack it.
+/// Whether an answer says that something was ended by this call, as the asker's copy of the feed may not
+/// know yet. What only finds something dead says nothing new: else whoever shows it again and again
+/// would have everybody of an isolate wait for the feed.
+#[must_use]
+pub fn ends_something(answer: &LedgerAnswer) -> bool {
+    let finds_it_dead = matches!(
+        answer,
+        LedgerAnswer::ReadSession(_)
+            | LedgerAnswer::SpendCode(Spent::Never)
+            | LedgerAnswer::AdvanceFamily(Advanced::Ended)
+            | LedgerAnswer::RevokeGrant(Revoked::Unknown)
+            | LedgerAnswer::EndOwned(Revoked::Unknown)
+            | LedgerAnswer::EndToken(false)
+            | LedgerAnswer::ChangeToken(
+                TokenChanged::Unknown | TokenChanged::Fixed | TokenChanged::NameTaken
+            )
+    );
+    tells_an_end(answer) && !finds_it_dead
+}
+
+/// Whether an answer acknowledges an end, now or of before, so that the feed has to have heard of it.
 #[must_use]
 pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
     match answer {

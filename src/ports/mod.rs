@@ -311,6 +311,13 @@ pub trait Tokens: Feed + Ledger {
     /// Keeps a copy.
     fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At);
 
+    /// Whether something of this name was found dead here, and is not worth a question.
+    fn is_gone(&self, name: &str, at: &At) -> bool;
+
+    /// Notes that something is dead for good: a row that has ended or expired is never made again, nor
+    /// does a generation go back. After an hour it is asked for again all the same.
+    fn keep_gone(&self, name: String, at: &At);
+
     /// The row behind a handle; `None` when there is none. Whether it is over, the feed says.
     ///
     /// # Errors
@@ -329,9 +336,15 @@ pub trait Tokens: Feed + Ledger {
         if kept.is_some() {
             return Ok(kept);
         }
+        if self.is_gone(handle.key.as_str(), at) {
+            return Ok(None);
+        }
         let key = handle.key.clone();
         let read = self.ledger(handle.shard, at, ReadToken { key }).await?;
         let read = read.map(|read| Rc::new(*read));
+        if read.is_none() {
+            self.keep_gone(handle.key.as_str().to_owned(), at);
+        }
         // What the feed outdates, the shard may not have heard of yet.
         if let Some(row) = read.as_ref().filter(|row| !feed.outdates(row)) {
             self.keep(handle.key.as_str(), row, at);
@@ -341,7 +354,7 @@ pub trait Tokens: Feed + Ledger {
 }
 
 /// Milliseconds after which a row is read again whatever the feed says: it forgets.
-const OLDEST_ROW: u64 = 3_600_000;
+pub(crate) const OLDEST_ROW: u64 = 3_600_000;
 
 /// What is remembered of a code; never the code.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

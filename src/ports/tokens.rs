@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ledger::Row;
+use super::ledger::{RateLimit, Row, SpendQuota};
 use crate::directory::records::Actor;
 use crate::model::{
     ClientId, GrantId, RequestId, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
@@ -117,6 +117,19 @@ pub struct AddToken {
     pub epoch: u32,
     /// Who makes it.
     pub by: Actor,
+    /// How often tokens may be made for the owner: each that is ended is a line in every isolate.
+    #[serde(default)]
+    pub limit: Option<RateLimit>,
+}
+
+impl AddToken {
+    /// What is counted of its owner, where something is.
+    #[must_use]
+    pub fn counted(&self) -> Option<SpendQuota> {
+        let limit = self.limit?;
+        let key = format!("tokens:{}", self.owner.name());
+        Some(SpendQuota { key, limit })
+    }
 }
 
 /// Whose tokens.
@@ -214,6 +227,8 @@ pub enum TokenAdded {
     Full,
     /// The person is not there or not active.
     NoPerson,
+    /// As many were made as may be until then.
+    TooMany(UnixTime),
 }
 
 /// The row of a token that lives.

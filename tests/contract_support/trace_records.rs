@@ -178,7 +178,7 @@ impl Trace {
                 "owner": self.some_of("users", 30), "enabled": flag, "self_registered": false,
                 "issuer_mode": self.pick(&["global", "per_provider"]), "sub_mode": "user_id",
                 "access_token_validity": self.pick(&["hours=1", "seconds=90"]),
-                "include_claims_in_id_token": flag, "property_mappings": [], "jwks_sources": [],
+                "include_claims_in_id_token": flag, "property_mappings": [], "jwks_sources": [], "jwks_subjects": [],
                 "token_endpoint_auth_method": "client_secret_basic",
                 "_secrets": [{ "digest": DIGEST, "created_at": self.seconds() }],
             }),

@@ -103,6 +103,7 @@ impl Trace {
             "owner": sometimes(self, json!({ "person": subject })),
             "username": sometimes(self, json!("ann")),
             "key": sometimes(self, json!(key)),
+            "alone": self.chance(50),
             "token_type": sometimes(self, json!("notebook")),
             "actor": sometimes(self, json!("<internal>")),
             "addresses": sometimes(self, json!([

@@ -37,6 +37,7 @@ impl Fixture {
             expires: expires.map(|seconds| UnixTime(self.now() + seconds)),
             epoch: 1,
             by: by(),
+            limit: None,
         };
         let shard = account.facts.shard;
         let added = block_on(self.memory().ledger(shard, &at, add)).unwrap();

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import * as openid from "openid-client";
-import { ask, atOnce, browser, code, formOf, introspect, refresh, register, serveReady } from "./support.js";
+import { answerDevice, ask, atOnce, browser, code, formOf, introspect, refresh, register, serveReady } from "./support.js";
 
 const GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 const SCOPE = "openid offline_access";
@@ -31,25 +31,8 @@ describe("a device", () => {
   });
   after(() => server.stop());
 
-  /**
-   * Goes where the device says, and answers.
-   *
-   * @param {string} complete
-   * @param {string} decision
-   */
-  async function answer(complete, decision) {
-    const typed = await visitor.go(complete);
-    const form = formOf(typed.text, "/device");
-    assert.ok(form, typed.text);
-    const user_code = new URL(complete).searchParams.get("user_code") ?? "";
-    const led = await visitor.go("/device", { form: { ...form.hidden, user_code } });
-    assert.equal(led.status, 303, led.text);
-    const question = await visitor.go(/** @type {string} */ (led.headers.get("location")));
-    assert.ok(question.text.includes(user_code) && question.text.includes("in front of you"));
-    const asked = formOf(question.text, "/device");
-    assert.ok(asked);
-    return visitor.go("/device", { form: { ...asked.hidden, decision } });
-  }
+  /** @param {string} complete @param {string} decision */
+  const answer = (complete, decision) => answerDevice(visitor, complete, decision);
 
   /** @param {string} device_code */
   const poll = (device_code) => ask(server, "/oauth/token", television, { grant_type: GRANT, device_code });

@@ -75,7 +75,7 @@ describe("federation", () => {
     const name = randomUUID();
     const issuer = `https://${name}.example`;
     const source = await made(server, "sources/", { name, slug: name, issuer, audience: AUDIENCE, jwks_uri: others.url + path });
-    const { client_id } = await made(server, "providers/oauth2/", { name, grant_types: ["client_credentials"], scope: "openid", jwks_sources: [source.pk] });
+    const { client_id } = await made(server, "providers/oauth2/", { name, grant_types: ["client_credentials"], scope: "openid", jwks_sources: [source.pk], jwks_subjects: ["job"] });
     return { issuer, client_id };
   }
 

@@ -4,7 +4,24 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
-import { BOOTSTRAP_TOKEN, ask, atOnce, browser, code, exchange, introspect, read, refresh, register, revoke, serveReady } from "./support.js";
+import {
+  BOOTSTRAP_TOKEN,
+  api,
+  ask,
+  atOnce,
+  authorizeUrl,
+  browser,
+  code,
+  cookieOf,
+  exchange,
+  introspect,
+  ofOwn,
+  read,
+  refresh,
+  register,
+  revoke,
+  serveReady,
+} from "./support.js";
 
 const PROXY_SECRET = "proxy-canary-7hq2xw9ncz4kd5vtb8mf3y";
 
@@ -109,6 +126,34 @@ describe("operations", () => {
     assert.deepEqual(again, {});
     const [counted, status] = await cost(() => gate("counted", headers));
     assert.deepEqual([counted, status], [{ "worker ledger": 1 }, 200]);
+  });
+
+  test("a dead cookie and a dead token cost one ledger call at most, and nobody else anything", async () => {
+    const person = { username: "leaving", password: "long enough to leave" };
+    const { body: made } = await api(server, "/api/v1/accounts/", { first_name: "L", last_name: "V", ...person });
+    const leaving = browser(server);
+    await leaving.walk(authorizeUrl(server, client), person);
+    const { body: own } = await ofOwn(server, leaving, "POST", "/api/v1/users/me/tokens", undefined, { token_name: "t", scopes: [] });
+    const about = { "x-edgemint-proxy": PROXY_SECRET, "x-original-url": "https://portal.example/", "x-original-method": "GET" };
+    const gate = async (/** @type {Record<string, string>} */ given) => (await fetch(`${server.url}/ingress/auth?service=portal`, { headers: { ...about, ...given } })).status;
+    const [cookie, stays] = [cookieOf(leaving), cookieOf(visitor)];
+    const authorization = `Bearer ${own.token}`;
+    assert.deepEqual([await gate({ cookie }), await gate({ authorization }), await gate({ cookie: stays })], [200, 200, 200]);
+    // Ends both by the person's generation: the feed names neither.
+    assert.equal((await api(server, `/api/v1/accounts/${made.id}/`, { password: "another long one" }, "PATCH")).status, 200);
+    await gate({ cookie: stays });
+    // Of the token the row is known, with what ends it.
+    for (const [dead, costs] of /** @type {[Record<string, string>, object][]} */ ([
+      [{ cookie }, { "worker ledger": 1 }],
+      [{ authorization }, {}],
+    ])) {
+      const [first] = await cost(async () => [await gate(dead), await gate({ cookie: stays })]);
+      assert.deepEqual(first, costs);
+      const [then] = await cost(async () => {
+        for (let times = 0; times < 20; times += 1) assert.deepEqual([await gate(dead), await gate({ cookie: stays })], [401, 200]);
+      });
+      assert.deepEqual(then, {});
+    }
   });
 
   test("an assertion costs the one ledger call that spends it", async () => {

@@ -1,10 +1,11 @@
 // @ts-check
 // The configurations of docs/gate.md, as they stand there, in the real proxies in front of a tiny origin.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request as send } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -68,6 +69,70 @@ const PROXIES = {
     run: (path) => ["run", "--config", path, "--adapter", "caddyfile"],
   },
 };
+
+/**
+ * A certificate that signs itself, for `localhost`; nothing where there is no `openssl`.
+ *
+ * @param {string} folder
+ * @param {string} name
+ * @returns {{ key: Buffer, cert: Buffer, path: string } | undefined}
+ */
+function certificate(folder, name) {
+  const [key, path] = [join(folder, `${name}.key`), join(folder, `${name}.pem`)];
+  const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+  const made = spawnSync("openssl", ["req", "-x509", ...curve, "-keyout", key, "-out", path, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]);
+  return made.status === 0 ? { key: readFileSync(key), cert: readFileSync(path), path } : undefined;
+}
+
+describe("nginx before an issuer with TLS", async () => {
+  const program = await proxyPath("nginx");
+  const folder = mkdtempSync(join(tmpdir(), "edgemint-proxy-tls-"));
+  const [own, other] = [certificate(folder, "own"), certificate(folder, "other")];
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  for (const [trusted, status] of /** @type {const} */ ([
+    ["own", 200],
+    ["other", 500],
+  ])) {
+    const skip = (program === undefined || own === undefined || other === undefined) && "nginx or openssl is not here";
+    test(`the issuer is asked by name, and believed if its certificate is trusted: ${trusted}`, { skip }, async () => {
+      assert.ok(program && own && other);
+      const service = await origin();
+      /** @type {[string | false | undefined, string][]} */
+      const asked = [];
+      const issuer = createSecureServer(own, (request, response) => {
+        asked.push([/** @type {import("node:tls").TLSSocket} */ (request.socket).servername, String(request.headers["x-edgemint-proxy"])]);
+        response.setHeader("X-Auth-Request-User", "ada").end();
+      }).listen(0, "127.0.0.1");
+      await once(issuer, "listening");
+      const issuerPort = /** @type {import("node:net").AddressInfo} */ (issuer.address()).port;
+      const port = await freePort();
+      const site = example("nginx")
+        .replace("listen 8080;", `listen 127.0.0.1:${port};`)
+        .replaceAll("127.0.0.1:9000", `127.0.0.1:${service.port}`)
+        .replaceAll("https://id.example.org", `https://localhost:${issuerPort}`)
+        .replace("/etc/ssl/certs/ca-certificates.crt", (trusted === "own" ? own : other).path);
+      const path = join(folder, trusted);
+      writeFileSync(path, PROXIES.nginx.around(site, folder));
+      const child = spawn(program, PROXIES.nginx.run(path, folder), { stdio: "ignore" });
+      try {
+        /** @type {Response | undefined} */
+        let answer;
+        for (let tries = 0; answer === undefined && tries < 100; tries += 1) {
+          answer = await fetch(`http://127.0.0.1:${port}/`).catch(() => pause(50, undefined));
+        }
+        assert.equal(answer?.status, status);
+        if (status === 200) assert.equal((await answer?.json())["x-auth-request-user"], "ada");
+        assert.deepEqual(asked, status === 200 ? [["localhost", "PROXY_SECRET"]] : []);
+      } finally {
+        child.kill("SIGTERM");
+        if (child.exitCode === null) await once(child, "exit");
+        issuer.close();
+        service.close();
+      }
+    });
+  }
+});
 
 describe("docs/gate.md", () => {
   /** @type {import("./support.js").Server} */
@@ -217,14 +282,39 @@ describe("docs/gate.md", () => {
           "x-forwarded-proto": "https",
           "x-forwarded-uri": "/",
           "x-forwarded-method": "OPTIONS",
+          // As WSGI and CGI read it, one name.
+          X_Auth_Request_Email: "admin@example.org",
+          "X-Auth_Request-User": "admin",
+          x_auth_request_service: "tap",
+          X_Edgemint_Proxy: "forged",
         };
         const { status, sent } = await through({ ...bearer(token), ...forged });
         assert.equal(status, 200);
         assert.match(sent?.["x-auth-request-user"] ?? "", /^bot-/);
         for (const name of ["x-auth-request-email", "x-auth-request-service", "x-edgemint-proxy", "x-original-url"]) assert.ok(!sent?.[name], name);
         assert.match(sent?.["x-auth-request-token"] ?? "", /^emt_/);
+        assert.deepEqual(Object.keys(sent ?? {}).filter((name) => name.includes("_")), []);
         assert.equal((await through(forged)).status, 401);
         assert.equal((await through({ ...bearer(elsewhere), ...forged })).status, 401);
+      });
+
+      test("what a client calls hop-by-hop is taken out neither before the gate nor behind it", { skip }, async () => {
+        const plain = (await through(bearer(token))).sent;
+        for (const connection of [
+          "X-Auth-Request-User",
+          "close, x-auth-request-user, X-Auth-Request-Token",
+          "X-Edgemint-Proxy, X-Original-URL, X-Original-Method, X-Forwarded-For",
+          ["keep-alive", "X-Auth-Request-User"],
+        ]) {
+          const { status, sent } = await through({ ...bearer(token), connection });
+          assert.equal(status, 200, `${connection}`);
+          assert.equal(sent?.["x-auth-request-user"], plain?.["x-auth-request-user"], `${connection}`);
+          assert.match(sent?.["x-auth-request-token"] ?? "", /^emt_/);
+        }
+        for (const connection of ["Authorization", "Cookie, Authorization"]) {
+          const { status, sent } = await through({ cookie: "theirs=1", ...bearer(token), connection });
+          assert.deepEqual([status, sent?.cookie], [200, "theirs=1"], connection);
+        }
       });
 
       test("a host that the server does not have is no way to pass with another's token", { skip }, async () => {
@@ -291,6 +381,14 @@ describe("docs/gate.md", () => {
       assert.equal(status, 200);
       assert.match(sent["x-auth-request-user"], /^bot-/);
       for (const name of ["authorization", "x-auth-request-email"]) assert.equal(sent[name], undefined, name);
+    });
+
+    test("what a client says of itself does not count, and no cookie of ours goes on", async () => {
+      const forged = { x_auth_request_user: "admin", "x-auth_request-email": "admin@example.org" };
+      const { sent } = await through({ ...bearer(token), ...forged, cookie: `theirs=1; ${cookie}; __Host-edgemint-session=x; more=2` });
+      assert.deepEqual(Object.keys(sent).filter((name) => name.includes("_")), []);
+      assert.equal(sent.cookie, "theirs=1; more=2");
+      assert.equal((await through({ ...bearer(token), cookie })).sent.cookie, undefined);
     });
 
     test("whoever has none hears how to ask", async () => {

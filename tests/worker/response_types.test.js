@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import * as oidc from "openid-client";
-import { CALLBACK, authorizeUrl, browser, code, exchange, formOf, introspect, read, register, serveReady } from "./support.js";
+import { CALLBACK, authorizeUrl, browser, code, exchange, formOf, introspect, read, register, serveReady, told } from "./support.js";
 
 const ALGORITHMS = ["EdDSA", "ES256", "RS256"];
 const TYPES = ["code", "id_token", "code id_token", "token", "id_token token", "code token", "code id_token token"];
@@ -42,21 +42,8 @@ describe("response types and modes", () => {
       { execute: [oidc.allowInsecureRequests, oidc.enableNonRepudiationChecks] },
     );
 
-  /**
-   * What the client gets: where the browser is sent, or the post that its form is.
-   *
-   * @param {URL} url
-   * @returns {Promise<URL | Request>}
-   */
-  async function answer(url) {
-    const page = await visitor.go(url);
-    const location = page.headers.get("location");
-    if (location !== null) return new URL(location);
-    assert.equal(page.status, 200, page.text);
-    const form = formOf(page.text);
-    assert.equal(form?.action, CALLBACK);
-    return new Request(CALLBACK, { method: "POST", body: new URLSearchParams(form?.hidden) });
-  }
+  /** @param {URL} url */
+  const answer = (url) => told(visitor, url);
 
   for (const algorithm of ALGORITHMS) {
     for (const response_mode of ["fragment", "form_post"]) {

@@ -225,6 +225,44 @@ export function formOf(html, action) {
   return { action: plain(form[1]), hidden: Object.fromEntries(hidden) };
 }
 
+/**
+ * What a client is told through the browser of somebody who is not asked: where that is sent, or the post that its form is.
+ *
+ * @param {ReturnType<typeof browser>} visitor
+ * @param {URL} url
+ * @returns {Promise<URL | Request>}
+ */
+export async function told(visitor, url) {
+  const page = await visitor.go(url);
+  const location = page.headers.get("location");
+  if (location !== null) return new URL(location);
+  assert.equal(page.status, 200, page.text);
+  const form = formOf(page.text);
+  assert.equal(form?.action, CALLBACK);
+  return new Request(CALLBACK, { method: "POST", body: new URLSearchParams(form?.hidden) });
+}
+
+/**
+ * Goes where a device says, and answers.
+ *
+ * @param {ReturnType<typeof browser>} visitor
+ * @param {string} complete its `verification_uri_complete`
+ * @param {string} decision
+ */
+export async function answerDevice(visitor, complete, decision) {
+  const typed = await visitor.go(complete);
+  const form = formOf(typed.text, "/device");
+  assert.ok(form, typed.text);
+  const user_code = new URL(complete).searchParams.get("user_code") ?? "";
+  const led = await visitor.go("/device", { form: { ...form.hidden, user_code } });
+  assert.equal(led.status, 303, led.text);
+  const question = await visitor.go(/** @type {string} */ (led.headers.get("location")));
+  assert.ok(question.text.includes(user_code) && question.text.includes("in front of you"));
+  const asked = formOf(question.text, "/device");
+  assert.ok(asked);
+  return visitor.go("/device", { form: { ...asked.hidden, decision } });
+}
+
 /** @param {string} html */
 function plain(html) {
   return html.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&#39;", "'").replaceAll("&amp;", "&");

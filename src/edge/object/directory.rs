@@ -31,7 +31,8 @@ pub(super) fn open(sql: &Sql, keyring: &Keyring, shards: u16) -> Result<(), Faul
     )?;
     let clock = Moment::default();
     let mut rows = Records { sql, clock };
-    if migrated {
+    let unread = "SELECT 1 AS number FROM records WHERE words = '' LIMIT 1";
+    if migrated && sql.number(unread, ())?.is_some() {
         index(&mut rows)?;
     }
     directory::seed(&mut rows)?;

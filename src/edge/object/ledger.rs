@@ -890,7 +890,7 @@ impl<'a> Shard<'a> {
         Ok(TokenRevoked::Done)
     }
 
-    fn spend_quota(&self, verb: &SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
+    pub(super) fn spend_quota(&self, verb: &SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
         #[derive(Deserialize)]
         struct Row {
             used: u32,

@@ -293,6 +293,12 @@ pub(super) const DIRECTORY: Migrations = &[
         "DELETE FROM accounts",
         "DELETE FROM clients",
     ],
+    &[
+        "INSERT OR IGNORE INTO unique_values (collection, field, value, id)
+         SELECT collection, 'acts_as', 'bot-' || replace(
+            lower(json_extract(record, '$.fields.client_id')), '~', '.'), id
+         FROM records WHERE collection = 'providers' ORDER BY id",
+    ],
 ];
 
 /// The feed.

@@ -13,7 +13,7 @@ use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenKey, UnixTime, address_bits,
 };
 use crate::ports::At;
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, Session};
+use crate::ports::ledger::{LedgerAnswer, LedgerVerb, QuotaSpent, Session, SpendQuota};
 use crate::ports::tokens::{HISTORY, ReadTokenHistory, TokenHistory, TokenRow};
 use crate::token::Revocation;
 
@@ -147,6 +147,10 @@ impl Rows for Shard<'_> {
         let statement = "SELECT 1 FROM grants WHERE grant_id = ? AND dead = 0";
         let row: Option<IgnoredAny> = self.sql.row(statement, (grant,))?;
         Ok(row.is_some())
+    }
+
+    fn spend(&mut self, verb: SpendQuota, at: &At) -> Result<QuotaSpent, Fault> {
+        self.spend_quota(&verb, at)
     }
 
     fn tell_feed(&mut self, entries: Vec<Revocation>) -> Result<(), Fault> {

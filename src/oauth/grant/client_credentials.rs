@@ -40,13 +40,11 @@ pub async fn issue<P: Ports>(
         None => grantable::for_client(client, &client.scope),
     };
     let now = at.now.unix();
-    let username = format!("bot-{}", client.id).to_ascii_lowercase();
     let token = AccessToken {
         sub: client.id.to_string(),
         told_as: None,
         application: client.application.clone(),
-        // `~` may stand in a client id and not in a username.
-        username: Username::parse(&username.replace('~', "."))
+        username: Username::parse(&client.id.acts_as())
             .map_err(|_| Reason::Internal("a client id makes no username"))?,
         client: client.id.clone(),
         scope: requested.clone(),
