@@ -2,6 +2,7 @@
 
 use fluent_uri::Uri;
 
+use crate::error::ErrorCode;
 use crate::model::Client;
 use crate::model::redirect::{is_ambiguous, is_plain_host};
 use crate::model::{Digest, Quotas, Seconds, Secret};
@@ -49,6 +50,10 @@ pub struct Config {
     pub gate_subdomains: bool,
     /// How much of the services behind the gate people may use; nothing is without limit.
     pub quotas: Option<Quotas>,
+    /// Whether everything is answered, or only what resources live by: seed 002's `AVAILABLE`.
+    pub available: bool,
+    /// What an error's code is put behind, to be told as `error_uri` (RFC 6749 §5.2); none unless said.
+    pub error_uri: Option<String>,
 }
 
 /// How long the history of changes is kept, unless `EDGEMINT_HISTORY_DAYS` says otherwise. 400 days:
@@ -115,6 +120,8 @@ impl Config {
             proxies: Vec::new(),
             gate_subdomains: false,
             quotas: None,
+            available: true,
+            error_uri: None,
         })
     }
 
@@ -131,6 +138,32 @@ impl Config {
         }
         self.bootstrap = Some(token.digest());
         Ok(self)
+    }
+
+    /// Takes where errors are explained: what is there plus the code is the `error_uri`.
+    ///
+    /// # Errors
+    /// [`UnfitSetting`] when that makes no web address.
+    pub fn with_error_uri(mut self, base: &str) -> Result<Self, UnfitSetting> {
+        let whole = format!("{base}{}", ErrorCode::InvalidRequest.as_str());
+        let web = Uri::parse(whole.as_str()).is_ok_and(|uri| {
+            matches!(uri.scheme().as_str(), "https" | "http") && uri.authority().is_some()
+        });
+        if !web {
+            return Err(UnfitSetting {
+                name: "ERROR_URI",
+                remedy: "set it to a URL behind which a code may be put, as https://docs.example/errors#",
+            });
+        }
+        self.error_uri = Some(base.to_owned());
+        Ok(self)
+    }
+
+    /// Where an error is explained, if that is anywhere.
+    #[must_use]
+    pub fn explained_at(&self, code: ErrorCode) -> Option<String> {
+        let base = self.error_uri.as_deref()?;
+        Some(format!("{base}{}", code.as_str()))
     }
 
     /// Takes what proxies prove themselves by: a list, so that one can be replaced while both are in use.
@@ -284,6 +317,29 @@ mod tests {
         }
         let both = config.with_proxies(&format!("{long}, {long}")).unwrap();
         assert_eq!(both.proxies.len(), 2);
+    }
+
+    #[test]
+    fn s2_8_errors_are_explained_at_a_web_address_alone() {
+        let config = Config::new("https://id.example").unwrap();
+        for bad in [
+            "",
+            "docs",
+            "/errors/",
+            "javascript:",
+            "https:",
+            "https://a\"b/",
+            "https://a/ ",
+        ] {
+            assert!(config.clone().with_error_uri(bad).is_err(), "{bad}");
+        }
+        let config = config
+            .with_error_uri("https://docs.example/errors#")
+            .unwrap();
+        assert_eq!(
+            config.explained_at(ErrorCode::InvalidGrant).as_deref(),
+            Some("https://docs.example/errors#invalid_grant")
+        );
     }
 
     #[test]

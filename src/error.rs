@@ -169,6 +169,8 @@ pub enum Reason {
     InvalidCsrf,
     /// Unknown user, wrong password or disabled account; told apart by nobody outside.
     WrongCredentials,
+    /// The client showed credentials that are not a person's who may be spoken for; why is told to nobody.
+    PasswordRefused,
     /// Too many failures; seconds to wait.
     TooManyFailures(u64),
     /// Too many access tokens revoked one by one; seconds to wait.
@@ -205,6 +207,8 @@ pub enum Reason {
     TooManyKeys,
     /// The key that was to be retired signs.
     KeySigns,
+    /// The deployment is switched off for maintenance.
+    Maintenance,
     /// Something we depend on did not answer.
     Unavailable(Unavailable),
     /// A failure of ours.
@@ -367,6 +371,8 @@ impl Reason {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
+            // RFC 6749 §4.1.2.1 and §5.2 have the malformed one beside the one that is too much.
+            Self::MalformedParameter("scope") => ErrorCode::InvalidScope,
             Self::RepeatedParameter(_)
             | Self::MissingParameter(_)
             | Self::MalformedParameter(_)
@@ -432,7 +438,8 @@ impl Reason {
             | Self::RefreshTokenUnknown(_)
             | Self::RefreshTokenForOtherClient
             | Self::RefreshTokenReused
-            | Self::FamilyEnded => ErrorCode::InvalidGrant,
+            | Self::FamilyEnded
+            | Self::PasswordRefused => ErrorCode::InvalidGrant,
             Self::DevicePending => ErrorCode::AuthorizationPending,
             Self::DeviceTooEarly => ErrorCode::SlowDown,
             Self::DeviceCodeExpired => ErrorCode::ExpiredToken,
@@ -462,7 +469,9 @@ impl Reason {
             Self::UnfitRedirectUri => ErrorCode::InvalidRedirectUri,
             Self::UnfitMetadata(_) => ErrorCode::InvalidClientMetadata,
             // RFC 7009 §2.2.1 has no other answer for a revocation that did not happen.
-            Self::TooManyRevocations(_) | Self::Unavailable(_) => ErrorCode::TemporarilyUnavailable,
+            Self::TooManyRevocations(_) | Self::Maintenance | Self::Unavailable(_) => {
+                ErrorCode::TemporarilyUnavailable
+            }
             Self::Internal(_) => ErrorCode::ServerError,
         }
     }
@@ -574,6 +583,9 @@ impl Reason {
             ErrorCode::RequestUriNotSupported => "request objects by reference are not supported",
             ErrorCode::ServerError => "something failed on our side",
             ErrorCode::SlowDown => "nobody has answered yet, wait five seconds longer each time",
+            ErrorCode::TemporarilyUnavailable if *self == Self::Maintenance => {
+                "switched off for maintenance, try again later"
+            }
             ErrorCode::TemporarilyUnavailable => "a store did not answer, try again",
             ErrorCode::UnauthorizedClient if *self == Self::ResponseTypeNotAllowed => {
                 "this client may not ask for that response type"

@@ -274,6 +274,22 @@ impl Response {
         Self::json(reason.status(), body.to_string()).because_of(reason)
     }
 
+    /// Says where the error is explained, in a body of RFC 6749 §5.2 and in a challenge of RFC 6750 §3.
+    #[must_use]
+    pub fn explained(mut self, uri: &str) -> Self {
+        if self.body.starts_with("{\"error\":") && self.body.ends_with('}') {
+            self.body.pop();
+            // It is a URI: nothing in it needs to be escaped.
+            self.body += &format!(",\"error_uri\":\"{uri}\"}}");
+        }
+        for (name, value) in &mut self.headers {
+            if *name == "www-authenticate" && value.contains(" error=\"") {
+                *value += &format!(", error_uri=\"{uri}\"");
+            }
+        }
+        self
+    }
+
     /// Makes it a refusal: the log is told why, and the peer when trying again makes sense, or how.
     #[must_use]
     pub fn because_of(mut self, reason: Reason) -> Self {
@@ -307,10 +323,14 @@ impl Response {
     }
 }
 
+/// Maintenance is done in minutes; whoever waits for it asks once in one.
+pub const MAINTENANCE: u64 = 60;
+
 /// Seconds after which trying again makes sense, where it does.
 fn retry_after(reason: &Reason) -> Option<u64> {
     match reason {
         Reason::Unavailable(_) => Some(1),
+        Reason::Maintenance => Some(MAINTENANCE),
         Reason::TooManyFailures(seconds)
         | Reason::TooManyRevocations(seconds)
         | Reason::TooManyTokens(seconds)

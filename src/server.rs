@@ -112,6 +112,34 @@ impl Endpoint {
         matches!(self, Self::IngressAuth | Self::IngressAnonymous)
     }
 
+    /// Whether it is answered while the deployment is switched off: what resources check tokens by, and
+    /// what says that anything is here.
+    #[must_use]
+    pub fn serves_resources(self) -> bool {
+        matches!(
+            self,
+            Self::OpenidConfiguration
+                | Self::AuthorizationServer
+                | Self::ProtectedResource
+                | Self::Application
+                | Self::Jwks
+                | Self::Health
+                | Self::Introspect
+                | Self::CheckToken
+                | Self::IngressAuth
+                | Self::IngressAnonymous
+                | Self::Revocations
+        )
+    }
+
+    /// Whether a person is in front of it.
+    fn is_a_page(self) -> bool {
+        matches!(
+            self,
+            Self::Authorize | Self::Login | Self::Consent | Self::Device | Self::Logout
+        )
+    }
+
     /// Whether it is of the management API, which is compiled apart from the protocol.
     #[must_use]
     pub fn is_management(self) -> bool {
@@ -173,6 +201,23 @@ impl<P: Ports> Server<P> {
 
     /// Answers a request of the protocol: to anything but the management API, which [`api::answer`] does.
     pub async fn serve(&self, endpoint: Endpoint, request: &Request, at: &At) -> Response {
+        let response = if self.config.available || endpoint.serves_resources() {
+            self.protocol(endpoint, request, at).await
+        } else if endpoint.is_a_page() {
+            oauth::page::refusal(Reason::Maintenance, at)
+        } else {
+            Response::refusal(Reason::Maintenance).for_any_origin()
+        };
+        match &response.reason {
+            None => response,
+            Some(reason) => match self.config.explained_at(reason.code()) {
+                None => response,
+                Some(uri) => response.explained(&uri),
+            },
+        }
+    }
+
+    async fn protocol(&self, endpoint: Endpoint, request: &Request, at: &At) -> Response {
         match endpoint {
             Endpoint::OpenidConfiguration | Endpoint::AuthorizationServer => {
                 oauth::discovery::metadata(&self.config)

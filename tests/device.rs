@@ -139,7 +139,7 @@ fn rfc_8628_3_1_who_may_not_begin_is_told_why() {
     for (id, form, status, error) in [
         ("spa", Form::default(), 400, "unauthorized_client"),
         ("native", scope("openid admin:token"), 400, "invalid_scope"),
-        ("native", scope("\"").and("x", ""), 400, "invalid_request"),
+        ("native", scope("\"").and("x", ""), 400, "invalid_scope"),
         (
             "native",
             scope("openid").and("scope", "read"),

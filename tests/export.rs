@@ -179,6 +179,8 @@ fn nothing_secret_is_in_clear() {
     let source = source();
     let text = export(&source, 500).concat();
     assert!(text.contains("eve"));
+    // The name of a switch has the name of a secret in it.
+    let text = text.replace("danger_allow_password_grant", "");
     for secret in [
         "c29tZSBzYWx0",
         "digest",

@@ -52,6 +52,27 @@ fn rfc_7515_a_3_es256_verifies() {
 }
 
 #[test]
+fn rfc_7515_a_4_es512_is_refused_because_it_is_not_in_the_table() {
+    let token = "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.\
+         AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7Xdt\
+         AG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn";
+    let refusal = UnverifiedJws::parse(token).unwrap_err();
+    assert_eq!(refusal, JoseError::AlgorithmUnsupported);
+}
+
+#[test]
+fn rfc_7519_3_1_the_example_is_the_hs256_one_and_refused_alike() {
+    let header = base64url::encode(
+        br#"{"typ":"JWT",
+ "alg":"HS256"}"#
+            .as_slice(),
+    );
+    let token = format!("{header}.{RFC_7515_PAYLOAD}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    let refusal = UnverifiedJws::parse(&token).unwrap_err();
+    assert_eq!(refusal, JoseError::AlgorithmUnsupported);
+}
+
+#[test]
 fn rfc_7519_6_1_an_unsecured_jwt_is_refused() {
     let token = format!("eyJhbGciOiJub25lIn0.{RFC_7515_PAYLOAD}.");
     let refusal = UnverifiedJws::parse(&token).unwrap_err();

@@ -106,6 +106,95 @@ fn pk_5_the_longest_verifier_is_as_good_as_the_shortest() {
     }
 }
 
+/// A deployment in which `web` and `spa` may send plain challenges.
+fn plain() -> Fixture {
+    let fixture = Fixture::new();
+    for id in ["web", "spa"] {
+        fixture.change_client(id, |client| client.danger_allow_plain_code_challenge = true);
+    }
+    fixture
+}
+
+#[test]
+fn s2_4_a_client_with_the_long_named_switch_may_send_its_verifier_as_the_challenge() {
+    let fixture = plain();
+    for id in ["web", "spa"] {
+        for verifier in [VERIFIER.to_owned(), "~".repeat(43), "a".repeat(128)] {
+            let form = authorization(id).with("code_challenge", &verifier);
+            // RFC 7636 §4.3: no method means plain.
+            for form in [
+                form.clone().with("code_challenge_method", "plain"),
+                form.without("code_challenge_method"),
+            ] {
+                let code = fixture.signed_in_browser().code(&form);
+                let good = exchange_form(id, &code).with("code_verifier", &verifier);
+                for wrong in [CHALLENGE, &verifier[1..], &format!("{}!", &verifier[..42])] {
+                    let bad = good.clone().with("code_verifier", wrong);
+                    assert_eq!(
+                        fixture.token_as(id, &bad).error(),
+                        "invalid_grant",
+                        "{wrong}"
+                    );
+                }
+                assert_eq!(fixture.token_as(id, &good).status, 200, "{id} {verifier}");
+            }
+        }
+    }
+}
+
+#[test]
+fn s2_4_the_switch_lets_nothing_else_through() {
+    let fixture = plain();
+    let form = authorization("web").with("code_challenge_method", "plain");
+    for challenge in [
+        "",
+        "x",
+        &"x".repeat(42),
+        &"x".repeat(129),
+        &format!("{CHALLENGE}="),
+    ] {
+        let bad = form.clone().with("code_challenge", challenge);
+        assert_eq!(refused(&fixture, &bad), "invalid_request", "{challenge}");
+    }
+    for method in ["Plain", "PLAIN", "s256", "none", "plain "] {
+        let bad = form.clone().with("code_challenge_method", method);
+        assert_eq!(refused(&fixture, &bad), "invalid_request", "{method}");
+    }
+    // A method without a challenge, and nothing at all.
+    let bare = form.without("code_challenge");
+    assert_eq!(refused(&fixture, &bare), "invalid_request");
+    let bare = bare.without("code_challenge_method");
+    assert_eq!(refused(&fixture, &bare), "invalid_request");
+    // A client beside it is where it was.
+    for id in ["other", "native"] {
+        let form = authorization(id).with("code_challenge_method", "plain");
+        assert_eq!(refused(&fixture, &form), "invalid_request", "{id}");
+    }
+}
+
+#[test]
+fn s2_4_a_client_that_may_use_plain_is_held_to_the_s256_that_it_used() {
+    let fixture = plain();
+    let code = fixture.code();
+    let form = exchange_form("web", &code);
+    let as_plain = form.clone().with("code_verifier", CHALLENGE);
+    assert_eq!(fixture.token_as("web", &as_plain).error(), "invalid_grant");
+    let none = form.clone().without("code_verifier");
+    assert_eq!(fixture.token_as("web", &none).error(), "invalid_grant");
+    assert_eq!(fixture.token_as("web", &form).status, 200);
+}
+
+#[test]
+fn s2_4_a_plain_challenge_is_nowhere_where_it_could_be_read() {
+    let fixture = plain();
+    let form = authorization("web")
+        .with("code_challenge", VERIFIER)
+        .with("code_challenge_method", "plain");
+    let answer = fixture.signed_in_browser().allow(&form).response;
+    assert!(!answer.location().unwrap().contains(VERIFIER));
+    assert!(!fixture.memory().everything_stored().contains(VERIFIER));
+}
+
 #[test]
 fn pk_7_nobody_can_read_the_challenge_out_of_a_code_or_an_answer() {
     let fixture = Fixture::new();

@@ -259,7 +259,7 @@ fn rt_6_scope_may_narrow_one_access_token_and_never_widen() {
         let seen = (response.status, response.error());
         assert_eq!(seen, (400, "invalid_scope".to_owned()), "{more}");
     }
-    assert_eq!(ask(tokens.refresh(), "a  b").error(), "invalid_request");
+    assert_eq!(ask(tokens.refresh(), "a  b").error(), "invalid_scope");
     let narrow = Tokens::of(&ask(tokens.refresh(), "read"));
     assert_eq!(narrow.scope, "read");
     assert_eq!(fixture.introspect(&narrow.access).json()["scope"], "read");

@@ -65,7 +65,7 @@ function portNumber(text) {
 
 /** What of the environment the worker sees. @returns {Record<string, string>} */
 function settings() {
-  const names = ["BOOTSTRAP_TOKEN", "DANGER_ACCEPT_UNCHECKED_REVOCATION_SECONDS", "DANGER_ALLOW_PRIVATE_FETCH_TARGETS", "ISSUER", "LEDGER_SHARDS", "PROXY_SECRET", "QUOTAS", "REVOCATION_MAX_AGE", "ROOT_SECRETS"];
+  const names = ["AVAILABLE", "BOOTSTRAP_TOKEN", "DANGER_ACCEPT_UNCHECKED_REVOCATION_SECONDS", "DANGER_ALLOW_PRIVATE_FETCH_TARGETS", "ERROR_URI", "ISSUER", "LEDGER_SHARDS", "PROXY_SECRET", "QUOTAS", "REVOCATION_MAX_AGE", "ROOT_SECRETS"];
   const given = Object.entries(process.env).filter(([name]) => names.includes(name) || name.startsWith("EDGEMINT_"));
   const found = Object.fromEntries(given.flatMap(([name, value]) => (value ? [[name, value]] : [])));
   if (found.BOOTSTRAP_TOKEN && found.BOOTSTRAP_TOKEN.length < MIN_BOOTSTRAP_TOKEN) {

@@ -35,6 +35,9 @@ pub async fn answer<P: Ports>(
     request: &Request,
     at: &At,
 ) -> Response {
+    if !server.config.available && !endpoint.serves_resources() {
+        return problem::refusal(Reason::Maintenance);
+    }
     match endpoint {
         Endpoint::FirstRun => first_run::answer(server, request, at).await,
         Endpoint::RotateKeys => keys::rotate(server, request, at).await,

@@ -171,6 +171,8 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         danger_allow_management_scopes: record.flag("danger_allow_management_scopes"),
         danger_allow_front_channel_access_tokens: record
             .flag("danger_allow_front_channel_access_tokens"),
+        danger_allow_plain_code_challenge: record.flag("danger_allow_plain_code_challenge"),
+        danger_allow_password_grant: record.flag("danger_allow_password_grant"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
         refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
         sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
@@ -292,6 +294,8 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "self_registered": client.self_registered,
         "danger_allow_management_scopes": client.danger_allow_management_scopes,
         "danger_allow_front_channel_access_tokens": client.danger_allow_front_channel_access_tokens,
+        "danger_allow_plain_code_challenge": client.danger_allow_plain_code_challenge,
+        "danger_allow_password_grant": client.danger_allow_password_grant,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
         "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),
@@ -329,6 +333,13 @@ pub(super) fn fit<R: Rows>(
             "grant_types",
             "of a public client must not have client_credentials",
         ));
+    }
+    if has("password") {
+        let own = record.text("client_type") != "public" && !record.flag("self_registered");
+        if !own || !record.flag("danger_allow_password_grant") {
+            let rule = "with password need danger_allow_password_grant, and a confidential client of one's own";
+            unfit.push(Unfit::new("grant_types", rule));
+        }
     }
     if grants.is_empty() {
         unfit.push(Unfit::new("grant_types", "must not be empty"));

@@ -273,6 +273,7 @@ pub(super) static PROVIDER: &[Field] = &[
             "client_credentials",
             "urn:ietf:params:oauth:grant-type:device_code",
             "implicit",
+            "password",
         ]),
         "grants it may use",
     )
@@ -346,6 +347,14 @@ pub(super) static PROVIDER: &[Field] = &[
     flag(
         "danger_allow_front_channel_access_tokens",
         "whether access tokens may be in answers of the authorization endpoint, which OAuth 2.1 has none of",
+    ),
+    flag(
+        "danger_allow_plain_code_challenge",
+        "whether its code challenges may be `plain`",
+    ),
+    flag(
+        "danger_allow_password_grant",
+        "whether it may take people's passwords, by the grant `password`, which OAuth 2.1 has none of",
     ),
 ];
 

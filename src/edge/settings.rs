@@ -53,6 +53,10 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
         Some("1") => Ok(true),
         Some(_) => Err(unfit(name, "set it to 0 or 1")),
     };
+    config.available = text("AVAILABLE").is_none() || switch("AVAILABLE")?;
+    if let Some(base) = text("ERROR_URI") {
+        config = config.with_error_uri(&base)?;
+    }
     config.gate_subdomains = switch("EDGEMINT_GATE_SUBDOMAINS")?;
     config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
     config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;

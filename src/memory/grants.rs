@@ -23,7 +23,7 @@ impl LedgerState {
             return Spent::Again;
         }
         let now = at.now.unix();
-        let session = self.session(&verb.session, now);
+        let session = verb.alone || self.session(&verb.session, now).is_some();
         let facts = self.standing(&verb.subject, verb.generation).cloned();
         let over = [
             withdrawn(&verb.subject, &verb.client),
@@ -33,7 +33,7 @@ impl LedgerState {
             .iter()
             .filter_map(|key| self.spent.get(key))
             .all(|row| row.expires_at <= now || row.expires_at < verb.issued_at + code::LONGEST);
-        let (Some(facts), Some(_), true) = (facts, session, agreed) else {
+        let (Some(facts), true, true) = (facts, session, agreed) else {
             return Spent::Never;
         };
         if let Some(joins) = &verb.joins {

@@ -64,16 +64,19 @@ pub enum GrantType {
     /// RFC 6749 §4.2 and OpenID Connect Core §3.2: what the authorization endpoint issues without a code.
     /// The token endpoint does not know it.
     Implicit,
+    /// RFC 6749 §4.3.
+    Password,
 }
 
 impl GrantType {
     /// Every grant, in the order in which metadata lists them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AuthorizationCode,
         Self::RefreshToken,
         Self::ClientCredentials,
         Self::DeviceCode,
         Self::Implicit,
+        Self::Password,
     ];
 
     /// The name on the wire.
@@ -85,6 +88,7 @@ impl GrantType {
             Self::ClientCredentials => "client_credentials",
             Self::DeviceCode => "urn:ietf:params:oauth:grant-type:device_code",
             Self::Implicit => "implicit",
+            Self::Password => "password",
         }
     }
 
@@ -179,6 +183,12 @@ pub struct Client {
     /// through the browser's address. OAuth 2.1 has none of it (RFC 9700 §2.1.2).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub danger_allow_front_channel_access_tokens: bool,
+    /// Lets the client send its code verifier as the challenge, where who sees the request has it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_allow_plain_code_challenge: bool,
+    /// Lets the client take people's passwords and show them to us. OAuth 2.1 has none of it (RFC 9700 §2.4).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_allow_password_grant: bool,
     /// How long its codes live, where it is not as long as everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_lifetime: Option<Seconds>,
@@ -312,6 +322,8 @@ impl Client {
             self_registered: false,
             danger_allow_management_scopes: false,
             danger_allow_front_channel_access_tokens: false,
+            danger_allow_plain_code_challenge: false,
+            danger_allow_password_grant: false,
             code_lifetime: None,
             refresh_idle: None,
             sub_mode: SubjectMode::Subject,
@@ -333,10 +345,13 @@ impl Client {
         self.redirect_uris.iter().any(|uri| uri.matches(requested))
     }
 
-    /// Seed 002's `check_grant_type`.
+    /// Seed 002's `check_grant_type`. People's passwords are for a client of one's own that can keep a
+    /// secret, and was given them by the long-named switch.
     #[must_use]
     pub fn check_grant_type(&self, grant: GrantType) -> bool {
         self.grant_types.contains(&grant)
+            && (grant != GrantType::Password
+                || (self.danger_allow_password_grant && !self.is_public() && !self.self_registered))
     }
 
     /// Seed 002's `check_response_type`: whether it may be answered so, as far as types go. Without the

@@ -134,6 +134,7 @@ pub fn read(
             pkce::challenge(
                 params.optional("code_challenge")?,
                 params.optional("code_challenge_method")?,
+                client.danger_allow_plain_code_challenge,
             )?
         } else {
             String::new()
@@ -168,7 +169,7 @@ fn scope(
         return Err(Reason::ScopeExceeded);
     }
     if response_type.has_id_token() && !scope.contains("openid") {
-        return Err(Reason::MalformedParameter("scope"));
+        return Err(Reason::MissingParameter("the scope openid"));
     }
     if scope.contains("openid") {
         // UserInfo is asked with an access token (OpenID Connect Core §5.5).

@@ -68,10 +68,12 @@ impl Destination {
     #[must_use]
     pub fn refuse(&self, config: &Config, reason: Reason) -> Response {
         let description = reason.description();
-        let parameters = [
+        let explained = config.explained_at(reason.code());
+        let mut parameters = vec![
             ("error", reason.code().as_str()),
             ("error_description", description.as_str()),
         ];
+        parameters.extend(explained.iter().map(|uri| ("error_uri", uri.as_str())));
         let mut response = self.answer(config, &parameters);
         response.reason = Some(reason);
         response

@@ -45,7 +45,9 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
     let caller = Caller::authenticate(server, request, &params, at).await?;
     let text = params.required("token")?;
     let required = params.optional("scope")?.unwrap_or_default();
-    let required = Scope::parse(required).map_err(|_| Reason::MalformedParameter("scope"))?;
+    // Nothing is asked to be granted: it is no `invalid_scope`.
+    let malformed = Reason::MalformedParameter("the required scope");
+    let required = Scope::parse(required).map_err(|_| malformed)?;
     let Some(found) = caller.find(server, text, at).await? else {
         return Ok(INACTIVE.to_owned());
     };

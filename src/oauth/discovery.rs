@@ -99,9 +99,13 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         .copied()
         .filter(|method| *method != "none")
         .collect();
-    let grants: Vec<&str> = GrantType::ALL.into_iter().map(GrantType::as_str).collect();
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
-    // What a client may be switched to is here, as grants are; what is dangerous nobody is invited to.
+    // What a client may be switched to is here; what is dangerous nobody is invited to.
+    let grants: Vec<&str> = GrantType::ALL
+        .into_iter()
+        .filter(|grant| *grant != GrantType::Password)
+        .map(GrantType::as_str)
+        .collect();
     let types: Vec<&str> = ResponseType::ALL
         .into_iter()
         .filter(|kind| !kind.has_token())

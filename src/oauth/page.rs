@@ -2,7 +2,7 @@
 
 use super::params::Params;
 use crate::error::Reason;
-use crate::http::{Request, Response, with_query};
+use crate::http::{MAINTENANCE, Request, Response, with_query};
 use crate::jose::base64url;
 use crate::model::{Digest, Seconds, Secret, Shard};
 use crate::pages::{self, ErrorPage, Problem, field};
@@ -339,6 +339,9 @@ fn problem(reason: &Reason) -> Problem {
         Reason::TooLarge => Problem::TooLarge,
         Reason::TooManyFailures(seconds) => Problem::TooManyRequests { seconds: *seconds },
         Reason::Unavailable(_) => Problem::Unavailable { seconds: 1 },
+        Reason::Maintenance => Problem::Maintenance {
+            seconds: MAINTENANCE,
+        },
         Reason::Internal(_) => Problem::Internal,
         Reason::Denied | Reason::WrongCredentials => Problem::Forbidden,
         _ => Problem::BadRequest,

@@ -1,30 +1,40 @@
-//! Proof Key for Code Exchange, RFC 7636. Stricter than it: `plain` is refused, because every
-//! client that can be registered can do S256.
+//! Proof Key for Code Exchange, RFC 7636. Stricter than it: there is no code without a challenge, and
+//! `plain` is for clients that were switched to it by a long name.
 
 use crate::error::Reason;
 use crate::jose::base64url;
 use crate::model::secret::equal;
 
-/// The one method, as metadata lists it.
+/// The one method that anybody is invited to, as metadata lists it.
 pub const METHODS: [&str; 1] = ["S256"];
 
-/// The challenge of an authorization request.
+/// The challenge of an authorization request, by S256 whichever way it came: of a plain one the code has
+/// the hash, so that there is one comparison, and no code says a verifier to who might open it.
 ///
 /// # Errors
-/// [`Reason::NoCodeChallenge`] without a challenge or with another method;
-/// [`Reason::MalformedParameter`] when it is not 43–128 unreserved characters (§4.2).
-pub fn challenge(challenge: Option<&str>, method: Option<&str>) -> Result<String, Reason> {
+/// [`Reason::NoCodeChallenge`] without a challenge or method; [`Reason::MalformedParameter`] with a method
+/// that the client may not use, and when it is not 43–128 unreserved characters (§4.2).
+pub fn challenge(
+    challenge: Option<&str>,
+    method: Option<&str>,
+    allow_plain: bool,
+) -> Result<String, Reason> {
     let challenge = challenge.ok_or(Reason::NoCodeChallenge)?;
-    match method {
-        Some("S256") => {}
+    let plain = match method {
+        Some("S256") => false,
         // §4.3: no method means plain.
+        Some("plain") | None if allow_plain => true,
         None => return Err(Reason::NoCodeChallenge),
         Some(_) => return Err(Reason::MalformedParameter("code_challenge_method")),
-    }
+    };
     if !unreserved(challenge) {
         return Err(Reason::MalformedParameter("code_challenge"));
     }
-    Ok(challenge.to_owned())
+    Ok(if plain {
+        s256(challenge)
+    } else {
+        challenge.to_owned()
+    })
 }
 
 /// Checks the verifier of a token request, in constant time.
@@ -34,15 +44,17 @@ pub fn challenge(challenge: Option<&str>, method: Option<&str>) -> Result<String
 pub fn verify(verifier: Option<&str>, challenge: &str) -> Result<(), Reason> {
     let verifier = verifier.filter(|verifier| unreserved(verifier));
     let verifier = verifier.ok_or(Reason::VerifierMismatch)?;
-    let digest = ring::digest::digest(&ring::digest::SHA256, verifier.as_bytes());
-    if equal(
-        base64url::encode(digest.as_ref()).as_bytes(),
-        challenge.as_bytes(),
-    ) {
+    if equal(s256(verifier).as_bytes(), challenge.as_bytes()) {
         Ok(())
     } else {
         Err(Reason::VerifierMismatch)
     }
+}
+
+/// §4.6.
+fn s256(verifier: &str) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, verifier.as_bytes());
+    base64url::encode(digest.as_ref())
 }
 
 fn unreserved(text: &str) -> bool {
@@ -85,16 +97,16 @@ mod tests {
     #[test]
     fn pk_3_only_s256_is_a_method() {
         assert_eq!(
-            challenge(Some(CHALLENGE), Some("S256")),
+            challenge(Some(CHALLENGE), Some("S256"), false),
             Ok(CHALLENGE.to_owned())
         );
         assert_eq!(
-            challenge(Some(CHALLENGE), None),
+            challenge(Some(CHALLENGE), None, false),
             Err(Reason::NoCodeChallenge)
         );
         for method in ["s256", "S512", "plain", " S256"] {
             assert!(
-                challenge(Some(CHALLENGE), Some(method)).is_err(),
+                challenge(Some(CHALLENGE), Some(method), false).is_err(),
                 "{method}"
             );
         }
@@ -108,10 +120,30 @@ mod tests {
             &"a".repeat(129),
             &format!("{}+", "a".repeat(43)),
         ] {
-            assert!(challenge(Some(bad), Some("S256")).is_err());
+            assert!(challenge(Some(bad), Some("S256"), false).is_err());
+            assert!(challenge(Some(bad), Some("plain"), true).is_err());
             assert_eq!(verify(Some(bad), CHALLENGE), Err(Reason::VerifierMismatch));
         }
         assert_eq!(verify(None, CHALLENGE), Err(Reason::VerifierMismatch));
-        assert!(challenge(Some(&"~".repeat(128)), Some("S256")).is_ok());
+        assert!(challenge(Some(&"~".repeat(128)), Some("S256"), false).is_ok());
+        // A verifier never meets no challenge.
+        assert_eq!(verify(Some(VERIFIER), ""), Err(Reason::VerifierMismatch));
+    }
+
+    #[test]
+    fn s2_4_a_plain_challenge_is_kept_as_its_hash_whose_verifier_is_itself() {
+        for method in [Some("plain"), None] {
+            let kept = challenge(Some(VERIFIER), method, true).unwrap();
+            assert_eq!(kept, CHALLENGE);
+            assert_eq!(verify(Some(VERIFIER), &kept), Ok(()));
+        }
+        // Who may use it may use S256 as well, and then the challenge is not the verifier.
+        let kept = challenge(Some(CHALLENGE), Some("S256"), true).unwrap();
+        assert!(verify(Some(CHALLENGE), &kept).is_err());
+        assert!(challenge(Some(VERIFIER), Some("Plain"), true).is_err());
+        assert_eq!(
+            challenge(None, Some("plain"), true),
+            Err(Reason::NoCodeChallenge)
+        );
     }
 }

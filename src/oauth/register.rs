@@ -125,7 +125,12 @@ fn read<P: Ports>(
     }
     let scope = match text(metadata, "scope")? {
         Some(scope) => Scope::parse(scope).map_err(|_| Reason::UnfitMetadata("scope"))?,
-        None if by_code || implicit || grant_types.contains(&GrantType::DeviceCode) => {
+        None if by_code
+            || implicit
+            || [GrantType::DeviceCode, GrantType::Password]
+                .iter()
+                .any(|grant| grant_types.contains(grant)) =>
+        {
             default_scope()
         }
         None => Scope::default(),
@@ -158,6 +163,10 @@ fn read<P: Ports>(
         Some(Value::Bool(flag)) => Ok(*flag),
         Some(_) => Err(Reason::UnfitMetadata(name)),
     };
+    let danger_allow_password_grant = flag("danger_allow_password_grant")?;
+    if grant_types.contains(&GrantType::Password) && (public || !danger_allow_password_grant) {
+        return Err(Reason::UnfitMetadata("grant_types"));
+    }
     let danger_allow_front_channel_access_tokens =
         flag("danger_allow_front_channel_access_tokens")?;
     let by_address = danger_allow_front_channel_access_tokens;
@@ -187,6 +196,8 @@ fn read<P: Ports>(
         self_registered: !vouched,
         danger_allow_management_scopes: flag("danger_allow_management_scopes")?,
         danger_allow_front_channel_access_tokens,
+        danger_allow_plain_code_challenge: flag("danger_allow_plain_code_challenge")?,
+        danger_allow_password_grant,
         ..Client::named(id, name, server.config.access_token_lifetime)
     };
     Ok((client, secret))

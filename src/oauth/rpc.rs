@@ -82,6 +82,8 @@ pub async fn answer<P: Ports>(
             Question::Introspect(token) => {
                 introspect::introspect(server, &Caller::Client(caller), &token, at).await
             }
+            // No verdict on a token, as what resources live by is.
+            Question::Revoke(_) if !server.config.available => Err(Reason::Maintenance),
             Question::Revoke(token) => {
                 revoke::end(server, caller.client(), &token, None, at).await?;
                 Ok(json!({ "revoked": true }).to_string())
@@ -103,7 +105,7 @@ pub async fn answer<P: Ports>(
 #[must_use]
 pub fn refusal(reason: &Reason) -> String {
     let error = match reason {
-        Reason::Unavailable(_) => "unavailable",
+        Reason::Unavailable(_) | Reason::Maintenance => "unavailable",
         other => other.code().as_str(),
     };
     let response = bearer::refusal(reason.clone());

@@ -1,7 +1,9 @@
 //! The token endpoint, RFC 6749 §3.2: parse, authenticate, ask the grant, mint.
 
 use super::client_authentication;
-use super::grant::{self, authorization_code, client_credentials, device_code, refresh_token};
+use super::grant::{
+    self, authorization_code, client_credentials, device_code, password, refresh_token,
+};
 use super::params::Params;
 use crate::error::Reason;
 use crate::http::{Request, Response};
@@ -9,7 +11,7 @@ use crate::model::{AccessTokenFormat, GrantType};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-const PARAMETERS: [&str; 12] = [
+const PARAMETERS: [&str; 14] = [
     "grant_type",
     "client_id",
     "client_secret",
@@ -22,6 +24,8 @@ const PARAMETERS: [&str; 12] = [
     "refresh_token",
     "device_code",
     "scope",
+    "username",
+    "password",
 ];
 
 /// `POST /oauth/token`.
@@ -54,7 +58,9 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
     let client = &proven.client();
     let named = params.required("grant_type")?;
     let grant = GrantType::parse(named).ok_or(Reason::UnknownGrantType)?;
-    if grant == GrantType::Implicit {
+    // To whom it is not open, it is not there: the metadata does not say it either.
+    let hidden = grant == GrantType::Password && !client.check_grant_type(grant);
+    if grant == GrantType::Implicit || hidden {
         return Err(Reason::UnknownGrantType);
     }
     if !client.check_grant_type(grant) {
@@ -85,6 +91,11 @@ async fn issue<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
         GrantType::DeviceCode => {
             proven.settle(server, at).await?;
             let approved = device_code::redeem(server, client, &params, &revocations, at).await?;
+            grant::respond(server, client, approved, id, &revocations, at).await?
+        }
+        GrantType::Password => {
+            proven.settle(server, at).await?;
+            let approved = password::redeem(server, client, request, &params, at).await?;
             grant::respond(server, client, approved, id, &revocations, at).await?
         }
         GrantType::Implicit => return Err(Reason::UnknownGrantType),
@@ -127,6 +138,7 @@ mod tests {
             .chain(&refresh_token::PARAMETERS)
             .chain(&client_credentials::PARAMETERS)
             .chain(&device_code::PARAMETERS)
+            .chain(&password::PARAMETERS)
             .chain(&client_authentication::PARAMETERS);
         for name in grants {
             assert!(PARAMETERS.contains(name), "{name}");

@@ -37,8 +37,13 @@ pub enum Problem {
         /// When to come back.
         seconds: u64,
     },
-    /// A part of this server does not answer, or it is switched off for maintenance.
+    /// A part of this server does not answer.
     Unavailable {
+        /// When to come back.
+        seconds: u64,
+    },
+    /// This server is switched off for maintenance.
+    Maintenance {
         /// When to come back.
         seconds: u64,
     },
@@ -74,6 +79,7 @@ impl Problem {
             Self::Forbidden => "Not allowed",
             Self::TooManyRequests { .. } => "Too many requests",
             Self::Unavailable { .. } => "Back in a moment",
+            Self::Maintenance { .. } => "Closed for maintenance",
             Self::Internal => "Something went wrong on our side",
         }
     }
@@ -103,6 +109,9 @@ impl Problem {
             Self::Unavailable { .. } => {
                 "A part of this server does not answer right now. Nothing was lost, and you did nothing wrong."
             }
+            Self::Maintenance { .. } => {
+                "The people who run this server are working on it. Nothing was lost, and you did nothing wrong."
+            }
             Self::Internal => "The request was fine, and this server could not finish it.",
         }
     }
@@ -119,7 +128,7 @@ impl Problem {
             Self::TooLarge => "Go back and send less. If an application sent you here, tell the people who run it.".into(),
             Self::Forbidden => "Sign in with another account, or ask an administrator for access.".into(),
             Self::TooManyRequests { seconds } => format!("Wait {}, then try again.", span(seconds)),
-            Self::Unavailable { seconds } => format!("Wait {}, then reload this page.", span(seconds)),
+            Self::Unavailable { seconds } | Self::Maintenance { seconds } => format!("Wait {}, then reload this page.", span(seconds)),
             Self::Internal => "Try again in a minute. If it happens again, tell the people who run this server the request number below.".into(),
         }
     }
@@ -136,6 +145,7 @@ pub(super) const ALL: &[Problem] = &[
     Problem::Forbidden,
     Problem::TooManyRequests { seconds: 10 },
     Problem::Unavailable { seconds: 5 },
+    Problem::Maintenance { seconds: 60 },
     Problem::Internal,
 ];
 

@@ -186,6 +186,10 @@ pub struct SpendCode {
     /// person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub joins: Option<Joining>,
+    /// Whether no session is behind it, since the client showed the password itself: then none has to
+    /// stand, and `session` names none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alone: bool,
     /// Until when the row is needed: as long as the code, the tokens or the family can live.
     pub expires_at: UnixTime,
 }

@@ -18,7 +18,7 @@ pub struct AuthorizationCode {
     pub client: ClientId,
     /// The URI of the request, to be repeated (RFC 6749 §4.1.3).
     pub redirect_uri: String,
-    /// RFC 7636 §4.2, S256.
+    /// RFC 7636 §4.2, S256; of a plain one its hash.
     pub challenge: String,
     /// Who agreed.
     pub subject: Subject,

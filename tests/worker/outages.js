@@ -300,6 +300,16 @@ export const rows = [
     afterwards: "again",
   },
   {
+    title: "token, password",
+    prepare: async ({ server }) => {
+      const client = await register(server, { redirect_uris: [], grant_types: ["password"], scope: "openid", danger_allow_password_grant: true });
+      return () => ask(server, "/oauth/token", client, { grant_type: "password", ...ADMINISTRATOR });
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503", directory: "503" },
+    afterwards: "again",
+  },
+  {
     title: "token, client credentials",
     prepare: async ({ server, machine }) => () => ask(server, "/oauth/token", machine, { grant_type: "client_credentials" }),
     healthy: "200",

@@ -318,8 +318,8 @@ impl<'a> Shard<'a> {
             opened_by: RequestId,
         }
         let now = at.now.unix();
-        let session = self.session(&verb.session, now)?;
-        let agreed = session.is_some() && !self.was_withdrawn(verb, now)?;
+        let session = verb.alone || self.session(&verb.session, now)?.is_some();
+        let agreed = session && !self.was_withdrawn(verb, now)?;
         let facts = self
             .standing(&verb.subject, verb.generation)?
             .filter(|_| agreed);

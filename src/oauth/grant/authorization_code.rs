@@ -57,6 +57,7 @@ pub async fn redeem<P: Ports>(
         authentication,
         issued_at: code.issued_at,
         polled: false,
+        alone: false,
         expires_at: needed_until(now, client, refreshable),
     };
     let replayed = Reason::CodeReplayed;

@@ -63,6 +63,7 @@ pub async fn redeem<P: Ports>(
         authentication: approval.authentication,
         issued_at: approval.agreed_at,
         polled: true,
+        alone: false,
         // It also says that the code was used, for as long as that could be asked.
         expires_at: now
             + if refreshable {

@@ -69,6 +69,7 @@ pub async fn issue<P: Ports>(
             authentication: approved.authentication.clone(),
             issued_at: now,
             polled: false,
+            alone: false,
             expires_at: now + client.access_token_lifetime,
         };
         let ended = |reason| match reason {

@@ -4,6 +4,7 @@ pub mod authorization_code;
 pub mod client_credentials;
 pub mod device_code;
 pub mod implicit;
+pub mod password;
 pub mod refresh_token;
 
 use serde::Serialize;
@@ -68,7 +69,7 @@ async fn open<P: Ports>(
             grant: spend.grant,
             shard,
             session: (!spend.offline).then(|| spend.session.clone()),
-            sid: Some(spend.session),
+            sid: (!spend.alone).then_some(spend.session),
             granted: spend.scope.clone(),
             scope: spend.scope,
             audience: spend.audience,
