@@ -81,7 +81,8 @@ fn s2_2_a_client_that_was_switched_to_it_gets_tokens_for_a_name_and_a_password()
 #[test]
 fn s2_2_nobody_has_it_without_the_long_name_a_secret_and_somebody_who_vouches() {
     let fixture = Fixture::new();
-    let without: [(&str, fn(&mut Client)); 4] = [
+    type Change = fn(&mut Client);
+    let without: [(&str, Change); 4] = [
         ("web", |client| client.grant_types.push(GrantType::Password)),
         ("other", |client| client.danger_allow_password_grant = true),
         ("spa", switch_on),
