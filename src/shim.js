@@ -25,8 +25,8 @@ const COPIES = ["export", "import"];
 
 /** What the core is told where a proxy asks, and nowhere else: each header costs time. */
 const OF_PROXY = ["x-edgemint-proxy", "x-original-url", "x-original-method", "x-requested-with", "x-forwarded-for", "access-control-request-method"];
-/** What is said instead by proxies that cannot say `X-Original-URL`. */
-const OF_FORWARDER = [...OF_PROXY, "x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri"];
+/** What is said besides by proxies that cannot say `X-Original-URL`. */
+const OF_FORWARDER = ["x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri"];
 
 export default {
   /**
@@ -100,7 +100,7 @@ async function answer(request, env, ctx, id) {
     `${given("sec-fetch-site", pages)}\n${given("x-csrf-token", pages)}\n${given("user-agent", endpoint === "login")}\n` +
     `${given("x-export-passphrase", COPIES.includes(endpoint))}\n${given("accept", endpoint === "introspect")}\n` +
     // Only the platform sets this one; a local run has no address that could be trusted.
-    `${given("cf-connecting-ip", !env.LOCAL && !found.hidden)}\n${found.hidden ? (headers.has("x-original-url") ? OF_PROXY : OF_FORWARDER).map((name) => given(name)).join("\n") : line(body)}`;
+    `${given("cf-connecting-ip", !env.LOCAL && !found.hidden)}\n${found.hidden ? ofProxy(headers) : line(body)}`;
   const module = found.management ? management : protocol;
   const answered = module.enter((core) => core.answer(env, text, Date.now()));
   /** @type {string} */
@@ -109,11 +109,11 @@ async function answer(request, env, ctx, id) {
   const status = Number(said.slice(0, 3));
   const content = said.slice(end + 1);
   // An empty text would be sent as text/plain, and oidc-client-ts takes that for a broken answer.
-  const response = new Response(method === "HEAD" || status === 204 ? null : content || null, {
-    status,
-    headers: headersOf(said.slice(5, end)),
-  });
-  response.headers.set("x-request-id", id);
+  // The answer copies them, so that the id may be put where the next request finds another's: looking at the headers
+  // of the answer itself would make an object of the platform's once more.
+  const shared = headersOf(said.slice(5, end));
+  shared.set("x-request-id", id);
+  const response = new Response(method === "HEAD" || status === 204 ? null : content || null, { status, headers: shared });
   behind(said[3], module, env, ctx, id);
   return response;
 }
@@ -133,6 +133,24 @@ function behind(sign, module, env, ctx, id) {
   } else if (sign === "!") {
     (module === protocol ? management : protocol).told();
   }
+}
+
+/**
+ * What a proxy says of the request that it asks about.
+ *
+ * @param {Headers} headers
+ */
+function ofProxy(headers) {
+  let lines = "";
+  for (const name of OF_PROXY) {
+    lines += `${line(headers.get(name))}\n`;
+  }
+  if (!headers.has("x-original-url")) {
+    for (const name of OF_FORWARDER) {
+      lines += `${line(headers.get(name))}\n`;
+    }
+  }
+  return lines;
 }
 
 /**

@@ -52,6 +52,10 @@ describe("hostile input", () => {
       assert.match(text, /^(<!DOCTYPE html>|$)/i, what);
       // The one page with scripts has them as files of ours.
       assert.doesNotMatch(text, /<script(?! src="\/docs\/)/i, what);
+    } else if (type.startsWith("text/javascript")) {
+      // The one script of the protocol's pages.
+      assert.match(what, /(GET|HEAD) \/oauth\/form-post\.js/);
+      assert.equal(headers.get("x-content-type-options"), "nosniff", what);
     } else if (text !== "") {
       assert.match(type, /^application\/(problem\+)?json$/, what);
       assert.equal(typeof body, "object", what);
