@@ -151,8 +151,11 @@ pub(crate) fn pkce(data: &[u8]) {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
     };
-    let read = pkce::challenge(Some(challenge), Some(method));
-    assert_eq!(read.is_ok(), method == "S256" && unreserved(challenge));
+    for plain in [false, true] {
+        let read = pkce::challenge(Some(challenge), Some(method), plain);
+        let known = method == "S256" || (plain && method == "plain");
+        assert_eq!(read.is_ok(), known && unreserved(challenge));
+    }
     let digest = ring::digest::digest(&ring::digest::SHA256, verifier.as_bytes());
     let right = base64url::encode(digest.as_ref());
     assert_eq!(

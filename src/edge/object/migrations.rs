@@ -384,7 +384,7 @@ mod tests {
                 .collect()
         };
         assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165, 462, 266]);
-        assert_eq!(lengths(DIRECTORY), [895, 778, 4367]);
+        assert_eq!(lengths(DIRECTORY), [895, 778, 4367, 266]);
         assert_eq!(lengths(FEED), [376]);
         assert_eq!(lengths(COURIER), [136, 382]);
     }
