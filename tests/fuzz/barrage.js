@@ -325,6 +325,9 @@ function assertWellFormed(asked, { status, headers, body }, url, registered) {
     assert.ok(/default-src 'none'.*frame-ancestors 'none'/.test(header("content-security-policy")), what);
     assert.ok(header("cache-control") === "no-store" && header("x-frame-options") === "DENY", what);
     assert.ok(/^(<!DOCTYPE html>|$)/i.test(body) && !/<script(?! src="\/docs\/)/i.test(body), what);
+  } else if (type.startsWith("text/javascript")) {
+    // The one script of the protocol's pages.
+    assert.ok(what.includes("/oauth/form-post.js") && header("x-content-type-options") === "nosniff", what);
   } else if (body !== "") {
     assert.ok(/^application\/(problem\+)?json$/.test(type), what);
     const said = JSON.parse(body);
