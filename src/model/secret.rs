@@ -70,10 +70,17 @@ impl PartialEq for Digest {
     }
 }
 
-/// Compares in a time that depends on the lengths only.
+/// Compares in a time that depends on the lengths only, eight bytes at once: a token has hundreds.
 #[must_use]
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
-    left.ct_eq(right).into()
+    let (left, left_rest) = left.as_chunks::<8>();
+    let (right, right_rest) = right.as_chunks::<8>();
+    let words = left.iter().zip(right);
+    let words = words.fold(0, |differ, (left, right)| {
+        differ | (u64::from_ne_bytes(*left) ^ u64::from_ne_bytes(*right))
+    });
+    let same = left.len() == right.len();
+    bool::from(left_rest.ct_eq(right_rest) & words.ct_eq(&0)) && same
 }
 
 #[cfg(test)]
@@ -90,5 +97,21 @@ mod tests {
         let digest = Secret::new("one").digest();
         assert!(digest.matches(&Secret::new("one")));
         assert!(!digest.matches(&Secret::new("two")));
+    }
+
+    #[test]
+    fn bytes_are_equal_when_every_one_is() {
+        let text = "0123456789abcdefghij";
+        for length in 0..text.len() {
+            let equal = |left: &str, right: &str| equal(left.as_bytes(), right.as_bytes());
+            let (left, right) = (&text[..length], text[..length].to_owned());
+            assert!(equal(left, &right));
+            assert!(!equal(left, &text[..=length]) && !equal(&text[..=length], left));
+            for at in 0..length {
+                let mut bent = right.clone();
+                bent.replace_range(at..=at, "~");
+                assert!(!equal(left, &bent), "{length} {at}");
+            }
+        }
     }
 }
