@@ -108,11 +108,11 @@ async function answer(request, env, ctx, id) {
   const end = said.indexOf("\n\n", 3) + 1;
   const status = Number(said.slice(0, 3));
   const content = said.slice(end + 1);
-  // An empty text would be sent as text/plain, and oidc-client-ts takes that for a broken answer.
   // The answer copies them, so that the id may be put where the next request finds another's: looking at the headers
   // of the answer itself would make an object of the platform's once more.
   const shared = headersOf(said.slice(5, end));
   shared.set("x-request-id", id);
+  // An empty text would be sent as text/plain, and oidc-client-ts takes that for a broken answer.
   const response = new Response(method === "HEAD" || status === 204 ? null : content || null, { status, headers: shared });
   behind(said[3], module, env, ctx, id);
   return response;

@@ -4,7 +4,8 @@ use super::ledger::{Failures, LedgerState, Spending};
 use crate::model::UnixTime;
 use crate::ports::At;
 use crate::ports::ledger::{
-    Once, QuotaSpent, ReadFailures, RecordFailure, RevokeToken, SpendOnce, SpendQuota, TokenRevoked,
+    Once, QuotaSpent, RateLimit, ReadFailures, RecordFailure, RevokeToken, SpendOnce, SpendQuota,
+    TokenRevoked,
 };
 use crate::token::Revocation;
 
@@ -28,6 +29,20 @@ impl LedgerState {
         }
     }
 
+    /// What was counted in the window that is open now.
+    fn window(&mut self, key: String, limit: RateLimit, now: UnixTime) -> &mut Failures {
+        let fresh = Failures {
+            count: 0,
+            window_ends: now + limit.window,
+            by: None,
+        };
+        let row = self.failures.entry(key).or_insert_with(|| fresh.clone());
+        if row.window_ends <= now {
+            *row = fresh;
+        }
+        row
+    }
+
     pub(super) fn refused_until(&self, verb: &ReadFailures, now: UnixTime) -> Option<UnixTime> {
         self.failures
             .get(&verb.key)
@@ -45,18 +60,7 @@ impl LedgerState {
 
     pub(super) fn record_failure(&mut self, verb: RecordFailure, at: &At) -> Option<UnixTime> {
         let now = at.now.unix();
-        let fresh = Failures {
-            count: 0,
-            window_ends: now + verb.limit.window,
-            by: None,
-        };
-        let row = self
-            .failures
-            .entry(verb.key.clone())
-            .or_insert_with(|| fresh.clone());
-        if row.window_ends <= now {
-            *row = fresh;
-        }
+        let row = self.window(verb.key.clone(), verb.limit, now);
         if row.by.as_ref() != Some(&at.request) {
             row.count += 1;
             row.by = Some(at.request.clone());
@@ -72,18 +76,7 @@ impl LedgerState {
 
     pub(super) fn spend_quota(&mut self, verb: SpendQuota, at: &At) -> QuotaSpent {
         let now = at.now.unix();
-        let fresh = Failures {
-            count: 0,
-            window_ends: now + verb.limit.window,
-            by: None,
-        };
-        let row = self
-            .failures
-            .entry(verb.key)
-            .or_insert_with(|| fresh.clone());
-        if row.window_ends <= now {
-            *row = fresh;
-        }
+        let row = self.window(verb.key, verb.limit, now);
         let repeated = row.by.as_ref() == Some(&at.request);
         let granted = repeated || row.count < verb.limit.most;
         if granted && !repeated {
