@@ -44,7 +44,7 @@ pub fn refusal(config: &Config, basic: bool, script: bool, reason: Reason) -> Re
 
 fn set(answer: &mut Response, name: &str, value: &str) {
     if let Some((_, old)) = answer.headers.iter_mut().find(|(known, _)| *known == name) {
-        value.clone_into(old);
+        *old = value.to_owned().into();
     }
 }
 

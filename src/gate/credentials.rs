@@ -10,6 +10,7 @@ use crate::error::Reason;
 use crate::http::Request;
 use crate::jose::{base64url, parse_strict_object};
 use crate::model::{Secret, secret};
+use crate::oauth::bearer;
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::Kind;
@@ -61,6 +62,9 @@ pub async fn prove<P: Ports>(
         return Ok(principal);
     }
     let authorization = request.authorization.as_deref().unwrap_or_default();
+    if let Some(token) = bearer::alone(authorization, &server.keyring) {
+        return principal::by_token(server, token, at).await;
+    }
     let token = presented(authorization, &server.config.issuer)?;
     principal::by_token(server, token.expose(), at).await
 }
