@@ -387,13 +387,11 @@ class Store {
       const [uri, token] = prepared.split("\n");
       const outcome = token === undefined ? uri : String(await sendLogout(uri, token));
       given_up = this.transaction(() => core().courier_sent(this.sql, BigInt(Date.now()), due, outcome));
-      if (given_up !== undefined) {
-        const { notice, failed } = JSON.parse(given_up).waiting;
-        console.error(JSON.stringify({ level: "error", event: "logout_undelivered", client: notice.client, reason: failed }));
-      }
     }
     if (given_up !== undefined) {
       const line = given_up;
+      const { notice, failed } = JSON.parse(line).waiting;
+      console.error(JSON.stringify({ level: "error", event: "logout_undelivered", client: notice.client, reason: failed }));
       const noted = await enter((core) => core.courier_note(this.env, Date.now(), line));
       this.transaction(() => core().courier_noted(this.sql, BigInt(Date.now()), line, noted));
     }
