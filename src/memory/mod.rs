@@ -33,7 +33,9 @@ use crate::ports::directory::{
     AddKeys, DirectoryAnswer, DirectoryVerb, FindClient, KeySet, ReadKeys, ReadQuotas, StoredKey,
 };
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session};
+use crate::ports::ledger::{
+    LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session, tells_an_end,
+};
 use crate::ports::logouts::{Notice, SendLogouts};
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{
@@ -320,15 +322,18 @@ impl Ledger for Memory {
         let reached = self.reach(Outage::Ledger)?;
         let at = call.at.clone();
         let source = format!("ledger-{}", shard.0);
-        let (answer, mut notices, told) = {
+        let (ends, answer, mut notices, told) = {
             let mut ledgers = self.ledgers.borrow_mut();
             let state = ledgers.entry(shard).or_default();
             let answer = state.apply(call);
             let notices = std::mem::take(&mut state.notices);
             let told = self.publish(source.clone(), &mut state.outbox, &at);
-            (answer, notices, told)
+            (tells_an_end(&answer), answer, notices, told)
         };
-        self.post(source, &mut notices, &at).await;
+        // As in SQLite, where looking for them costs a statement.
+        if ends {
+            self.post(source, &mut notices, &at).await;
+        }
         if let Some(state) = self.ledgers.borrow_mut().get_mut(&shard) {
             notices.append(&mut state.notices);
             state.notices = notices;
