@@ -6,18 +6,23 @@
     reason = "wasm-bindgen exports only what is `pub`, wherever it is"
 )]
 
+mod consents;
 mod courier;
 mod devices;
 mod directory;
 mod feed;
+mod grants;
 mod history;
 mod issued;
 mod ledger;
+mod limits;
 pub(super) mod logouts;
 mod migrations;
 mod outbox;
 mod records;
+mod sessions;
 mod sql;
+mod subjects;
 mod tokens;
 
 use std::cell::RefCell;
