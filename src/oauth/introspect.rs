@@ -20,7 +20,7 @@ use crate::model::{Client, ClientId, Scope, Subject, UnixTime, Username};
 use crate::ports::ledger::{GrantFacts, ReadGrant};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{Kind, RefreshToken, TokenHandle, Unsealed, access_jwt, refresh};
+use crate::token::{AccessToken, Kind, RefreshToken, TokenHandle, Unsealed, access_jwt, refresh};
 
 /// What introspection and revocation read: both specifications ask for the same.
 pub(super) const PARAMETERS: [&str; 6] = [
@@ -366,7 +366,7 @@ pub async fn introspect<P: Ports>(
         None => Ok(INACTIVE.to_owned()),
         Some(Found::Access(live)) => {
             let token = live.token();
-            print(&Introspection {
+            let answer = print(&Introspection {
                 active: true,
                 scope: &token.scope,
                 client_id: &token.client,
@@ -379,7 +379,11 @@ pub async fn introspect<P: Ports>(
                 aud: &token.audience,
                 iss: &access_jwt::issuer_of(issuer, token.application.as_deref()),
                 jti: live.id().as_str(),
-            })
+            })?;
+            if token.mapped {
+                return and(&answer, mapped(server, token, at).await?);
+            }
+            Ok(answer)
         }
         Some(Found::Handle(token)) => {
             let mut told = told(&token);
@@ -394,21 +398,56 @@ pub async fn introspect<P: Ports>(
             }
             Ok(Value::Object(told).to_string())
         }
-        Some(Found::Refresh(grant, client)) => print(&Introspection {
-            active: true,
-            scope: &grant.granted,
-            client_id: &grant.client,
-            username: &grant.subject.username,
-            token_type: None,
-            exp: grant.expires_at,
-            iat: grant.refreshed_at,
-            nbf: grant.refreshed_at,
-            sub: &claims::sub(&client, &grant.subject, issuer),
-            aud: issuer,
-            iss: &server.config.issuer_of(&client),
-            jti: grant.grant.as_str(),
-        }),
+        Some(Found::Refresh(grant, client)) => {
+            let answer = print(&Introspection {
+                active: true,
+                scope: &grant.granted,
+                client_id: &grant.client,
+                username: &grant.subject.username,
+                token_type: None,
+                exp: grant.expires_at,
+                iat: grant.refreshed_at,
+                nbf: grant.refreshed_at,
+                sub: &claims::sub(&client, &grant.subject, issuer),
+                aud: issuer,
+                iss: &server.config.issuer_of(&client),
+                jti: grant.grant.as_str(),
+            })?;
+            if client.mappings.is_empty() {
+                return Ok(answer);
+            }
+            and(
+                &answer,
+                claims::mapped(&client, &grant.subject, &grant.granted),
+            )
+        }
     }
+}
+
+/// What the mappings of its client say of whom a token is about: from the copies of the client and of what
+/// is known of that person.
+async fn mapped<P: Ports>(
+    server: &Server<P>,
+    token: &AccessToken,
+    at: &At,
+) -> Result<Map<String, Value>, Reason> {
+    let client = server.ports.client(&token.client, at).await?;
+    let subject = Subject::parse(&token.sub).map_err(|_| Reason::Internal("a token of nobody"))?;
+    let known = server.ports.subject(&subject, token.shard, at).await?;
+    Ok(match (client, known) {
+        (Some(client), Some(known)) => claims::mapped(&client, &known, &token.scope),
+        _ => Map::new(),
+    })
+}
+
+/// An answer and what there is to add; what it says already, it says.
+fn and(answer: &str, more: Map<String, Value>) -> Result<String, Reason> {
+    let mut answer = parse_strict_object(answer.as_bytes())
+        .map_err(|_| Reason::Internal("an answer does not parse"))?;
+    for (name, value) in more {
+        answer.entry(name).or_insert(value);
+    }
+    print(&answer)
 }
 
 /// Prints an answer.

@@ -218,6 +218,7 @@ impl Validator {
                 session: None,
                 shard: Shard(0),
                 generations: Generations::default(),
+                mapped: false,
             })
         };
         let token = token().ok_or_else(unfit)?;

@@ -170,6 +170,7 @@ async fn bearer<P: Ports>(
             roles: approved.subject.roles.clone(),
             scopes: revocations.scope_generations(scope.iter()),
         },
+        mapped: claims::mappings(client, &scope).next().is_some(),
     };
     let text = access_token::mint(server, client, &token, id, revocations, at).await?;
     Ok((text, scope))
