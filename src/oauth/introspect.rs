@@ -365,25 +365,11 @@ pub async fn introspect<P: Ports>(
     match caller.find(server, text, at).await? {
         None => Ok(INACTIVE.to_owned()),
         Some(Found::Access(live)) => {
-            let token = live.token();
-            let answer = print(&Introspection {
-                active: true,
-                scope: &token.scope,
-                client_id: &token.client,
-                username: &token.username,
-                token_type: Some("Bearer"),
-                exp: token.expires_at,
-                iat: token.issued_at,
-                nbf: token.issued_at,
-                sub: token.told_sub(),
-                aud: &token.audience,
-                iss: &access_jwt::issuer_of(issuer, token.application.as_deref()),
-                jti: live.id().as_str(),
-            })?;
-            if token.mapped {
-                return and(&answer, mapped(server, token, at).await?);
+            let answer = live.introspection(|| told_of(&live, issuer))?;
+            if live.token().mapped {
+                return and(answer, mapped(server, live.token(), at).await?);
             }
-            Ok(answer)
+            Ok(answer.to_owned())
         }
         Some(Found::Handle(token)) => {
             let mut told = told(&token);
@@ -422,6 +408,24 @@ pub async fn introspect<P: Ports>(
             )
         }
     }
+}
+
+fn told_of(live: &LiveToken, issuer: &str) -> Result<String, Reason> {
+    let token = live.token();
+    print(&Introspection {
+        active: true,
+        scope: &token.scope,
+        client_id: &token.client,
+        username: &token.username,
+        token_type: Some("Bearer"),
+        exp: token.expires_at,
+        iat: token.issued_at,
+        nbf: token.issued_at,
+        sub: token.told_sub(),
+        aud: &token.audience,
+        iss: &access_jwt::issuer_of(issuer, token.application.as_deref()),
+        jti: live.id().as_str(),
+    })
 }
 
 /// What the mappings of its client say of whom a token is about: from the copies of the client and of what
