@@ -1,7 +1,7 @@
 // @ts-check
 /**
  * What the core is told of a request, as one text: each crossing into the core costs as much as a hash. Each look at a
- * header costs a third of a microsecond, so there are none at what an endpoint does not go by.
+ * header costs a third of a microsecond, so there are fewer where they are worth it: for resources, pages and proxies apart.
  */
 
 /** Endpoints that are told a passphrase; no other is. */
@@ -9,13 +9,18 @@ const COPIES = ["export", "import"];
 /** What is said by proxies that cannot say `X-Original-URL`. */
 const OF_FORWARDER = ["x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri"];
 
+/** Cookie, origin, `Sec-Fetch-Site`, `X-CSRF-Token`, `User-Agent` and passphrase that are not there. */
+const OF_NO_PAGE = "\n".repeat(6);
+/** `Sec-Fetch-Site`, `X-CSRF-Token`, `User-Agent`, passphrase, `Accept` and the address that are not there. */
+const OF_NO_FORM = "\n".repeat(6);
+
 /**
  * @param {string} id
  * @param {string} endpoint
  * @param {string} method
  * @param {string} path
  * @param {string} query
- * @param {{ cors?: boolean, hidden?: boolean, management?: boolean }} found where it goes
+ * @param {import("./routes.js").Asked} found where it goes
  * @param {Headers} headers
  * @param {string | undefined} body
  * @param {any} env
@@ -25,33 +30,32 @@ export function question(id, endpoint, method, path, query, found, headers, body
   if (found.hidden) {
     return first + ofProxy(headers);
   }
-  const said = found.cors ? ofResource(headers, endpoint) : ofPage(headers, endpoint, found.management);
-  return `${first}${said}\n${address(headers, env)}\n${line(body)}`;
+  const said = found.cors ? ofResource(headers, endpoint) : ofPage(headers, endpoint);
+  return `${first}${said}${address(headers, env)}\n${line(body)}`;
 }
 
 /**
- * Content type, cookie, origin, `Sec-Fetch-Site`, `X-CSRF-Token`, `User-Agent`, passphrase and `Accept`, for what pages of
- * other origins may call: it looks at no cookie and at nothing that only browsers say.
+ * Content type to `Accept`, for what pages of other origins may call: it looks at no cookie and at nothing that only
+ * browsers say.
  *
  * @param {Headers} headers
  * @param {string} endpoint
  */
 function ofResource(headers, endpoint) {
-  return `${line(headers.get("content-type"))}\n\n\n\n\n\n\n${endpoint === "introspect" ? line(headers.get("accept")) : ""}`;
+  return `${line(headers.get("content-type"))}\n${OF_NO_PAGE}${endpoint === "introspect" ? line(headers.get("accept")) : ""}\n`;
 }
 
 /**
- * The same for everything else.
+ * The same lines for everything else; there is no choice of what to `Accept`.
  *
  * @param {Headers} headers
  * @param {string} endpoint
- * @param {boolean | undefined} managed
  */
-function ofPage(headers, endpoint, managed) {
+function ofPage(headers, endpoint) {
   const given = (/** @type {string} */ name, asked = true) => (asked ? line(headers.get(name)) : "");
   return (
     `${given("content-type")}\n${given("cookie")}\n${given("origin")}\n${given("sec-fetch-site")}\n${given("x-csrf-token")}\n` +
-    `${given("user-agent", endpoint === "login")}\n${given("x-export-passphrase", managed === true && COPIES.includes(endpoint))}\n`
+    `${given("user-agent", endpoint === "login")}\n${given("x-export-passphrase", COPIES.includes(endpoint))}\n\n`
   );
 }
 
@@ -66,8 +70,8 @@ function address(headers, env) {
 }
 
 /**
- * The same where a proxy asks, and what it says of the request that it asks about. It asks without a body, and the forms
- * behind it are not ours.
+ * The same lines where a proxy asks, and what it says of the request that it asks about. It asks without a body, and the
+ * forms behind it are not ours.
  *
  * @param {Headers} headers
  */
@@ -75,7 +79,7 @@ function ofProxy(headers) {
   const url = headers.get("x-original-url");
   const method = headers.get("x-original-method");
   const said =
-    `\n${line(headers.get("cookie"))}\n${line(headers.get("origin"))}\n\n\n\n\n\n\n${line(headers.get("x-edgemint-proxy"))}\n${line(url)}\n` +
+    `\n${line(headers.get("cookie"))}\n${line(headers.get("origin"))}\n${OF_NO_FORM}${line(headers.get("x-edgemint-proxy"))}\n${line(url)}\n` +
     `${line(method)}\n${line(headers.get("x-requested-with"))}\n${line(headers.get("x-forwarded-for"))}\n`;
   if (url !== null) {
     return method === "OPTIONS" ? said + preflight(headers) : `${said}\n`;

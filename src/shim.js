@@ -4,13 +4,14 @@
  * cannot say itself is said here: no such path, no such method, that it is gone, and documents that it
  * has no room for.
  */
-import { WorkerEntrypoint } from "cloudflare:workers";
+import { behind, failed } from "./behind.js";
 import * as protocol from "./core.js";
 import * as management from "./deciding.js";
 import { documents } from "./documents.js";
-import { line, question } from "./question.js";
+import { question } from "./question.js";
 import { route } from "./routes.js";
 
+export { Edgemint } from "./binding.js";
 export { Courier, Directory, Feed, Ledger } from "./objects.js";
 
 /** Bytes of a body that is read at all: the largest form or JSON that anything here expects. */
@@ -134,23 +135,6 @@ function respond(said, bare, module, env, ctx, id) {
 }
 
 /**
- * What a module wants done behind its answer.
- *
- * @param {string} sign
- * @param {typeof protocol | typeof management} module
- * @param {any} env
- * @param {any} ctx
- * @param {string} id
- */
-function behind(sign, module, env, ctx, id) {
-  if (sign === "+") {
-    ctx.waitUntil(Promise.resolve(module.enter((core) => core.refresh(env, Date.now(), id))));
-  } else if (sign === "!") {
-    (module === protocol ? management : protocol).told();
-  }
-}
-
-/**
  * The body, or nothing when it is larger than anything expected. It is always read or cancelled:
  * one that is left costs the connection.
  *
@@ -259,9 +243,9 @@ function base(env) {
 
 /** @type {Map<string, Headers>} the headers that many answers have alike */
 const alike = new Map();
-/** A few for each endpoint; what names a person or a place comes once and is not worth keeping. */
-const MOST_ALIKE = 100;
-/** Nor is what counts, or is somebody's credential. */
+/** A few for each endpoint, and one for each person that proxies ask about: two megabytes. */
+const MOST_ALIKE = 1_000;
+/** What leads to one place, counts, or is somebody's credential is not worth keeping. */
 const ONCE = /^(set-cookie|location|cookie|authorization|x-auth-request-token|x-ratelimit-used): /m;
 
 /**
@@ -300,14 +284,6 @@ function pairs(lines) {
 }
 
 /**
- * @param {unknown} error
- * @param {string} id
- */
-function failed(error, id) {
-  console.error(JSON.stringify({ level: "error", request_id: id, reason: String(error) }));
-}
-
-/**
  * @param {number} status
  * @param {Record<string, unknown>} body
  * @param {string} id
@@ -322,88 +298,4 @@ function json(status, body, id) {
       "x-request-id": id,
     },
   });
-}
-
-/**
- * For Workers with a service binding. The binding's `props` say which client it is; without them
- * every method refuses.
- */
-export class Edgemint extends WorkerEntrypoint {
-  /** @param {string} token */
-  introspect(token) {
-    return ask(this.env, this.ctx, "introspect", text(token));
-  }
-
-  /**
-   * @param {Request} request
-   * @param {{ scopes?: string[], satisfy?: "all" | "any" }} [required]
-   */
-  validate(request, { scopes = [], satisfy = "all" } = {}) {
-    // One that is missing, for instance a setting that was never made, must not mean that none is needed.
-    const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && scope !== "");
-    const how = satisfy === "all" || satisfy === "any" ? satisfy : "";
-    return ask(this.env, this.ctx, "validate", `${how}\n${line(request.headers.get("authorization"))}\n${texts ? line(scopes.join(" ")) : ""}`);
-  }
-
-  /** @param {string} token */
-  revoke(token) {
-    return ask(this.env, this.ctx, "revoke", text(token));
-  }
-}
-
-/** @param {unknown} value what a caller gave for a text */
-function text(value) {
-  return typeof value === "string" ? line(value) : "";
-}
-
-/** @type {Map<string, any>} what was read of texts that come again: of the same token the same is told */
-const verdicts = new Map();
-/** A quarter of a megabyte. */
-const MOST_VERDICTS = 256;
-
-/** @param {string} said JSON of the core's */
-function verdict(said) {
-  const known = verdicts.get(said);
-  if (known !== undefined) {
-    return known;
-  }
-  const made = JSON.parse(said);
-  if (verdicts.size >= MOST_VERDICTS) {
-    verdicts.clear();
-  }
-  verdicts.set(said, made);
-  return made;
-}
-
-/**
- * What the core says, without a promise if it has nothing to wait for. Whoever asked gets a copy: it goes through the
- * platform's own serialisation.
- *
- * @param {any} env
- * @param {any} ctx
- * @param {string} verb
- * @param {string} lines its arguments
- */
-function ask(env, ctx, verb, lines) {
-  const id = crypto.randomUUID();
-  const refuse = (/** @type {unknown} */ error) => {
-    failed(error, id);
-    return { error: "server_error", status: 500, challenge: null };
-  };
-  const named = ctx.props?.client;
-  // A number is no client, and what has a line break would be read as two lines.
-  const client = typeof named === "string" && !named.includes("\n") ? named : "";
-  const read = (/** @type {string} */ said) => {
-    if (said[0] === "{") {
-      return verdict(said);
-    }
-    behind(said[0], protocol, env, ctx, id);
-    return verdict(said.slice(1));
-  };
-  try {
-    const answered = protocol.enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));
-    return typeof answered === "string" ? read(answered) : answered.then(read).catch(refuse);
-  } catch (error) {
-    return refuse(error);
-  }
 }

@@ -204,7 +204,18 @@ fn s4_2_mappings_are_told_alike_in_id_token_userinfo_and_introspection() {
 fn s4_2_a_mapping_says_nothing_that_is_the_protocols_and_runs_nothing() {
     let fixture = Fixture::new();
     for claim in [
-        "iss", "sub", "aud", "exp", "iat", "nonce", "at_hash", "acr", "sid", "azp", "",
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "nonce",
+        "at_hash",
+        "acr",
+        "sid",
+        "azp",
+        "token_type",
+        "",
     ] {
         let body = json!({"name": "M", "scope_name": "read", "claims": {claim: "x"}});
         refused(&fixture.api("POST", MAPPINGS, &body), 400, "claims");

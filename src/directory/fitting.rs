@@ -17,7 +17,7 @@ const OF_FLOWS: [(&str, &str, &str); 3] = [
     ("invalidation", "ends", "session"),
 ];
 /// Claims that are the protocol's: a mapping never says them (authentik's #25235).
-const OWN_CLAIMS: [&str; 20] = [
+const OWN_CLAIMS: [&str; 21] = [
     "iss",
     "sub",
     "aud",
@@ -38,6 +38,7 @@ const OWN_CLAIMS: [&str; 20] = [
     "cnf",
     "act",
     "active",
+    "token_type",
 ];
 
 /// What a provider's fields have to be together.

@@ -444,12 +444,15 @@ async fn mapped<P: Ports>(
     })
 }
 
-/// An answer and what there is to add; what it says already, it says.
+/// An answer and what there is to add; what it says already, it says, and what it leaves out on purpose stays
+/// out: a refresh token has no type, by which resources know that it is none of theirs.
 fn and(answer: &str, more: Map<String, Value>) -> Result<String, Reason> {
     let mut answer = parse_strict_object(answer.as_bytes())
         .map_err(|_| Reason::Internal("an answer does not parse"))?;
     for (name, value) in more {
-        answer.entry(name).or_insert(value);
+        if name != "token_type" {
+            answer.entry(name).or_insert(value);
+        }
     }
     print(&answer)
 }

@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::seal::{Keyring, SealRefused, Unsealed};
 use crate::model::{Subject, TokenId, TokenKey, TokenType, secret};
 
-/// Places for tokens: two megabytes when both of all are taken by usual ones, ten at most. A token's
+/// Places for tokens, and as many for handles: two megabytes when both of all are taken by usual ones, ten at most. A token's
 /// place is in its id; of those that have the same, two are kept.
 const PLACES: usize = 512;
 /// Bytes of a text that is kept: the usual one has 400. A place has a bound, and so has memory.

@@ -9,15 +9,21 @@ export class Away extends Error {}
 
 /**
  * @param {unknown} url
- * @returns {string} it, if nobody on the way can read or change what it leads to
+ * @returns {url is string} whether nobody on the way can read or change what it leads to
  */
-export function secure(url) {
+export function isSecure(url) {
   const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
   const loopback = parsed?.protocol === "http:" && ["127.0.0.1", "[::1]", "localhost"].includes(parsed.hostname);
-  if (parsed === undefined || !(parsed.protocol === "https:" || loopback) || parsed.username || parsed.password) {
-    throw new Away("an address is not https");
-  }
-  return /** @type {string} */ (url);
+  return (parsed?.protocol === "https:" || loopback) && !parsed?.username && !parsed?.password;
+}
+
+/**
+ * @param {unknown} url
+ * @returns {string} it, if it is secure
+ */
+export function secure(url) {
+  if (!isSecure(url)) throw new Away("an address is not https");
+  return url;
 }
 
 /**

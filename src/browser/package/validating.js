@@ -3,7 +3,7 @@
 // something.
 import { Validation } from "./validation.js";
 import { keysOf, metadataOf, revocationsOf } from "./copies.js";
-import { ask, within } from "./fetching.js";
+import { ask, within, isSecure } from "./fetching.js";
 
 /** Characters of an introspection: a token may have a scope of sixteen thousand. */
 const LONGEST_INTROSPECTION = 65_536;
@@ -182,9 +182,7 @@ function read(options) {
   const { issuer, audience, resourceKeys, binding, introspection, revocations, fetch } = options ?? {};
   const text = (/** @type {unknown} */ value) => typeof value === "string" && value !== "";
   if (!text(issuer) || !URL.canParse(issuer) || /[?#]|\/$/.test(issuer)) throw unfit("issuer", "has to be the issuer's URL, as its metadata says it");
-  const { protocol, hostname } = new URL(issuer);
-  const loopback = ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
-  if (protocol !== "https:" && !(protocol === "http:" && loopback)) throw unfit("issuer", "has to be https");
+  if (!isSecure(issuer)) throw unfit("issuer", "has to be https, without credentials");
   if (!text(audience)) throw unfit("audience", "has to be the name of this resource");
   const given = typeof resourceKeys === "string" ? parsed(resourceKeys) : resourceKeys;
   if (given !== undefined) {
