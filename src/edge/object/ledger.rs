@@ -18,10 +18,10 @@ use crate::oauth::claims;
 use crate::ports::history::Noted;
 use crate::ports::ledger::{
     AdvanceFamily, Advanced, Authentication, EndOwned, GivenConsent, GrantFacts, LedgerAnswer,
-    LedgerVerb, ListGrants, MOST_LISTED, Once, OpenSession, Opened, Owned, QuotaSpent, RateLimit,
-    ReadConsent, ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken, Revoked, Row,
-    Session, SpendCode, SpendOnce, SpendQuota, Spent, Standing, TokenRevoked, WithdrawConsent,
-    ended, left, withdrawn,
+    LedgerVerb, ListGrants, MOST_LISTED, NonceSpent, Once, OpenSession, Opened, Owned, QuotaSpent,
+    RateLimit, ReadConsent, ReadGrant, RecordFailure, RememberConsent, RevokeGrant, RevokeToken,
+    Revoked, Row, Session, SpendCode, SpendNonce, SpendOnce, SpendQuota, Spent, Standing,
+    TokenRevoked, WithdrawConsent, ended, left, withdrawn,
 };
 use crate::ports::logouts::Notice;
 use crate::ports::{At, Call};
@@ -105,6 +105,7 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
             .withdraw_consent(*verb, at)
             .map(LedgerAnswer::WithdrawConsent),
         LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, at).map(LedgerAnswer::SpendOnce),
+        LedgerVerb::SpendNonce(verb) => shard.spend_nonce(&verb, at).map(LedgerAnswer::SpendNonce),
         LedgerVerb::ReadFailures(verb) => shard
             .refused_until(&verb.key, verb.limit, now)
             .map(LedgerAnswer::ReadFailures),
@@ -844,10 +845,6 @@ impl<'a> Shard<'a> {
     }
 
     fn spend_once(&self, verb: &SpendOnce, at: &At) -> Result<Once, Fault> {
-        #[derive(Deserialize)]
-        struct Row {
-            request: RequestId,
-        }
         let first = self.sql.write(
             "INSERT INTO spent (key, request, expires_at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET request = excluded.request,
@@ -858,11 +855,39 @@ impl<'a> Shard<'a> {
         if first {
             return Ok(Once::First);
         }
-        let row: Option<Row> = self
-            .sql
-            .row("SELECT request FROM spent WHERE key = ?", (&verb.key,))?;
-        let repeated = row.is_some_and(|row| row.request == at.request);
+        let repeated = self.spent_by(&verb.key, at)?.as_ref() == Some(&at.request);
         Ok(if repeated { Once::First } else { Once::Again })
+    }
+
+    /// Which request spent this, if that has to be remembered still.
+    fn spent_by(&self, key: &str, at: &At) -> Result<Option<RequestId>, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            request: RequestId,
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT request FROM spent WHERE key = ? AND expires_at > ?",
+            (key, at.now.unix()),
+        )?;
+        Ok(row.map(|row| row.request))
+    }
+
+    fn spend_nonce(&self, verb: &SpendNonce, at: &At) -> Result<NonceSpent, Fault> {
+        let spending = verb.spending();
+        if let Some(by) = self.spent_by(&spending.key, at)? {
+            let repeated = by == at.request;
+            return Ok(if repeated {
+                NonceSpent::First
+            } else {
+                NonceSpent::Again
+            });
+        }
+        let counted = self.spend_quota(&verb.counted(), at)?;
+        if !counted.granted {
+            return Ok(NonceSpent::TooMany(counted.resets_at));
+        }
+        self.spend_once(&spending, at)?;
+        Ok(NonceSpent::First)
     }
 
     fn refused_until(
