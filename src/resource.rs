@@ -7,14 +7,15 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::jose::{KeySet, parse_strict_object};
-use crate::model::{Moment, Scope};
+use crate::model::{Moment, Scope, Seconds};
+use crate::token::mac::{Body, MacHeader, MacRefused, SignedRequest, VerifiedMac};
 use crate::token::{ResourceKeys, Revocations};
-use crate::validator::{Known, Needed, Reading, Refused, Validator};
+use crate::validator::{Known, Missing, Needed, Principal, Reading, Refused, Validator};
 use crate::web::WebVerifier;
 
 /// One resource, and its copies. Verdicts are JSON; what is thrown is the name of what does not fit.
@@ -126,6 +127,44 @@ impl Validation {
         }))
     }
 
+    /// The MAC key identifier of a request that is signed, if it is.
+    #[wasm_bindgen(js_name = macKeyId)]
+    pub fn mac_key_id(&self, authorization: &str) -> Option<String> {
+        MacHeader::parse(authorization).map(|header| header.id.to_owned())
+    }
+
+    /// The verdict on a signed request by an answer of the issuer's introspection about its key: `request` has
+    /// `method`, `uri`, `host`, `port`, `window` in seconds, and `bodyHash` where that is known.
+    pub fn signed(
+        &self,
+        authorization: &str,
+        answer: &str,
+        request: &str,
+        scopes: &str,
+        any: bool,
+        now: f64,
+    ) -> Result<SignedVerdict, JsValue> {
+        let needed = needed(scopes, any)?;
+        let members = parse_strict_object(request.as_bytes()).map_err(|_| "request")?;
+        let text = |name| members.get(name).and_then(Value::as_str);
+        let number = |name| members.get(name).and_then(Value::as_u64).ok_or("request");
+        let asked = SignedRequest {
+            method: text("method").ok_or("request")?,
+            uri: text("uri").ok_or("request")?,
+            host: text("host").ok_or("request")?,
+            port: number("port")?.try_into().map_err(|_| "request")?,
+            body: text("bodyHash").map_or(Body::Unknown, Body::Hash),
+        };
+        let at = (Moment(whole(now)), Seconds(number("window")?));
+        let header = MacHeader::parse(authorization).ok_or(MacRefused::Malformed);
+        Ok(SignedVerdict(header.map_err(Refused::from).and_then(
+            |header| {
+                let answer = answer.as_bytes();
+                self.validator.signed(&header, &asked, answer, &needed, at)
+            },
+        )))
+    }
+
     /// The verdict by an answer of the issuer's introspection.
     pub fn introspected(
         &self,
@@ -141,23 +180,51 @@ impl Validation {
     }
 }
 
+/// A signed request whose nonce is still to be spent, or a refusal.
+#[wasm_bindgen]
+pub struct SignedVerdict(Result<VerifiedMac<Principal>, Refused>);
+
+#[wasm_bindgen]
+impl SignedVerdict {
+    /// What is to be spent, if anything is.
+    pub fn nonce(&self) -> Option<String> {
+        let verified = self.0.as_ref().ok()?;
+        let nonce = verified.nonce();
+        Some(format!("{}:{}", nonce.key, nonce.name))
+    }
+
+    /// The verdict: whether it was spent by this request, or nothing where that is not known.
+    pub fn settle(self, first: Option<bool>) -> String {
+        let spent = self.0.and_then(|verified| match first {
+            Some(first) => Ok(verified.spent(first)?),
+            None => Err(Refused::Missing(Missing::Nonce)),
+        });
+        match spent {
+            Ok(principal) => principal.to_json().unwrap_or_default(),
+            Err(refused) => print_refusal(&refused, refused.mac_challenge()),
+        }
+    }
+}
+
 fn needed(scopes: &str, any: bool) -> Result<Needed, JsValue> {
     let scopes = Scope::parse(scopes).map_err(|_| JsValue::from("scopes"))?;
     Ok(Needed { scopes, any })
 }
 
 fn printed(verdict: Result<String, Refused>) -> String {
-    verdict.unwrap_or_else(|refused| {
-        json!({
-            "active": false,
-            "error": refused.error(),
-            "status": refused.status(),
-            "challenge": refused.challenge(),
-            "scope": refused.scope(),
-            "cause": refused.cause(),
-        })
-        .to_string()
+    verdict.unwrap_or_else(|refused| print_refusal(&refused, refused.challenge()))
+}
+
+fn print_refusal(refused: &Refused, challenge: Option<String>) -> String {
+    json!({
+        "active": false,
+        "error": refused.error(),
+        "status": refused.status(),
+        "challenge": challenge,
+        "scope": refused.scope(),
+        "cause": refused.cause(),
     })
+    .to_string()
 }
 
 /// Polls once: what is sealed is opened without waiting, and no promise is made for it.

@@ -173,6 +173,9 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .flag("danger_allow_front_channel_access_tokens"),
         danger_allow_plain_code_challenge: record.flag("danger_allow_plain_code_challenge"),
         danger_allow_password_grant: record.flag("danger_allow_password_grant"),
+        danger_issue_mac_tokens: record.flag("danger_issue_mac_tokens"),
+        danger_issue_mac_tokens_with_hmac_sha_1: record
+            .flag("danger_issue_mac_tokens_with_hmac_sha_1"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
         refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
         sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
@@ -296,6 +299,8 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "danger_allow_front_channel_access_tokens": client.danger_allow_front_channel_access_tokens,
         "danger_allow_plain_code_challenge": client.danger_allow_plain_code_challenge,
         "danger_allow_password_grant": client.danger_allow_password_grant,
+        "danger_issue_mac_tokens": client.danger_issue_mac_tokens,
+        "danger_issue_mac_tokens_with_hmac_sha_1": client.danger_issue_mac_tokens_with_hmac_sha_1,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
         "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),
@@ -344,6 +349,7 @@ pub(super) fn fit<R: Rows>(
     if grants.is_empty() {
         unfit.push(Unfit::new("grant_types", "must not be empty"));
     }
+    fit_mac(record, unfit);
     fit_keys(record, unfit);
     let own = !record.fields.get("jwks").is_none_or(Value::is_null)
         || !record.text("jwks_uri").is_empty();
@@ -411,6 +417,33 @@ fn fit_response_types(record: &Record, unfit: &mut Vec<Unfit>) {
         let rule = "with token need danger_allow_front_channel_access_tokens";
         unfit.push(Unfit::new("response_types", rule));
     }
+}
+
+/// A MAC key identifier is sealed, as whoever verified a JWT would take it for a bearer token; and its
+/// key is never in a browser's address.
+fn fit_mac(record: &Record, unfit: &mut Vec<Unfit>) {
+    let signs = record.flag("danger_issue_mac_tokens");
+    let types = record.list("response_types").iter();
+    let mut types = types.filter_map(|name| ResponseType::parse(name.as_str()?));
+    let rules = [
+        (
+            signs && record.text("access_token_format") == "jwt",
+            "access_token_format",
+            "must be sealed with danger_issue_mac_tokens",
+        ),
+        (
+            signs && types.any(ResponseType::has_token),
+            "response_types",
+            "must not have token with danger_issue_mac_tokens",
+        ),
+        (
+            !signs && record.flag("danger_issue_mac_tokens_with_hmac_sha_1"),
+            "danger_issue_mac_tokens_with_hmac_sha_1",
+            "needs danger_issue_mac_tokens",
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(broken, ..)| *broken);
+    unfit.extend(broken.map(|(_, field, rule)| Unfit::new(field, rule)));
 }
 
 /// Keys are in one place.

@@ -161,7 +161,7 @@ pub async fn by_session<P: Ports>(
     Ok(session.map(|session| of_session(&session)))
 }
 
-fn of_access_token(live: &LiveToken) -> Principal {
+pub(super) fn of_access_token(live: &LiveToken) -> Principal {
     let token = live.token();
     let person = Subject::parse(&token.sub)
         .ok()
