@@ -66,9 +66,9 @@ function described(issuer) {
 /**
  * The documents by the words of `routes.js`: a body and its headers.
  *
- * @type {Record<string, (env: any) => [string, Record<string, string>]>}
+ * @type {Map<string, (env: any) => [string, Record<string, string>]>}
  */
-export const documents = {
+export const documents = new Map(Object.entries({
   openapi: (env) => [
     described(env.ISSUER),
     {
@@ -98,4 +98,4 @@ export const documents = {
       "x-frame-options": "DENY",
     },
   ],
-};
+}));

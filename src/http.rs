@@ -1,5 +1,6 @@
 //! Request and response as plain data.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::error::Reason;
@@ -181,7 +182,7 @@ pub struct Response {
     /// Status code.
     pub status: u16,
     /// Names in lower case; `set-cookie` may repeat.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// Body text.
     pub body: String,
     /// Why it is a refusal, for the log.
@@ -198,9 +199,9 @@ impl Response {
     pub fn json(status: u16, body: String) -> Self {
         Self {
             headers: vec![
-                ("content-type", "application/json".to_owned()),
-                ("cache-control", "no-store".to_owned()),
-                ("x-content-type-options", "nosniff".to_owned()),
+                ("content-type", "application/json".into()),
+                ("cache-control", "no-store".into()),
+                ("x-content-type-options", "nosniff".into()),
             ],
             body,
             ..Self::empty(status)
@@ -212,8 +213,8 @@ impl Response {
     pub fn document(body: String, seconds: u64) -> Self {
         Self {
             headers: vec![
-                ("content-type", "application/json".to_owned()),
-                ("cache-control", format!("public, max-age={seconds}")),
+                ("content-type", "application/json".into()),
+                ("cache-control", format!("public, max-age={seconds}").into()),
             ],
             body,
             ..Self::empty(200)
@@ -225,7 +226,7 @@ impl Response {
     pub fn empty(status: u16) -> Self {
         Self {
             status,
-            headers: vec![("cache-control", "no-store".to_owned())],
+            headers: vec![("cache-control", "no-store".into())],
             body: String::new(),
             reason: None,
             event: None,
@@ -243,7 +244,7 @@ impl Response {
 
     /// Adds a header.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
@@ -284,7 +285,7 @@ impl Response {
         }
         for (name, value) in &mut self.headers {
             if *name == "www-authenticate" && value.contains(" error=\"") {
-                *value += &format!(", error_uri=\"{uri}\"");
+                value.to_mut().push_str(&format!(", error_uri=\"{uri}\""));
             }
         }
         self
@@ -309,7 +310,7 @@ impl Response {
         self.headers
             .iter()
             .find(|(found, _)| *found == name)
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| &**value)
     }
 
     /// Appends the headers: `name: value` lines.

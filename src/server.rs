@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::api;
 use crate::config::Config;
 use crate::error::Reason;
-use crate::gate;
+use crate::gate::{self, Routes};
 use crate::http::{Request, Response};
 use crate::jose::base64url;
 use crate::oauth;
@@ -20,6 +20,21 @@ pub struct Server<P> {
     pub keyring: Rc<Keyring>,
     /// The world.
     pub ports: P,
+    /// What the routes of proxies ask, as they were read.
+    pub routes: Routes,
+}
+
+impl<P> Server<P> {
+    /// A server that was asked nothing yet.
+    #[must_use]
+    pub fn new(config: Config, keyring: Rc<Keyring>, ports: P) -> Self {
+        Self {
+            config,
+            keyring,
+            ports,
+            routes: Routes::default(),
+        }
+    }
 }
 
 /// Where a request goes. The routes in `shim.js` name them by [`Endpoint::parse`]'s words.

@@ -8,6 +8,7 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import * as protocol from "./core.js";
 import * as management from "./deciding.js";
 import { documents } from "./documents.js";
+import { line, question } from "./question.js";
 import { route } from "./routes.js";
 
 export { Courier, Directory, Feed, Ledger } from "./objects.js";
@@ -20,30 +21,34 @@ const LARGEST_BODY = 64 * 1024;
  */
 const LARGEST_REFUSED = 1024 * 1024;
 
-/** Endpoints that are told a passphrase; no other is. */
-const COPIES = ["export", "import"];
-
-/** What the core is told where a proxy asks, and nowhere else: each header costs time. */
-const OF_PROXY = ["x-edgemint-proxy", "x-original-url", "x-original-method", "x-requested-with", "x-forwarded-for", "access-control-request-method"];
-/** What is said besides by proxies that cannot say `X-Original-URL`. */
-const OF_FORWARDER = ["x-forwarded-method", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-uri"];
-
 export default {
   /**
    * @param {Request} request
    * @param {any} env
    * @param {ExecutionContext} ctx
+   * @returns {Response | Promise<Response>}
    */
-  async fetch(request, env, ctx) {
+  fetch(request, env, ctx) {
     const id = crypto.randomUUID();
+    // A promise where there is nothing to wait for costs a turn of the loop: most answers are there at once.
     try {
-      return await answer(request, env, ctx, id);
+      const { method } = request;
+      const answered = method === "GET" || method === "HEAD" ? answer(request, env, ctx, id, "") : withBody(request, env, ctx, id);
+      return answered instanceof Promise ? answered.catch((/** @type {unknown} */ error) => wrong(error, id)) : answered;
     } catch (error) {
-      failed(error, id);
-      return json(500, { error: "server_error", error_description: "something failed on our side" }, id);
+      return wrong(error, id);
     }
   },
 };
+
+/**
+ * @param {unknown} error
+ * @param {string} id
+ */
+function wrong(error, id) {
+  failed(error, id);
+  return json(500, { error: "server_error", error_description: "something failed on our side" }, id);
+}
 
 /**
  * @param {Request} request
@@ -51,27 +56,34 @@ export default {
  * @param {ExecutionContext} ctx
  * @param {string} id
  */
-async function answer(request, env, ctx, id) {
-  const { method, headers } = request;
-  const url = request.url;
-  const start = url.indexOf("/", url.indexOf("//") + 2);
-  const question = url.indexOf("?", start);
-  const path = question < 0 ? url.slice(start) : url.slice(start, question);
-  const query = question < 0 ? "" : url.slice(question + 1);
-  /** @type {string | undefined} */
-  let body = "";
-  if (method !== "GET" && method !== "HEAD") {
-    try {
-      body = await read(request);
-    } catch {
-      note(env, id, method, 400);
+function withBody(request, env, ctx, id) {
+  return read(request).then(
+    (body) => answer(request, env, ctx, id, body),
+    () => {
+      note(env, id, request.method, 400);
       return json(400, { error: "invalid_request", error_description: "the body did not arrive whole" }, id);
-    }
-  }
+    },
+  );
+}
+
+/**
+ * @param {Request} request
+ * @param {any} env
+ * @param {ExecutionContext} ctx
+ * @param {string} id
+ * @param {string | undefined} body
+ * @returns {Response | Promise<Response>}
+ */
+function answer(request, env, ctx, id, body) {
+  const { method, headers, url } = request;
+  const start = url.indexOf("/", url.indexOf("//") + 2);
+  const mark = url.indexOf("?", start);
+  const path = mark < 0 ? url.slice(start) : url.slice(start, mark);
+  const query = mark < 0 ? "" : url.slice(mark + 1);
   const below = base(env);
   const found = route(path, below);
   const asked = method === "HEAD" ? "GET" : method;
-  const endpoint = found !== undefined && Object.hasOwn(found.methods, asked) ? found.methods[asked] : undefined;
+  const endpoint = found?.methods.get(asked);
   if (found === undefined || (endpoint === undefined && found.hidden)) {
     note(env, id, method, 404);
     return json(404, { error: "not_found", error_description: "there is nothing at this path" }, id);
@@ -81,30 +93,33 @@ async function answer(request, env, ctx, id) {
     note(env, id, method, response.status);
     return response;
   }
-  const document = documents[endpoint];
+  const document = documents.get(endpoint);
   if (document !== undefined) {
     const [text, headers] = document(env);
     note(env, id, method, 200, endpoint);
     return new Response(method === "HEAD" ? null : text, { headers: { ...headers, "x-request-id": id } });
   }
-  // Each look at a header costs a third of a microsecond: there are none at what an endpoint does not go by.
-  const given = (/** @type {string} */ name, asked = true) => (asked ? line(headers.get(name)) : "");
-  // What pages of other origins may call looks at no cookie and at nothing that only browsers say.
-  const own = found.cors !== true;
-  // A proxy asks without a body, and the forms behind it are not ours.
-  const pages = own && !found.hidden;
-  // One text in and one text out: each crossing into the core costs as much as a hash.
-  const text =
-    `${id}\n${endpoint}\n${asked}\n${path.slice(below.length)}\n${query}\n${given("authorization")}\n` +
-    `${given("content-type", !found.hidden)}\n${given("cookie", own)}\n${given("origin", own)}\n` +
-    `${given("sec-fetch-site", pages)}\n${given("x-csrf-token", pages)}\n${given("user-agent", endpoint === "login")}\n` +
-    `${given("x-export-passphrase", COPIES.includes(endpoint))}\n${given("accept", endpoint === "introspect")}\n` +
-    // Only the platform sets this one; a local run has no address that could be trusted.
-    `${given("cf-connecting-ip", !env.LOCAL && !found.hidden)}\n${found.hidden ? ofProxy(headers) : line(body)}`;
+  const text = question(id, endpoint, asked, below === "" ? path : path.slice(below.length), query, found, headers, body, env);
   const module = found.management ? management : protocol;
   const answered = module.enter((core) => core.answer(env, text, Date.now()));
-  /** @type {string} */
-  const said = typeof answered === "string" ? answered : await answered;
+  const bare = method === "HEAD";
+  if (typeof answered === "string") {
+    return respond(answered, bare, module, env, ctx, id);
+  }
+  return answered.then((/** @type {string} */ said) => respond(said, bare, module, env, ctx, id));
+}
+
+/**
+ * What the core says, said to the platform.
+ *
+ * @param {string} said
+ * @param {boolean} bare whether the method was HEAD
+ * @param {typeof protocol | typeof management} module
+ * @param {any} env
+ * @param {ExecutionContext} ctx
+ * @param {string} id
+ */
+function respond(said, bare, module, env, ctx, id) {
   const end = said.indexOf("\n\n", 3) + 1;
   const status = Number(said.slice(0, 3));
   const content = said.slice(end + 1);
@@ -113,7 +128,7 @@ async function answer(request, env, ctx, id) {
   const shared = headersOf(said.slice(5, end));
   shared.set("x-request-id", id);
   // An empty text would be sent as text/plain, and oidc-client-ts takes that for a broken answer.
-  const response = new Response(method === "HEAD" || status === 204 ? null : content || null, { status, headers: shared });
+  const response = new Response(bare || status === 204 ? null : content || null, { status, headers: shared });
   behind(said[3], module, env, ctx, id);
   return response;
 }
@@ -136,40 +151,13 @@ function behind(sign, module, env, ctx, id) {
 }
 
 /**
- * What a proxy says of the request that it asks about.
- *
- * @param {Headers} headers
- */
-function ofProxy(headers) {
-  let lines = "";
-  for (const name of OF_PROXY) {
-    lines += `${line(headers.get(name))}\n`;
-  }
-  if (!headers.has("x-original-url")) {
-    for (const name of OF_FORWARDER) {
-      lines += `${line(headers.get(name))}\n`;
-    }
-  }
-  return lines;
-}
-
-/**
- * How the core reads whether something is there.
- *
- * @param {string | null | undefined} value
- */
-function line(value) {
-  return value === null || value === undefined ? "" : `=${value}`;
-}
-
-/**
  * The body, or nothing when it is larger than anything expected. It is always read or cancelled:
  * one that is left costs the connection.
  *
  * @param {Request} request
  * @returns {Promise<string | undefined>}
  */
-async function read(request) {
+function read(request) {
   // `body` is only touched where it has to be: that makes a stream, which costs as much as an answer.
   const { headers } = request;
   const length = headers.get("content-length");
@@ -178,9 +166,14 @@ async function read(request) {
     return request.text();
   }
   const { body } = request;
-  if (body === null) {
-    return "";
-  }
+  return body === null ? Promise.resolve("") : readUpToBound(body);
+}
+
+/**
+ * @param {ReadableStream<Uint8Array>} body
+ * @returns {Promise<string | undefined>}
+ */
+async function readUpToBound(body) {
   let size = 0;
   /** @type {string[]} */
   let chunks = [];
@@ -224,12 +217,12 @@ function note(env, id, method, status, endpoint = null) {
 /**
  * A preflight, or 405.
  *
- * @param {import("./routes.js").Route} found
+ * @param {import("./routes.js").Asked} found
  * @param {string} method
  * @param {string} id
  */
 function otherMethod(found, method, id) {
-  const methods = Object.keys(found.methods);
+  const methods = [...found.methods.keys()];
   const allow = methods.includes("GET") ? ["HEAD", ...methods] : methods;
   if (method === "OPTIONS" && found.cors) {
     return new Response(null, {
@@ -370,8 +363,28 @@ function text(value) {
   return typeof value === "string" ? line(value) : "";
 }
 
+/** @type {Map<string, any>} what was read of texts that come again: of the same token the same is told */
+const verdicts = new Map();
+/** A quarter of a megabyte. */
+const MOST_VERDICTS = 256;
+
+/** @param {string} said JSON of the core's */
+function verdict(said) {
+  const known = verdicts.get(said);
+  if (known !== undefined) {
+    return known;
+  }
+  const made = JSON.parse(said);
+  if (verdicts.size >= MOST_VERDICTS) {
+    verdicts.clear();
+  }
+  verdicts.set(said, made);
+  return made;
+}
+
 /**
- * What the core says, without a promise if it has nothing to wait for.
+ * What the core says, without a promise if it has nothing to wait for. Whoever asked gets a copy: it goes through the
+ * platform's own serialisation.
  *
  * @param {any} env
  * @param {any} ctx
@@ -389,10 +402,10 @@ function ask(env, ctx, verb, lines) {
   const client = typeof named === "string" && !named.includes("\n") ? named : "";
   const read = (/** @type {string} */ said) => {
     if (said[0] === "{") {
-      return JSON.parse(said);
+      return verdict(said);
     }
     behind(said[0], protocol, env, ctx, id);
-    return JSON.parse(said.slice(1));
+    return verdict(said.slice(1));
   };
   try {
     const answered = protocol.enter((core) => core.call(env, `${id}\n${verb}\n${client}\n${lines}`, Date.now()));

@@ -87,7 +87,7 @@ fn s1_4_a_notebook_has_all_that_was_shown_and_no_longer() {
     assert_eq!(token.token_type, TokenType::Notebook);
     assert_eq!(token.scopes, scope("admin:token read user:token write"));
     assert_eq!(token.expires, parent.expires);
-    assert_eq!(token.parent, Some(parent.key));
+    assert_eq!(token.parent, Some(parent.key.clone()));
     assert_eq!(token.username.as_str(), "ada");
     assert_eq!(token.created.0, NOW + 60);
     assert_eq!(token.service, None);
@@ -214,7 +214,7 @@ fn s1_4_a_child_is_a_parent_itself() {
     let two = child(&fixture, &one, internal("two", "read admin:token"));
     let two_shown = shown(&fixture, &two).unwrap();
     assert_eq!(two_shown.scopes, scope("read"));
-    assert_eq!(two_shown.parent, Some(one.key));
+    assert_eq!(two_shown.parent, Some(one.key.clone()));
     browser.sign_out();
     assert_eq!(shown(&fixture, &two), Err(Reason::TokenRevoked));
 }

@@ -202,14 +202,14 @@ impl Entropy for Noting<'_> {
 
 /// Sends a request to the fixture's server and notes what it carries to its stores.
 fn noted(fixture: &Fixture, endpoint: Endpoint, request: &Request) -> (Response, String) {
-    let server = Server {
-        config: fixture.server.config.clone(),
-        keyring: Rc::clone(&fixture.server.keyring),
-        ports: Noting {
+    let server = Server::new(
+        fixture.server.config.clone(),
+        Rc::clone(&fixture.server.keyring),
+        Noting {
             memory: fixture.memory(),
             notes: RefCell::default(),
         },
-    };
+    );
     let answer = block_on(server.answer(endpoint, request, &fixture.at()));
     (answer, server.ports.notes.into_inner())
 }

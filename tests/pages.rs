@@ -500,11 +500,11 @@ fn ui_7_administration_is_given_to_no_client_that_was_not_let() {
 #[test]
 fn a_deployment_without_people_says_so_instead_of_a_form() {
     let fixture = Fixture::new();
-    let empty = edgemint::server::Server {
-        config: fixture.server.config.clone(),
-        keyring: fixture.server.keyring.clone(),
-        ports: edgemint::memory::Memory::default(),
-    };
+    let empty = edgemint::server::Server::new(
+        fixture.server.config.clone(),
+        fixture.server.keyring.clone(),
+        edgemint::memory::Memory::default(),
+    );
     let answer =
         support::block_on(empty.answer(Endpoint::Login, &get(&Form::default()), &fixture.at()));
     assert_eq!(answer.status, 503);

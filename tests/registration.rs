@@ -64,11 +64,7 @@ fn fresh() -> (Fixture, Server<Memory>) {
     let fixture = Fixture::new();
     let mut config = fixture.server.config.clone();
     config.local_run = Some(Secret::new("local-run-secret-of-the-tests").digest());
-    let server = Server {
-        config,
-        keyring: fixture.server.keyring.clone(),
-        ports: Memory::default(),
-    };
+    let server = Server::new(config, fixture.server.keyring.clone(), Memory::default());
     (fixture, server)
 }
 

@@ -42,7 +42,7 @@ pub async fn answer<P: Ports>(server: &Server<P>, request: &Request, at: &At) ->
         Ok(lines) => {
             let mut response = Response::json(200, lines);
             if let Some((_, content_type)) = response.headers.first_mut() {
-                "application/x-ndjson".clone_into(content_type);
+                *content_type = "application/x-ndjson".into();
             }
             response
         }

@@ -83,7 +83,7 @@ fn refused(reason: Reason, status: u16) -> Response {
         .iter_mut()
         .find(|(name, _)| *name == "content-type")
     {
-        *value = "application/problem+json".to_owned();
+        *value = "application/problem+json".into();
     }
     response
 }

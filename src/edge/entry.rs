@@ -128,11 +128,7 @@ pub(super) fn edge(env: &Env) -> Result<Rc<Edge>, Reason> {
         Ok((settings, config, keyring)) => {
             let keyring = Rc::new(keyring);
             let ports = Bindings::new(env.clone(), Rc::clone(&keyring), &config);
-            let server = Server {
-                config,
-                keyring,
-                ports,
-            };
+            let server = Server::new(config, keyring, ports);
             let edge = Rc::new(Edge { server, settings });
             EDGE.with_borrow_mut(|kept| *kept = Some(Rc::clone(&edge)));
             Ok(edge)

@@ -53,7 +53,7 @@ pub fn by_mac(mut refused: Response, challenge: Option<String>) -> Response {
 
 fn set(answer: &mut Response, name: &str, value: &str) {
     if let Some((_, old)) = answer.headers.iter_mut().find(|(known, _)| *known == name) {
-        value.clone_into(old);
+        *old = value.to_owned().into();
     }
 }
 

@@ -11,7 +11,7 @@ use crate::http::{Original, Request};
 use crate::jose::{base64url, parse_strict_object};
 use crate::model::{Secret, secret};
 use crate::oauth::access_token::LiveToken;
-use crate::oauth::mac;
+use crate::oauth::{bearer, mac};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::Kind;
@@ -47,10 +47,6 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Who stands behind a request, as far as what costs nothing can tell.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "the large one is the usual one, and would be an allocation for every request"
-)]
 pub enum Shown {
     /// Whoever it is.
     Proven(Principal),
@@ -110,6 +106,10 @@ pub async fn prove<P: Ports>(
         return Ok(Shown::Proven(principal));
     }
     let authorization = request.authorization.as_deref().unwrap_or_default();
+    if let Some(token) = bearer::alone(authorization, &server.keyring) {
+        let principal = principal::by_token(server, token, at).await?;
+        return Ok(Shown::Proven(principal));
+    }
     match presented(authorization, &server.config.issuer) {
         Ok(token) => {
             let principal = principal::by_token(server, token.expose(), at).await?;

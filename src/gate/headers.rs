@@ -6,17 +6,20 @@ use super::principal::Principal;
 use crate::config::Config;
 use crate::http::{Request, Response};
 use crate::model::Secret;
+use crate::oauth::bearer;
 use crate::oauth::page::BROWSER_COOKIE;
 use crate::oauth::session;
+use crate::server::Server;
 use crate::token::mac::is_mac;
 
 /// Passes on what a request brought, without what is ours.
 #[must_use]
-pub fn pass_on(config: &Config, request: &Request, answer: Response) -> Response {
+pub fn pass_on<P>(server: &Server<P>, request: &Request, answer: Response) -> Response {
     let kept = request.authorization.as_deref();
-    let kept = kept.and_then(|values| authorization(values, config));
+    let kept = kept.filter(|values| bearer::alone(values, &server.keyring).is_none());
+    let kept = kept.and_then(|values| authorization(values, &server.config));
     let answer = add(answer, "authorization", kept.as_deref());
-    without_authorization(config, request, answer)
+    without_authorization(&server.config, request, answer)
 }
 
 /// The same, where `Authorization` is said otherwise.
@@ -28,15 +31,15 @@ fn without_authorization(config: &Config, request: &Request, answer: Response) -
 
 /// Says who it is, besides.
 #[must_use]
-pub fn identify(
-    config: &Config,
+pub fn identify<P>(
+    server: &Server<P>,
     request: &Request,
     principal: &Principal,
     delegated: Option<&Secret>,
     use_authorization: bool,
     answer: Response,
 ) -> Response {
-    let answer = answer.with("x-auth-request-user", principal.username.as_str());
+    let answer = answer.with("x-auth-request-user", principal.username.to_string());
     let answer = add(answer, "x-auth-request-email", principal.email.as_deref());
     let answer = add(
         answer,
@@ -48,9 +51,9 @@ pub fn identify(
     match delegated.filter(|_| use_authorization) {
         Some(token) => {
             let answer = answer.with("authorization", format!("Bearer {token}"));
-            without_authorization(config, request, answer)
+            without_authorization(&server.config, request, answer)
         }
-        None => pass_on(config, request, answer),
+        None => pass_on(server, request, answer),
     }
 }
 
@@ -72,7 +75,7 @@ fn add(answer: Response, name: &'static str, value: Option<&str>) -> Response {
                 .all(|byte| matches!(byte, 0x20..=0x7E | b'\t'))
     };
     match value.filter(fits) {
-        Some(value) => answer.with(name, value),
+        Some(value) => answer.with(name, value.to_owned()),
         None => answer,
     }
 }

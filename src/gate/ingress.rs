@@ -29,7 +29,7 @@ pub async fn auth<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> R
     };
     let script = original.requested_with.as_deref();
     let script = script.is_some_and(|by| by.eq_ignore_ascii_case("XMLHttpRequest"));
-    let asked = match Requirements::parse(&request.query) {
+    let asked = match server.routes.read(&request.query) {
         Ok(asked) => asked,
         Err(reason) => return challenge::refusal(config, false, script, reason),
     };
@@ -46,7 +46,7 @@ pub async fn auth<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> R
 #[must_use]
 pub fn anonymous<P>(server: &Server<P>, request: &Request) -> Response {
     match from_proxy(&server.config, request) {
-        Some(_) => headers::pass_on(&server.config, request, passed()),
+        Some(_) => headers::pass_on(server, request, passed()),
         None => nothing(),
     }
 }
@@ -84,7 +84,7 @@ async fn decide<P: Ports>(
     let (url, method) = described(original)?;
     if method == "OPTIONS" {
         preflight(config, request, original, asked)?;
-        return Ok(headers::pass_on(config, request, passed()));
+        return Ok(headers::pass_on(server, request, passed()));
     }
     let shown = credentials::prove(server, request, original, asked.allow_cookies, at).await?;
     let unspent = shown.unspent();
@@ -129,7 +129,7 @@ async fn decide<P: Ports>(
         }
     };
     Ok(headers::identify(
-        config,
+        server,
         request,
         &principal,
         delegated.as_ref(),

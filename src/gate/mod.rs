@@ -11,3 +11,4 @@ pub mod quota;
 pub mod requirements;
 
 pub use principal::Principal;
+pub use requirements::Routes;

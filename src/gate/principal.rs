@@ -1,72 +1,30 @@
 //! Who a credential stands for, whatever kind of credential it is.
 
-use std::collections::BTreeSet;
+use std::ops::Deref;
+use std::rc::Rc;
 
 use crate::error::Reason;
 use crate::http::Request;
-use crate::model::{
-    ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenId, TokenKey, TokenType, UnixTime,
-    Username,
-};
+use crate::model::{Shard, TokenKey, TokenType};
 use crate::oauth::access_token::{self, LiveToken};
 use crate::oauth::session;
 use crate::ports::ledger::Session;
 use crate::ports::tokens::TokenFacts;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{Kind, TokenHandle, Unsealed};
+use crate::token::{Identity, Kind, TokenHandle, Unsealed};
 
 /// Whoever stands behind a credential that is ours, lives, and was not revoked within the published
 /// bound. Only [`by_token`] and [`by_session`] make one. Whether it is for whom it was shown to, the
-/// caller checks: see [`Principal::audience`].
+/// caller checks: see [`Identity::audience`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Principal {
-    /// What the credential is called by.
-    pub key: TokenKey,
-    /// What it is.
-    pub token_type: TokenType,
-    /// The username; of what acts for itself, one that begins with `bot-`.
-    pub username: Username,
-    /// The person; `None` for what acts for itself.
-    pub person: Option<Subject>,
-    /// Where its ledger rows are.
-    pub shard: Shard,
-    /// What it allows.
-    pub scopes: Scope,
-    /// Made at.
-    pub created: UnixTime,
-    /// Not valid from here on; `None` is never.
-    pub expires: Option<UnixTime>,
-    /// The service that it was delegated to.
-    pub service: Option<String>,
-    /// What the person calls it.
-    pub token_name: Option<String>,
-    /// What it was delegated from.
-    pub parent: Option<TokenKey>,
-    /// The one resource that an access token is for, and all that was delegated from it. Every other
-    /// credential is for whatever is behind the gate, and for our own API.
-    pub audience: Option<String>,
-    /// Whom an access token was issued to.
-    pub client: Option<ClientId>,
-    /// The grant that an access token comes from.
-    pub grant: Option<GrantId>,
-    /// The session it dies with.
-    pub session: Option<SessionId>,
-    /// The access token that this is, or that it was delegated from.
-    pub token: Option<TokenId>,
-    /// The person's generation, and the client's, that it was made under.
-    pub generations: (u64, u64),
-    /// The mail address, where it is known without asking for it.
-    pub email: Option<String>,
-    /// The groups of the person, likewise.
-    pub groups: Option<BTreeSet<String>>,
-}
+pub struct Principal(Rc<Identity>);
 
-impl Principal {
-    /// Whether it was delegated to somebody: then it is a row of the ledger.
-    #[must_use]
-    pub fn is_delegated(&self) -> bool {
-        matches!(self.token_type, TokenType::Notebook | TokenType::Internal)
+impl Deref for Principal {
+    type Target = Identity;
+
+    fn deref(&self) -> &Identity {
+        &self.0
     }
 }
 
@@ -123,7 +81,7 @@ pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
     let (row, person) = (&facts.row, facts.person.as_ref());
     let origin = row.origin.clone();
     let (client, minted) = origin.client.unzip();
-    Principal {
+    Principal(Rc::new(Identity {
         key: row.key.clone(),
         token_type: row.token_type,
         username: person
@@ -145,7 +103,7 @@ pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
         generations: (row.generation, minted.unwrap_or_default()),
         email: person.and_then(|person| person.profile.email.clone()),
         groups: person.map(|person| person.groups.clone()),
-    }
+    }))
 }
 
 /// Who the session of the request's cookie stands for, if there is one.
@@ -161,41 +119,15 @@ pub async fn by_session<P: Ports>(
     Ok(session.map(|session| of_session(&session)))
 }
 
+/// Who it is whose key a request was signed with.
 pub(super) fn of_access_token(live: &LiveToken) -> Principal {
-    let token = live.token();
-    let person = Subject::parse(&token.sub)
-        .ok()
-        .filter(|_| token.sub.starts_with(Subject::PREFIX));
-    Principal {
-        key: live.key().clone(),
-        token_type: match person {
-            Some(_) => TokenType::Oidc,
-            None => TokenType::Service,
-        },
-        username: token.username.clone(),
-        person,
-        shard: token.shard,
-        scopes: token.scope.clone(),
-        created: token.issued_at,
-        expires: Some(token.expires_at),
-        service: None,
-        token_name: None,
-        parent: live.session_key().cloned(),
-        audience: Some(token.audience.clone()),
-        client: Some(token.client.clone()),
-        grant: token.grant.clone(),
-        session: token.session.clone(),
-        token: Some(live.id().clone()),
-        generations: (token.generations.subject, token.generations.client),
-        email: None,
-        groups: None,
-    }
+    Principal(Rc::clone(live.identity()))
 }
 
 /// A session always holds `user:token`.
 pub(crate) fn of_session(session: &Session) -> Principal {
     let subject = &session.subject;
-    Principal {
+    Principal(Rc::new(Identity {
         key: TokenKey::of(session.id.as_str()),
         token_type: TokenType::Session,
         username: subject.username.clone(),
@@ -215,5 +147,5 @@ pub(crate) fn of_session(session: &Session) -> Principal {
         generations: (subject.generation, 0),
         email: subject.profile.email.clone(),
         groups: Some(subject.groups.clone()),
-    }
+    }))
 }

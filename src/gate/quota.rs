@@ -51,7 +51,7 @@ impl Window {
             .with("x-ratelimit-remaining", left.to_string())
             .with("x-ratelimit-used", self.used.to_string())
             .with("x-ratelimit-reset", self.resets_at.0.to_string())
-            .with("x-ratelimit-resource", service)
+            .with("x-ratelimit-resource", service.to_owned())
     }
 }
 

@@ -3,6 +3,10 @@
 //! It is configuration, written by hand. What is misspelled or has no value is refused: passed over,
 //! it would open the route.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
 use super::delegate::{LEAST, LIFETIME, Recipient};
 use crate::directory::Unfit;
 use crate::error::Reason;
@@ -12,6 +16,11 @@ use crate::model::{Scope, Seconds, Username};
 const LONGEST_SERVICE: usize = 64;
 /// Services in one list: more are no configuration that somebody wrote.
 const MOST_SERVICES: usize = 64;
+
+/// Queries that are kept, read. A proxy has one for each of its routes.
+const MOST_ROUTES: usize = 64;
+/// Characters of one that is.
+const LONGEST_ROUTE: usize = 1_024;
 
 const NOT_TWICE: &str = "must not be repeated";
 const A_FLAG: &str = "has to be true or false";
@@ -73,6 +82,31 @@ struct Read {
     delegate_scopes: Scope,
     notebook: bool,
     unfit: Vec<Unfit>,
+}
+
+/// What routes ask, each read once: reading is a function of the query alone.
+#[derive(Debug, Default)]
+pub struct Routes(RefCell<BTreeMap<String, Rc<Requirements>>>);
+
+impl Routes {
+    /// Reads a query, as [`Requirements::parse`] does, once.
+    ///
+    /// # Errors
+    /// As [`Requirements::parse`].
+    pub fn read(&self, query: &str) -> Result<Rc<Requirements>, Reason> {
+        if let Some(known) = self.0.borrow().get(query) {
+            return Ok(Rc::clone(known));
+        }
+        let asked = Rc::new(Requirements::parse(query)?);
+        if query.len() <= LONGEST_ROUTE {
+            let mut kept = self.0.borrow_mut();
+            if kept.len() >= MOST_ROUTES {
+                kept.clear();
+            }
+            kept.insert(query.to_owned(), Rc::clone(&asked));
+        }
+        Ok(asked)
+    }
 }
 
 impl Requirements {
@@ -219,6 +253,24 @@ mod tests {
             }
             other => panic!("{query}: {other:?}"),
         }
+    }
+
+    #[test]
+    fn a_route_is_read_once_and_what_does_not_fit_each_time() {
+        let routes = Routes::default();
+        let read = |query: &str| routes.read(query);
+        let first = read("scope=a").unwrap();
+        assert!(Rc::ptr_eq(&first, &read("scope=a").unwrap()));
+        assert_ne!(read("scope=b").unwrap(), first);
+        assert!(read("scopes=a").is_err());
+        assert!(read("scopes=a").is_err());
+        for query in 0..=2 * MOST_ROUTES {
+            assert!(read(&format!("scope={query}")).is_ok());
+            assert!(routes.0.borrow().len() <= MOST_ROUTES);
+        }
+        let long = format!("scope={}", "a+".repeat(LONGEST_ROUTE).trim_end_matches('+'));
+        let long = read(&long).unwrap();
+        assert_eq!(long.scopes, first.scopes);
     }
 
     #[test]

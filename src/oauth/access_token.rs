@@ -4,12 +4,14 @@ use std::rc::Rc;
 
 use super::signing;
 use crate::error::Reason;
-use crate::model::{AccessTokenFormat, Client, Secret, TokenId, TokenKey};
+use crate::model::{AccessTokenFormat, Client, Secret, TokenId};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::access::JWT_TYPE;
 use crate::token::mac::{MacAlgorithm, MacKey};
-use crate::token::{AccessToken, MacToken, Opened, Revocations, SealRefused, access_jwt, seal};
+use crate::token::{
+    AccessToken, Identity, MacToken, Opened, Revocations, SealRefused, access_jwt, seal,
+};
 use crate::validator;
 
 /// A token whose seal or signature held, that has not expired and was not revoked within the
@@ -36,16 +38,10 @@ impl LiveToken {
         &self.0.token
     }
 
-    /// What it is called by in public.
+    /// Whom it names.
     #[must_use]
-    pub fn key(&self) -> &TokenKey {
-        self.0.key()
-    }
-
-    /// What its session is called by in public, if it has one.
-    #[must_use]
-    pub fn session_key(&self) -> Option<&TokenKey> {
-        self.0.session_key()
+    pub fn identity(&self) -> &Rc<Identity> {
+        self.0.identity()
     }
 
     /// What other Workers are told of it, as JSON: printed once.

@@ -6,6 +6,7 @@ use crate::http::Response;
 use crate::model::Secret;
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::Keyring;
 use crate::validator::{self, challenge};
 
 /// The token in the `Authorization` header.
@@ -14,6 +15,13 @@ use crate::validator::{self, challenge};
 /// As [`validator::presented`].
 pub fn presented(authorization: Option<&str>) -> Result<Secret, Reason> {
     Ok(validator::presented(authorization)?)
+}
+
+/// The token, where there is nothing but one that was opened before: then nothing has to be looked for in it.
+#[must_use]
+pub fn alone<'a>(authorization: &'a str, keyring: &Keyring) -> Option<&'a str> {
+    let token = authorization.strip_prefix("Bearer ")?;
+    keyring.knows(token).then_some(token)
 }
 
 /// Validates the presented token.

@@ -50,7 +50,7 @@ pub enum Caller {
     /// Somebody with an access token: may ask about tokens of the same client and the same subject.
     Bearer(LiveToken),
     /// Somebody with a token of their own: may ask about their own.
-    Owner(Box<Principal>),
+    Owner(Principal),
 }
 
 /// Whether the text is a MAC key identifier, or nothing of ours.
@@ -79,7 +79,7 @@ impl Caller {
             Err(reason) => return Err(reason),
             Ok(token) if is_handle(token.expose()) => {
                 let owner = principal::by_token(server, token.expose(), at).await?;
-                return Ok(Self::Owner(Box::new(owner)));
+                return Ok(Self::Owner(owner));
             }
             Ok(token) => {
                 let live = access_token::validate(server, token.expose(), at).await?;
@@ -110,7 +110,7 @@ impl Caller {
                 return Ok(None);
             };
             return match principal::of_handle(server, &handle, at).await {
-                Ok(token) if self.may_ask_about(&token) => Ok(Some(Found::Handle(Box::new(token)))),
+                Ok(token) if self.may_ask_about(&token) => Ok(Some(Found::Handle(token))),
                 Ok(_) | Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {
                     Ok(None)
                 }
@@ -272,7 +272,7 @@ pub fn told(token: &Principal) -> Map<String, Value> {
 /// A live token.
 pub enum Found {
     /// A token that is a row of the ledger.
-    Handle(Box<Principal>),
+    Handle(Principal),
     /// An access token.
     Access(LiveToken),
     /// A MAC key identifier.

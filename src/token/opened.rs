@@ -6,12 +6,13 @@ use std::rc::Rc;
 
 use super::access::AccessToken;
 use super::handle::TokenHandle;
+use super::identity::Identity;
 use super::seal::{Keyring, SealRefused, Unsealed};
-use crate::model::{TokenId, TokenKey, secret};
+use crate::model::{Subject, TokenId, TokenKey, TokenType, secret};
 
-/// Places for tokens: a megabyte and a half when all are taken by usual ones, ten at most. A token's
-/// place is in its id; another one of the same place takes it.
-const PLACES: usize = 1_024;
+/// Places for tokens: a megabyte and a half when both of all are taken by usual ones, ten at most. A token's
+/// place is in its id; of those that have the same, two are kept.
+const PLACES: usize = 512;
 /// Bytes of a text that is kept: the usual one has 400. A place has a bound, and so has memory.
 const LONGEST: usize = 2_048;
 /// Where in the text of an access token characters of the id are: behind prefix and clear header.
@@ -30,8 +31,7 @@ pub struct Opened {
     pub token: AccessToken,
     /// What other Workers are told of it while it lives, once that was printed.
     pub principal: OnceCell<String>,
-    key: OnceCell<TokenKey>,
-    session_key: OnceCell<Option<TokenKey>>,
+    identity: OnceCell<Rc<Identity>>,
 }
 
 impl Opened {
@@ -43,23 +43,47 @@ impl Opened {
             epoch,
             token,
             principal: OnceCell::new(),
-            key: OnceCell::new(),
-            session_key: OnceCell::new(),
+            identity: OnceCell::new(),
         }
     }
 
-    /// What it is called by in public; hashed once.
+    /// Whom it names; put together once.
     #[must_use]
-    pub fn key(&self) -> &TokenKey {
-        self.key.get_or_init(|| TokenKey::of(self.id.as_str()))
+    pub fn identity(&self) -> &Rc<Identity> {
+        self.identity.get_or_init(|| Rc::new(self.named()))
     }
 
-    /// What its session is called by in public, if it has one.
-    #[must_use]
-    pub fn session_key(&self) -> Option<&TokenKey> {
-        let session = self.token.session.as_ref();
-        let key = || session.map(|session| TokenKey::of(session.as_str()));
-        self.session_key.get_or_init(key).as_ref()
+    fn named(&self) -> Identity {
+        let token = &self.token;
+        let person = Subject::parse(&token.sub);
+        let person = person
+            .ok()
+            .filter(|_| token.sub.starts_with(Subject::PREFIX));
+        let session = token.session.as_ref();
+        Identity {
+            key: TokenKey::of(self.id.as_str()),
+            token_type: match person {
+                Some(_) => TokenType::Oidc,
+                None => TokenType::Service,
+            },
+            username: token.username.clone(),
+            person,
+            shard: token.shard,
+            scopes: token.scope.clone(),
+            created: token.issued_at,
+            expires: Some(token.expires_at),
+            service: None,
+            token_name: None,
+            parent: session.map(|session| TokenKey::of(session.as_str())),
+            audience: Some(token.audience.clone()),
+            client: Some(token.client.clone()),
+            grant: token.grant.clone(),
+            session: token.session.clone(),
+            token: Some(self.id.clone()),
+            generations: (token.generations.subject, token.generations.client),
+            email: None,
+            groups: None,
+        }
     }
 }
 
@@ -71,7 +95,7 @@ pub(super) struct OpenedTexts {
 }
 
 /// Opened texts of one kind, whose ids begin before the character `AT`.
-struct Texts<T, const AT: usize>(RefCell<Vec<Option<Kept<T>>>>);
+struct Texts<T, const AT: usize>(RefCell<Vec<[Option<Kept<T>>; 2]>>);
 
 struct Kept<T> {
     text: String,
@@ -91,6 +115,12 @@ impl Keyring {
         let opened = Rc::new(Opened::new(id, epoch, token));
         self.opened.tokens.keep(text, &opened);
         Ok(opened)
+    }
+
+    /// Whether this very text was opened before, so that it is one of ours and nothing besides.
+    #[must_use]
+    pub fn knows(&self, text: &str) -> bool {
+        self.opened.tokens.get(text).is_some() || self.opened.handles.get(text).is_some()
     }
 
     /// Opens a handle, as [`Keyring::unseal`] does, once.
@@ -116,10 +146,10 @@ impl<T, const AT: usize> Default for Texts<T, AT> {
 impl<T, const AT: usize> Texts<T, AT> {
     fn get(&self, text: &str) -> Option<Rc<T>> {
         let kept = self.0.borrow();
-        let found = kept.get(place(text, AT)?)?.as_ref()?;
+        let mut both = kept.get(place(text, AT)?)?.iter().flatten();
         // In constant time: this is what proves that the seal holds.
-        let same = secret::equal(found.text.as_bytes(), text.as_bytes());
-        same.then(|| Rc::clone(&found.opened))
+        let same = |kept: &&Kept<T>| secret::equal(kept.text.as_bytes(), text.as_bytes());
+        both.find(same).map(|found| Rc::clone(&found.opened))
     }
 
     fn keep(&self, text: &str, opened: &Rc<T>) {
@@ -127,19 +157,22 @@ impl<T, const AT: usize> Texts<T, AT> {
             return;
         }
         let mut kept = self.0.borrow_mut();
-        kept.resize_with(PLACES, || None);
-        if let Some(place) = place(text, AT).and_then(|place| kept.get_mut(place)) {
+        kept.resize_with(PLACES, || [None, None]);
+        if let Some([newest, other]) = place(text, AT).and_then(|place| kept.get_mut(place)) {
             let opened = Rc::clone(opened);
             let text = text.to_owned();
-            *place = Some(Kept { text, opened });
+            *other = newest.replace(Kept { text, opened });
         }
     }
 }
 
-/// The place of a text, by two characters of its id, which are random.
+/// The place of a text, by three characters of its id, which are random.
 fn place(text: &str, at: usize) -> Option<usize> {
-    let [high, low] = *text.as_bytes().get(at..)?.first_chunk()?;
-    Some((usize::from(high) * 64 + usize::from(low)) % PLACES)
+    let of_id: [u8; 3] = *text.as_bytes().get(at..)?.first_chunk()?;
+    let spread = of_id
+        .iter()
+        .fold(0, |sum, byte| sum * 31 + usize::from(*byte));
+    Some(spread % PLACES)
 }
 
 #[cfg(test)]
@@ -191,18 +224,24 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_same_place_takes_it() {
+    fn of_the_tokens_of_one_place_two_are_kept() {
         let keyring = keyring();
         let texts: Vec<String> = (0..=255).map(|id| sealed(&keyring, id)).collect();
         for text in texts.iter().chain(&texts) {
             assert_eq!(&*keyring.open(text).unwrap().token.sub, "u_1");
         }
-        let places = texts.iter().filter_map(|text| place(text, ID_AT));
-        let places: std::collections::BTreeSet<usize> = places.collect();
-        assert!(places.len() > 1);
+        let mut of_places = std::collections::BTreeMap::<usize, usize>::new();
+        for text in &texts {
+            *of_places.entry(place(text, ID_AT).unwrap()).or_default() += 1;
+        }
+        let fit: usize = of_places.values().map(|tokens| *tokens.min(&2)).sum();
+        assert!(of_places.len() > 1 && fit < texts.len());
         let kept = keyring.opened.tokens.0.borrow();
-        assert_eq!(kept.iter().flatten().count(), places.len());
+        assert_eq!(kept.iter().flatten().flatten().count(), fit);
         assert_eq!(kept.len(), PLACES);
+        drop(kept);
+        assert!(keyring.knows(&texts[255]));
+        assert!(!keyring.knows(&texts[255].to_lowercase()));
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Fixture {
     /// The key of a token that lives.
     pub(crate) fn key_of(&self, token: &str) -> TokenKey {
         let shown = block_on(principal::by_token(&self.server, token, &self.at()));
-        shown.unwrap().key
+        shown.unwrap().key.clone()
     }
 
     /// Changes a token of a person.
@@ -64,7 +64,7 @@ impl Fixture {
         let at = self.at();
         let shown = block_on(principal::by_token(&self.server, token, &at)).unwrap();
         let change = ChangeToken {
-            key: shown.key,
+            key: shown.key.clone(),
             owner: Owner::Person(subject(username)),
             token_name: None,
             scopes: change["scopes"]

@@ -117,11 +117,7 @@ impl Fixture {
             .unwrap()
             .into();
         Self {
-            server: Server {
-                config,
-                keyring,
-                ports: memory,
-            },
+            server: Server::new(config, keyring, memory),
             now: Cell::new(Moment(NOW * 1000)),
             requests: Cell::new(0),
         }

@@ -65,7 +65,7 @@ impl Seen for Response {
 
     fn all(&self, name: &str) -> Vec<&str> {
         let named = self.headers.iter().filter(|(known, _)| *known == name);
-        named.map(|(_, value)| value.as_str()).collect()
+        named.map(|(_, value)| &**value).collect()
     }
 }
 

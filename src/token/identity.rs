@@ -1,0 +1,60 @@
+//! Who a credential names, whatever kind of credential it is.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenId, TokenKey, TokenType, UnixTime,
+    Username,
+};
+
+/// Whom a credential of ours names, and what it allows. That it lives is not said here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What the credential is called by.
+    pub key: TokenKey,
+    /// What it is.
+    pub token_type: TokenType,
+    /// The username; of what acts for itself, one that begins with `bot-`.
+    pub username: Username,
+    /// The person; `None` for what acts for itself.
+    pub person: Option<Subject>,
+    /// Where its ledger rows are.
+    pub shard: Shard,
+    /// What it allows.
+    pub scopes: Scope,
+    /// Made at.
+    pub created: UnixTime,
+    /// Not valid from here on; `None` is never.
+    pub expires: Option<UnixTime>,
+    /// The service that it was delegated to.
+    pub service: Option<String>,
+    /// What the person calls it.
+    pub token_name: Option<String>,
+    /// What it was delegated from.
+    pub parent: Option<TokenKey>,
+    /// The one resource that an access token is for, and all that was delegated from it. Every other
+    /// credential is for whatever is behind the gate, and for our own API.
+    pub audience: Option<String>,
+    /// Whom an access token was issued to.
+    pub client: Option<ClientId>,
+    /// The grant that an access token comes from.
+    pub grant: Option<GrantId>,
+    /// The session it dies with.
+    pub session: Option<SessionId>,
+    /// The access token that this is, or that it was delegated from.
+    pub token: Option<TokenId>,
+    /// The person's generation, and the client's, that it was made under.
+    pub generations: (u64, u64),
+    /// The mail address, where it is known without asking for it.
+    pub email: Option<String>,
+    /// The groups of the person, likewise.
+    pub groups: Option<BTreeSet<String>>,
+}
+
+impl Identity {
+    /// Whether it was delegated to somebody: then it is a row of the ledger.
+    #[must_use]
+    pub fn is_delegated(&self) -> bool {
+        matches!(self.token_type, TokenType::Notebook | TokenType::Internal)
+    }
+}
