@@ -607,7 +607,7 @@ impl Reason {
             ErrorCode::InvalidToken if *self == Self::NoToken => "a token has to be sent",
             // Told where the code is right: to who has the key, or has overheard who has it.
             ErrorCode::InvalidToken if *self == Self::MacOutOfTime => {
-                "the request was signed too long ago, or by a clock that is ahead"
+                "the request is too old, or from a clock ahead"
             }
             ErrorCode::InvalidToken if *self == Self::MacReplayed => "the nonce was used before",
             ErrorCode::InvalidToken => INVALID_TOKEN,

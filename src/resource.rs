@@ -13,9 +13,9 @@ use wasm_bindgen_futures::future_to_promise;
 
 use crate::jose::{KeySet, parse_strict_object};
 use crate::model::{Moment, Scope, Seconds};
-use crate::token::mac::{Body, MacHeader, MacRefused, SignedRequest, VerifiedMac};
+use crate::token::mac::{Body, MacHeader, MacRefused, SignedRequest};
 use crate::token::{ResourceKeys, Revocations};
-use crate::validator::{Known, Missing, Needed, Principal, Reading, Refused, Validator};
+use crate::validator::{Known, Needed, Reading, Refused, Validator};
 use crate::web::WebVerifier;
 
 /// One resource, and its copies. Verdicts are JSON; what is thrown is the name of what does not fit.
@@ -133,8 +133,10 @@ impl Validation {
         MacHeader::parse(authorization).map(|header| header.id.to_owned())
     }
 
-    /// The verdict on a signed request by an answer of the issuer's introspection about its key: `request` has
-    /// `method`, `uri`, `host`, `port`, `window` in seconds, and `bodyHash` where that is known.
+    /// A signed request, by an answer of the issuer's introspection about its key: `request` has `method`, `uri`,
+    /// `host`, `port`, `window` in seconds, and `bodyHash` where that is known. Answers what nonce has to be spent,
+    /// or a refusal; and the verdict to whoever says whether it was spent by this request.
+    #[expect(clippy::too_many_arguments, reason = "JavaScript has them apart")]
     pub fn signed(
         &self,
         authorization: &str,
@@ -143,7 +145,8 @@ impl Validation {
         scopes: &str,
         any: bool,
         now: f64,
-    ) -> Result<SignedVerdict, JsValue> {
+        spent: Option<bool>,
+    ) -> Result<String, JsValue> {
         let needed = needed(scopes, any)?;
         let members = parse_strict_object(request.as_bytes()).map_err(|_| "request")?;
         let text = |name| members.get(name).and_then(Value::as_str);
@@ -156,13 +159,21 @@ impl Validation {
             body: text("bodyHash").map_or(Body::Unknown, Body::Hash),
         };
         let at = (Moment(whole(now)), Seconds(number("window")?));
-        let header = MacHeader::parse(authorization).ok_or(MacRefused::Malformed);
-        Ok(SignedVerdict(header.map_err(Refused::from).and_then(
-            |header| {
-                let answer = answer.as_bytes();
-                self.validator.signed(&header, &asked, answer, &needed, at)
-            },
-        )))
+        let judge = || {
+            let header = MacHeader::parse(authorization).ok_or(MacRefused::Malformed)?;
+            let answer = answer.as_bytes();
+            let verified = self
+                .validator
+                .signed(&header, &asked, answer, &needed, at)?;
+            let Some(first) = spent else {
+                let nonce = verified.nonce();
+                return Ok(format!("{{\"nonce\":\"{}:{}\"}}", nonce.key, nonce.name));
+            };
+            let principal = verified.spent(first)?;
+            Ok(principal.to_json().unwrap_or_default())
+        };
+        let verdict: Result<String, Refused> = judge();
+        Ok(verdict.unwrap_or_else(|refused| print_refusal(&refused, refused.mac_challenge())))
     }
 
     /// The verdict by an answer of the issuer's introspection.
@@ -177,32 +188,6 @@ impl Validation {
         let needed = needed(scopes, any)?;
         let verdict = self.validator.introspected(answer.as_bytes(), &needed, now);
         Ok(printed(verdict))
-    }
-}
-
-/// A signed request whose nonce is still to be spent, or a refusal.
-#[wasm_bindgen]
-pub struct SignedVerdict(Result<VerifiedMac<Principal>, Refused>);
-
-#[wasm_bindgen]
-impl SignedVerdict {
-    /// What is to be spent, if anything is.
-    pub fn nonce(&self) -> Option<String> {
-        let verified = self.0.as_ref().ok()?;
-        let nonce = verified.nonce();
-        Some(format!("{}:{}", nonce.key, nonce.name))
-    }
-
-    /// The verdict: whether it was spent by this request, or nothing where that is not known.
-    pub fn settle(self, first: Option<bool>) -> String {
-        let spent = self.0.and_then(|verified| match first {
-            Some(first) => Ok(verified.spent(first)?),
-            None => Err(Refused::Missing(Missing::Nonce)),
-        });
-        match spent {
-            Ok(principal) => principal.to_json().unwrap_or_default(),
-            Err(refused) => print_refusal(&refused, refused.mac_challenge()),
-        }
     }
 }
 

@@ -157,7 +157,7 @@ fn verdict(vector: &Vector, mac: &str) -> Result<&'static str, MacRefused> {
         uri,
         host,
         port,
-        body: Body::Bytes(vector.body.as_bytes()),
+        body: Body::Hash(&vector.algorithm.hash(vector.body.as_bytes())),
     };
     let key = MacKey {
         key: Secret::new(vector.key),

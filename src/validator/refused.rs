@@ -36,8 +36,6 @@ pub enum Missing {
     Keys,
     /// The keys of the resource: the token is sealed, and there are none.
     ResourceKeys,
-    /// Whether a nonce was used before.
-    Nonce,
     /// Newer keys of the resource: the token says that it is of a later epoch than these.
     NewerResourceKeys,
     /// A copy of the revocations within its bound.
@@ -90,9 +88,6 @@ impl Refused {
             Self::Missing(_) => return None,
             Self::NoToken => None,
             Self::InsufficientScope(_) => Some("the token lacks a scope"),
-            Self::Mac(MacRefused::OutOfTime) => {
-                Some("the request was signed too long ago, or by a clock that is ahead")
-            }
             Self::Mac(MacRefused::Replayed) => Some("the nonce was used before"),
             _ => Some(INVALID_TOKEN),
         };
@@ -126,7 +121,6 @@ impl Refused {
             Self::Mac(MacRefused::BodyUnknown) => "mac_body_unknown",
             Self::Mac(MacRefused::Replayed) => "mac_replayed",
             Self::Missing(Missing::Keys) => "no_keys",
-            Self::Missing(Missing::Nonce) => "nonce_unspent",
             Self::Missing(Missing::ResourceKeys) => "no_resource_keys",
             Self::Missing(Missing::NewerResourceKeys) => "resource_keys_outdated",
             Self::Missing(Missing::Revocations) => "revocations_outdated",

@@ -89,25 +89,26 @@ function createValidator(settings, load, behind) {
    */
   async function validateSigned(mac, input, authorization, required, scopes, any) {
     const validation = module();
-    const signed = (/** @type {string} */ answer, /** @type {any} */ request) => fitting(() => validation.signed(authorization, answer, JSON.stringify(request), scopes, any, Date.now()));
     const asked = await signedRequest(mac, input, required);
+    const now = Date.now();
+    /** @type {(answer: string, request: any, spent?: boolean) => any} */
+    const signed = (answer, request, spent) => JSON.parse(fitting(() => validation.signed(authorization, answer, JSON.stringify(request), scopes, any, now, spent)));
     const id = validation.macKeyId(authorization);
-    if (id === undefined) return JSON.parse(signed("{}", asked.request).settle(false));
+    if (id === undefined) return signed("{}", asked.request);
     const answer = await introspected(id).catch(() => undefined);
     if (answer === undefined) return unavailable("issuer_away");
-    const verdict = signed(answer, { ...asked.request, ...(await asked.hashed(answer)) });
-    const nonce = verdict.nonce();
-    if (nonce === undefined) return JSON.parse(verdict.settle(false));
-    /** @type {boolean | undefined} */
+    const request = { ...asked.request, ...(await asked.hashed(answer)) };
+    const { nonce, ...refused } = signed(answer, request);
+    if (nonce === undefined) return refused;
+    /** @type {unknown} */
     let first;
     try {
       // What was signed as far ahead of our clock as may be is refused for its age from then on.
-      const spent = await mac.spend(nonce, Math.ceil(Date.now() / 1_000) + 2 * mac.window + 1);
-      if (typeof spent === "boolean") first = spent;
+      first = await mac.spend(nonce, Math.ceil(now / 1_000) + 2 * mac.window + 1);
     } catch {
       // It is not known, which is no verdict.
     }
-    return JSON.parse(verdict.settle(first));
+    return typeof first === "boolean" ? signed(answer, request, first) : unavailable("nonce_unspent");
   }
 
   /** What the issuer says of a token, as it says it. @param {string} token */
