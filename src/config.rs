@@ -152,16 +152,19 @@ impl Config {
     /// Takes where errors are explained: what is there plus the code is the `error_uri`.
     ///
     /// # Errors
-    /// [`UnfitSetting`] when that makes no web address.
+    /// [`UnfitSetting`] when that makes no web address, or the code would be part of a host or a port.
     pub fn with_error_uri(mut self, base: &str) -> Result<Self, UnfitSetting> {
         let whole = format!("{base}{}", ErrorCode::InvalidRequest.as_str());
         let web = Uri::parse(whole.as_str()).is_ok_and(|uri| {
-            matches!(uri.scheme().as_str(), "https" | "http") && uri.authority().is_some()
+            let host = uri.authority().map_or("", |authority| authority.host());
+            matches!(uri.scheme().as_str(), "https" | "http") && !host.is_empty()
         });
+        let (_, behind) = base.split_once("://").unwrap_or_default();
+        let web = web && behind.contains(['/', '?', '#']);
         if !web {
             return Err(UnfitSetting {
                 name: "ERROR_URI",
-                remedy: "set it to a URL behind which a code may be put, as https://docs.example/errors#",
+                remedy: "set it to a URL with a path behind which a code may be put, as https://docs.example/errors#",
             });
         }
         self.error_uri = Some(base.to_owned());
@@ -373,6 +376,11 @@ mod tests {
             "https:",
             "https://a\"b/",
             "https://a/ ",
+            "https://docs.example",
+            "https://docs.example:",
+            "https://docs.example:44",
+            "https://me@",
+            "https:///errors/",
         ] {
             assert!(config.clone().with_error_uri(bad).is_err(), "{bad}");
         }
@@ -383,6 +391,14 @@ mod tests {
             config.explained_at(ErrorCode::InvalidGrant).as_deref(),
             Some("https://docs.example/errors#invalid_grant")
         );
+        for good in [
+            "https://a/",
+            "https://a#",
+            "http://a:1?code=",
+            "https://a/errors/",
+        ] {
+            assert!(config.clone().with_error_uri(good).is_ok(), "{good}");
+        }
     }
 
     #[test]

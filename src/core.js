@@ -6,14 +6,9 @@ import { watched } from "./watched.js";
 
 exports.initSync({ module: wasm });
 
-export const { core, trapped, enter } = watched(exports);
+export const { core, enter } = watched(exports, "edge");
 
 /** Takes note that the other module changed something. */
 export function told() {
   enter((core) => core.told());
 }
-
-// A trap in a continuation surfaces nowhere else.
-/** @type {any} */ (globalThis).addEventListener("error", (/** @type {{ error: unknown }} */ event) => {
-  trapped(event.error);
-});

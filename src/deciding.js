@@ -7,7 +7,7 @@ import wasm from "../build/objects/edgemint_bg.wasm";
 import * as exports from "../build/objects/edgemint.js";
 import { watched } from "./watched.js";
 
-const started = watched(exports);
+const started = watched(exports, "objects");
 let running = false;
 
 export const { trapped } = started;
@@ -37,8 +37,3 @@ function start() {
     running = true;
   }
 }
-
-// A trap in a continuation surfaces nowhere else.
-/** @type {any} */ (globalThis).addEventListener("error", (/** @type {{ error: unknown }} */ event) => {
-  trapped(event.error);
-});

@@ -76,7 +76,7 @@ class Sql {
  * @property {boolean} [sends] whether it is the one who tells them
  * @property {boolean} publishes whether it writes to KV
  *
- * @typedef {{ answer: string, owes: bigint, publishes: boolean, undone?: boolean, fetch?: string }} Outcome
+ * @typedef {{ answer: string, owes: bigint, posts?: boolean, publishes: boolean, undone?: boolean, fetch?: string }} Outcome
  * `fetch`: what has to be fetched before there is an answer
  */
 
@@ -139,7 +139,7 @@ class Store {
         await this.fetch(outcome.fetch, call);
         outcome = this.decide(call);
       }
-      if (outcome.owes > 0n || outcome.publishes) {
+      if (outcome.owes > 0n || outcome.posts || outcome.publishes) {
         // No await since the transaction: alarm and decision are committed together.
         this.wake(RETRY);
       }
@@ -147,7 +147,7 @@ class Store {
         this.ctx.waitUntil(this.publish().catch(report));
       }
       this.wakeToSend();
-      if (outcome.owes > 0n) {
+      if (outcome.owes > 0n || outcome.posts) {
         // Nobody who signs out is told that they have not because the courier is away.
         await Promise.all([this.settle(outcome.owes), this.post().catch(report)]);
       }
@@ -387,13 +387,11 @@ class Store {
       const [uri, token] = prepared.split("\n");
       const outcome = token === undefined ? uri : String(await sendLogout(uri, token));
       given_up = this.transaction(() => core().courier_sent(this.sql, BigInt(Date.now()), due, outcome));
-      if (given_up !== undefined) {
-        const { notice, failed } = JSON.parse(given_up).waiting;
-        console.error(JSON.stringify({ level: "error", event: "logout_undelivered", client: notice.client, reason: failed }));
-      }
     }
     if (given_up !== undefined) {
       const line = given_up;
+      const { notice, failed } = JSON.parse(line).waiting;
+      console.error(JSON.stringify({ level: "error", event: "logout_undelivered", client: notice.client, reason: failed }));
       const noted = await enter((core) => core.courier_note(this.env, Date.now(), line));
       this.transaction(() => core().courier_noted(this.sql, BigInt(Date.now()), line, noted));
     }
@@ -544,9 +542,9 @@ export class Courier extends objectOf(COURIER) {}
  * @returns {Outcome}
  */
 function taken(outcome) {
-  const { answer, owes, publishes, undone } = outcome;
+  const { answer, owes, posts, publishes, undone } = outcome;
   outcome.free();
-  return { answer, owes, publishes, undone };
+  return { answer, owes, posts, publishes, undone };
 }
 
 /** @param {unknown} error */

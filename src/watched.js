@@ -5,11 +5,23 @@
  * once, and the instance is set back to its first state before it is called again.
  */
 
+/** What takes note of a trap of each module, by the name that it was built with. @type {Map<string, (error: unknown) => void>} */
+const modules = new Map();
+
+// A trap in a continuation surfaces nowhere else. V8 has the module's name in its trace; one without is any module's.
+/** @type {any} */ (globalThis).addEventListener("error", (/** @type {{ error: unknown }} */ { error }) => {
+  if (error instanceof WebAssembly.RuntimeError) {
+    const named = [...modules.keys()].filter((name) => error.stack?.includes(`wasm://wasm/${name}-`));
+    for (const name of named.length > 0 ? named : modules.keys()) modules.get(name)?.(error);
+  }
+});
+
 /**
  * @template {{ __wbg_reset_state: () => void }} Exports
  * @param {Exports} exports of a module that was started
+ * @param {string} name what `scripts/lib/modules.mjs` calls it
  */
-export function watched(exports) {
+export function watched(exports, name) {
   let broken = false;
 
   /** @type {Set<(error: Error) => void>} who waits for an answer of this instance */
@@ -71,5 +83,6 @@ export function watched(exports) {
     });
   }
 
+  modules.set(name, trapped);
   return { core, trapped, enter };
 }

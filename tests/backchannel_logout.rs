@@ -139,6 +139,27 @@ fn a_logout_token_is_what_the_specification_asks_for() {
 }
 
 #[test]
+fn s4_2_a_logout_token_names_whom_the_client_knows_and_tells_nothing_of_them() {
+    let fixture = Fixture::new();
+    let mapping =
+        json!({"name": "Staff", "scope_name": "openid", "claims": {"login": "{username}"}});
+    let mapping = made(&fixture, "/api/v1/property_mappings/", mapping);
+    let app = told_with(
+        &fixture,
+        json!({"property_mappings": [mapping["pk"]], "sub_mode": "user_username"}),
+    );
+    let browser = fixture.browser_of("bob");
+    assert_eq!(app.exchange(&app.code(&browser)).status, 200);
+    logout(&browser);
+    let claims = delivered(&fixture, &app);
+    assert_eq!(claims["sub"], "bob");
+    let names: Vec<&String> = claims.as_object().unwrap().keys().collect();
+    // A mapping speaks under a scope, and a session's end has none.
+    let expected = ["aud", "events", "exp", "iat", "iss", "jti", "sid", "sub"];
+    assert_eq!(names, expected);
+}
+
+#[test]
 fn who_got_an_id_token_without_a_code_is_told_as_well() {
     for response_type in ["id_token", "code id_token"] {
         let fixture = Fixture::new();

@@ -54,7 +54,7 @@ fn memory_keeps_the_store_contract() {
     assert!(steps > 200, "only {steps} steps were found");
 }
 
-/// A step with `times` is done so often; `{n}` and `{n+1}` in it count from nought.
+/// A step with `times` is done so often; `{n}` and `{n+1}` in it count from nought, and `"{=n+1}"` is the number.
 fn turns(step: &Value) -> Vec<Value> {
     let Some(times) = step["times"].as_u64() else {
         return vec![step.clone()];
@@ -62,19 +62,31 @@ fn turns(step: &Value) -> Vec<Value> {
     let text = step.to_string();
     let turn = |n: u64| {
         let text = text.replace("{n}", &n.to_string());
+        let text = text.replace("\"{=n+1}\"", &(n + 1).to_string());
         serde_json::from_str(&text.replace("{n+1}", &(n + 1).to_string())).unwrap()
     };
     (0..times).map(turn).collect()
 }
 
-/// Puts in the fragments: `"$name"` is one, `{"$": "name", …}` is one with other members.
+/// Puts in the fragments: `"$name"` is one, `{"$": "name", …}` is one with other members. In a list,
+/// `{"times": …, "each": …}` stands for so many.
 fn expand(value: &Value, fragments: &Map<String, Value>) -> Value {
     match value {
         Value::String(text) => match text.strip_prefix('$') {
             Some(name) => expand(&fragments[name], fragments),
             None => value.clone(),
         },
-        Value::Array(items) => items.iter().map(|item| expand(item, fragments)).collect(),
+        Value::Array(items) => items
+            .iter()
+            .flat_map(|item| match item.get("each") {
+                Some(_) => turns(item)
+                    .into_iter()
+                    .map(|turn| turn["each"].clone())
+                    .collect(),
+                None => vec![item.clone()],
+            })
+            .map(|item| expand(&item, fragments))
+            .collect(),
         Value::Object(members) => {
             let mut whole = match members.get("$") {
                 Some(name) => fragments[name.as_str().unwrap()]

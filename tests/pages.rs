@@ -118,14 +118,11 @@ fn ui_2_a_redirect_tells_no_referrer_either() {
 }
 
 #[test]
-fn ui_2_a_form_leads_to_the_client_and_nowhere_else() {
+fn ui_2_a_form_leads_away_only_where_a_client_waits_and_by_its_scheme() {
     let fixture = Fixture::new();
     let page = fixture.signed_in_browser().authorize(&online("spa"));
     let policy = page.response.header("content-security-policy").unwrap();
-    assert!(
-        policy.contains("form-action 'self' https://spa.example;"),
-        "{policy}"
-    );
+    assert!(policy.contains("form-action 'self' https:;"), "{policy}");
     let page = fixture.signed_in_browser().open("/logout");
     let policy = page.response.header("content-security-policy").unwrap();
     assert!(policy.contains("form-action 'self';"), "{policy}");

@@ -150,6 +150,57 @@ fn s4_2_mappings_add_claims_and_never_change_what_the_protocol_says() {
 }
 
 #[test]
+fn s4_2_mappings_are_told_alike_in_id_token_userinfo_and_introspection() {
+    let fixture = Fixture::new();
+    let claims =
+        json!({"level": "{attributes.level}", "preferred_username": "x", "username": "spy"});
+    let mapping = json!({"name": "Staff", "scope_name": "read", "claims": claims});
+    let mapping = made(&fixture, MAPPINGS, mapping);
+    let other = json!({"name": "Other", "scope_name": "write", "claims": {"secret": "{email}"}});
+    let other = made(&fixture, MAPPINGS, other);
+    let bob = at(USERS, &user(&fixture, "bob"));
+    patched(&fixture, &bob, json!({"attributes": {"level": 7}}));
+    for format in ["sealed", "jwt"] {
+        let app = App::new(
+            &fixture,
+            json!({"property_mappings": [mapping["pk"], other["pk"]], "access_token_format": format}),
+        );
+        let tokens = app.tokens_of("bob");
+        let mut answers = vec![tokens.claims(), fixture.userinfo(&tokens.access).json()];
+        for token in [&*tokens.access, tokens.refresh()] {
+            answers.push(app.introspect(token));
+        }
+        for told in &answers {
+            assert_eq!(told["level"], 7, "{format}: {told}");
+            assert_eq!(told["preferred_username"], "bob", "as the protocol says it");
+            assert!(told.get("secret").is_none(), "{told}: of another scope");
+        }
+        // What the token itself says is not anybody's to say otherwise, and its text has none of it.
+        let told = app.introspect(&tokens.access);
+        assert_eq!(
+            (&told["scope"], &told["username"]),
+            (&answers[3]["scope"], &json!("bob"))
+        );
+        if format == "jwt" {
+            let payload = decoded(tokens.access.split('.').nth(1).unwrap());
+            assert!(payload.get("level").is_none(), "{payload}");
+        }
+        // What is known of the person is kept as clients are: the ledger is asked once.
+        let calls = || fixture.memory().operations().ledger;
+        let before = calls();
+        app.introspect(&tokens.access);
+        assert_eq!(calls(), before);
+        // A mapping that changes is followed at once; one that goes, too.
+        let path = at(MAPPINGS, &mapping);
+        patched(&fixture, &path, json!({"claims": {"level": "none"}}));
+        assert_eq!(app.introspect(&tokens.access)["level"], "none");
+        patched(&fixture, &path, json!({"claims": claims}));
+        app.patch(json!({"property_mappings": []}));
+        assert!(app.introspect(&tokens.access).get("level").is_none());
+    }
+}
+
+#[test]
 fn s4_2_a_mapping_says_nothing_that_is_the_protocols_and_runs_nothing() {
     let fixture = Fixture::new();
     for claim in [

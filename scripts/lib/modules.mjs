@@ -2,7 +2,7 @@
 // `build/judge`, is for the tests alone. What is said of the API is compiled natively, and the module has none of it: `build/openapi.json`.
 // @ts-check
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { nativeCargo, wasmToolchain } from "./rust.mjs";
 import { attempt, Refusal, root, run, step } from "./steps.mjs";
@@ -82,6 +82,7 @@ async function buildModule(module) {
     const stripping = ["--strip-producers", "--strip-target-features"];
     const options = ["-Os", "--converge", "--low-memory-unused", ...inlining, ...stripping, ...features];
     await run(process.execPath, [join(root, "node_modules/binaryen/bin/wasm-opt"), ...options, wasm, "-o", wasm]);
+    if (["edge", "objects"].includes(module)) appendFileSync(wasm, named(module));
   });
 }
 
@@ -117,6 +118,18 @@ async function withhold(wasm) {
   for (const name of names) if (unused.test(name)) module.removeExport(name);
   writeFileSync(wasm, module.emitBinary());
   module.dispose();
+}
+
+/**
+ * The section that says what a module is called (WebAssembly, Appendix, Name Section), and nothing else: V8 has it in the
+ * trace of a trap, so that `src/watched.js` sees which module of the Worker it was.
+ *
+ * @param {string} name
+ */
+function named(name) {
+  const sized = (/** @type {Buffer} */ bytes) => Buffer.concat([Buffer.from([bytes.length]), bytes]);
+  const subsection = sized(sized(Buffer.from(name)));
+  return Buffer.concat([Buffer.from([0]), sized(Buffer.concat([sized(Buffer.from("name")), Buffer.from([0]), subsection]))]);
 }
 
 /** Compiled as the browser module is, so that little is compiled twice, and never shipped. */

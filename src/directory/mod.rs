@@ -5,6 +5,7 @@
 pub mod clients;
 pub mod copy;
 pub mod fields;
+mod fitting;
 pub mod form;
 pub mod keys;
 pub mod list;

@@ -8,7 +8,7 @@ use super::form::Form;
 use super::list::{ListQuery, Page};
 use super::schema::{Collection, Field, Given, Unfit};
 use super::view::view;
-use super::{clients, people, scopes};
+use super::{clients, fitting, people, scopes};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Scope, Shard, SubjectFacts};
 use crate::ports::At;
 use crate::ports::directory::{Event, KeptQuotas};
@@ -406,8 +406,8 @@ fn fit<R: Rows>(
         {
             people::fit_group(rows, after, &mut unfit)?;
         }
-        Collection::PropertyMappings => clients::fit_mapping(after, &mut unfit),
-        Collection::Flows => clients::fit_flow(rows, before, after, &mut unfit)?,
+        Collection::PropertyMappings => fitting::fit_mapping(after, &mut unfit),
+        Collection::Flows => fitting::fit_flow(rows, before, after, &mut unfit)?,
         Collection::Applications => {
             if let Some(provider) = after.number("provider")
                 && clients::application(rows, provider)?.is_some_and(|other| other.id != after.id)
@@ -415,13 +415,13 @@ fn fit<R: Rows>(
                 return Ok(Some(Changed::Taken("provider".to_owned())));
             }
         }
-        Collection::Sources => clients::fit_keys(after, &mut unfit),
+        Collection::Sources => fitting::fit_keys(after, &mut unfit),
         Collection::Providers if before.is_none() && clients::name_is_taken(rows, after)? => {
             return Ok(Some(Changed::Taken("client_id".to_owned())));
         }
         Collection::Providers => {
-            clients::change_secrets(after, &mut unfit);
-            clients::fit(rows, before, after, &mut unfit)?;
+            fitting::change_secrets(after, &mut unfit);
+            fitting::fit(rows, before, after, &mut unfit)?;
         }
         _ => {}
     }

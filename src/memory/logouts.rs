@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::model::{ClientId, Moment};
-use crate::ports::logouts::{MOST_AT_ONCE, MOST_OF_ONE, Next, Outcome, SendLogouts, Waiting};
+use crate::ports::logouts::{
+    MOST_AT_ONCE, MOST_OF_ONE, Next, Outcome, SendLogouts, TOO_MANY, Waiting,
+};
 
 /// Which notice: of whom, and its number there.
 pub type NoticeKey = (String, u64);
@@ -21,32 +23,42 @@ impl LogoutsState {
     pub fn take(&mut self, verb: SendLogouts, now: Moment) -> u64 {
         let last = self.sources.entry(verb.source.clone()).or_default();
         for (number, notice) in verb.notices {
-            if number > *last {
-                *last = number;
-                let others = u64::try_from(self.waiting.len()).unwrap_or(u64::MAX);
-                let waiting = Waiting::new(notice, others);
+            if number <= *last {
+                continue;
+            }
+            *last = number;
+            let of_client = || {
+                let all = self.waiting.values().map(|(_, waiting)| waiting);
+                all.filter(|waiting| waiting.notice.client == notice.client)
+            };
+            let is_known = of_client().any(|one| one.failed.as_deref() == Some(TOO_MANY));
+            let of_client = count(of_client().count());
+            let of_all = count(self.waiting.len());
+            if let Some(waiting) = Waiting::new(notice, of_client, of_all, || is_known) {
                 let key = (verb.source.clone(), number);
                 self.waiting.insert(key, (now, waiting));
             }
         }
-        u64::try_from(self.waiting.len()).unwrap_or(u64::MAX)
+        count(self.waiting.len())
     }
 
-    /// What is to be sent now.
+    /// What is to be sent now. Clients take turns: the first of each comes before the second of any.
     #[must_use]
     pub fn due(&self, now: Moment) -> Vec<(NoticeKey, Waiting)> {
         let due = self.waiting.iter().filter(|(_, (due, _))| *due <= now);
         let mut due: Vec<_> = due.collect();
         due.sort_by_key(|(key, (due, _))| (*due, (*key).clone()));
-        let mut of_one: BTreeMap<ClientId, u64> = BTreeMap::new();
-        due.retain(|(_, (_, waiting))| {
-            let count = of_one.entry(waiting.notice.client.clone()).or_default();
-            *count += 1;
-            *count <= MOST_OF_ONE
+        let mut of_one: BTreeMap<&ClientId, u64> = BTreeMap::new();
+        let due = due.into_iter().map(|(key, (_, waiting))| {
+            let place = of_one.entry(&waiting.notice.client).or_default();
+            *place += 1;
+            (*place, key, waiting)
         });
+        let mut due: Vec<_> = due.filter(|(place, ..)| *place <= MOST_OF_ONE).collect();
+        due.sort_by_key(|(place, ..)| *place);
         due.truncate(usize::try_from(MOST_AT_ONCE).unwrap_or(usize::MAX));
         let due = due.into_iter();
-        due.map(|(key, (_, waiting))| (key.clone(), waiting.clone()))
+        due.map(|(_, key, waiting)| (key.clone(), waiting.clone()))
             .collect()
     }
 
@@ -66,4 +78,8 @@ impl LogoutsState {
             Next::GivenUp => self.waiting.remove(key).map(|(_, waiting)| waiting),
         }
     }
+}
+
+fn count(rows: usize) -> u64 {
+    u64::try_from(rows).unwrap_or(u64::MAX)
 }

@@ -1,9 +1,10 @@
-//! Claims about a person by scope, OpenID Connect Core §5.4. ID token and UserInfo share the table.
+//! Claims about a person by scope, OpenID Connect Core §5.4. ID token and UserInfo share the table, and
+//! introspection what mappings add to it.
 
 use serde_json::{Map, Value, json};
 
 use crate::directory::uuid;
-use crate::model::{Client, Scope, SubjectFacts, SubjectMode};
+use crate::model::{Client, PropertyMapping, Scope, SubjectFacts, SubjectMode};
 use crate::server::Server;
 
 /// Every claim that can be told, for metadata.
@@ -78,8 +79,7 @@ pub fn about(client: &Client, subject: &SubjectFacts, scope: &Scope) -> Map<Stri
         claims.insert("email".to_owned(), json!(email));
         claims.insert("email_verified".to_owned(), json!(false));
     }
-    let mappings = client.mappings.iter();
-    for mapping in mappings.filter(|mapping| scope.contains(&mapping.scope)) {
+    for mapping in mappings(client, scope) {
         for (name, template) in &mapping.claims {
             // What the protocol says of a person, nobody says otherwise.
             if let Some(value) = fill(template, subject)
@@ -89,6 +89,25 @@ pub fn about(client: &Client, subject: &SubjectFacts, scope: &Scope) -> Map<Stri
             }
         }
     }
+    claims
+}
+
+/// The client's mappings that say something under this scope.
+pub fn mappings<'a>(
+    client: &'a Client,
+    scope: &'a Scope,
+) -> impl Iterator<Item = &'a PropertyMapping> {
+    let mappings = client.mappings.iter();
+    mappings.filter(|mapping| scope.contains(&mapping.scope))
+}
+
+/// Of the claims that `scope` names those that the client's mappings say, as ID token and UserInfo have
+/// them.
+#[must_use]
+pub fn mapped(client: &Client, subject: &SubjectFacts, scope: &Scope) -> Map<String, Value> {
+    let mut claims = about(client, subject, scope);
+    claims
+        .retain(|name, _| mappings(client, scope).any(|mapping| mapping.claims.contains_key(name)));
     claims
 }
 

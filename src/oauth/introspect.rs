@@ -438,24 +438,32 @@ pub async fn introspect<P: Ports>(
     let issuer = &server.config.issuer;
     match caller.find(server, text, at).await? {
         None => Ok(INACTIVE.to_owned()),
-        Some(Found::Access(live)) => print(&Introspection {
-            token_type: Some("Bearer"),
-            ..Introspection::of(
-                live.token(),
-                live.id(),
-                &access_jwt::issuer_of(issuer, live.token().application.as_deref()),
-            )
-        }),
+        Some(Found::Access(live)) => {
+            let token = live.token();
+            let iss = access_jwt::issuer_of(issuer, token.application.as_deref());
+            let answer = print(&Introspection {
+                token_type: Some("Bearer"),
+                ..Introspection::of(token, live.id(), &iss)
+            })?;
+            if token.mapped {
+                return and(&answer, mapped(server, token, at).await?);
+            }
+            Ok(answer)
+        }
         Some(Found::Mac(live)) => {
             let Opened { id, token, .. } = live.opened();
             let checks = caller.checks(&token.audience);
             let iss = access_jwt::issuer_of(issuer, token.application.as_deref());
-            print(&Introspection {
+            let answer = print(&Introspection {
                 token_type: Some("mac"),
                 mac_key: checks.then(|| live.key.key.expose()),
                 mac_algorithm: Some(live.key.algorithm.as_str()),
                 ..Introspection::of(token, id, &iss)
-            })
+            })?;
+            if token.mapped {
+                return and(&answer, mapped(server, token, at).await?);
+            }
+            Ok(answer)
         }
         Some(Found::Handle(token)) => {
             let mut told = told(&token);
@@ -470,23 +478,58 @@ pub async fn introspect<P: Ports>(
             }
             Ok(Value::Object(told).to_string())
         }
-        Some(Found::Refresh(grant, client)) => print(&Introspection {
-            active: true,
-            scope: &grant.granted,
-            client_id: &grant.client,
-            username: &grant.subject.username,
-            token_type: None,
-            mac_key: None,
-            mac_algorithm: None,
-            exp: grant.expires_at,
-            iat: grant.refreshed_at,
-            nbf: grant.refreshed_at,
-            sub: &claims::sub(&client, &grant.subject, issuer),
-            aud: issuer,
-            iss: &server.config.issuer_of(&client),
-            jti: grant.grant.as_str(),
-        }),
+        Some(Found::Refresh(grant, client)) => {
+            let answer = print(&Introspection {
+                active: true,
+                scope: &grant.granted,
+                client_id: &grant.client,
+                username: &grant.subject.username,
+                token_type: None,
+                mac_key: None,
+                mac_algorithm: None,
+                exp: grant.expires_at,
+                iat: grant.refreshed_at,
+                nbf: grant.refreshed_at,
+                sub: &claims::sub(&client, &grant.subject, issuer),
+                aud: issuer,
+                iss: &server.config.issuer_of(&client),
+                jti: grant.grant.as_str(),
+            })?;
+            if client.mappings.is_empty() {
+                return Ok(answer);
+            }
+            and(
+                &answer,
+                claims::mapped(&client, &grant.subject, &grant.granted),
+            )
+        }
     }
+}
+
+/// What the mappings of its client say of whom a token is about: from the copies of the client and of what
+/// is known of that person.
+async fn mapped<P: Ports>(
+    server: &Server<P>,
+    token: &AccessToken,
+    at: &At,
+) -> Result<Map<String, Value>, Reason> {
+    let client = server.ports.client(&token.client, at).await?;
+    let subject = Subject::parse(&token.sub).map_err(|_| Reason::Internal("a token of nobody"))?;
+    let known = server.ports.subject(&subject, token.shard, at).await?;
+    Ok(match (client, known) {
+        (Some(client), Some(known)) => claims::mapped(&client, &known, &token.scope),
+        _ => Map::new(),
+    })
+}
+
+/// An answer and what there is to add; what it says already, it says.
+fn and(answer: &str, more: Map<String, Value>) -> Result<String, Reason> {
+    let mut answer = parse_strict_object(answer.as_bytes())
+        .map_err(|_| Reason::Internal("an answer does not parse"))?;
+    for (name, value) in more {
+        answer.entry(name).or_insert(value);
+    }
+    print(&answer)
 }
 
 /// Prints an answer.

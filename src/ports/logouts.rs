@@ -37,8 +37,14 @@ pub struct SendLogouts {
     pub notices: Vec<(u64, Notice)>,
 }
 
-/// Notices that wait at a time: a busy day of a client that is away, in a table of some megabytes.
-pub const MOST_WAITING: u64 = 10_000;
+/// Notices of one client that wait at a time: a busy day of one that is away. Who is away for longer, or
+/// never was there, takes no room from others.
+pub const MOST_OF_CLIENT: u64 = 1_000;
+/// Notices that wait at a time: a hundred such clients, in a table of some tens of megabytes.
+pub const MOST_WAITING: u64 = 100_000;
+/// Why a notice is not told that came when so many waited. One of a client is kept, until the history has
+/// heard of it; what comes meanwhile is not.
+pub const TOO_MANY: &str = "too many wait";
 /// Notices that are sent in one go.
 pub const MOST_AT_ONCE: u64 = 24;
 /// Of these, one client's: who does not answer holds up no others for long.
@@ -103,15 +109,24 @@ pub enum Next {
 }
 
 impl Waiting {
-    /// One that just came; given up at once where too many wait.
+    /// One that just came, where so many of its client wait, and so many of all; whether that is known to be
+    /// too many is asked of the store. Nothing where it is not to be kept.
     #[must_use]
-    pub fn new(notice: Notice, others: u64) -> Self {
-        let full = others >= MOST_WAITING;
-        Self {
+    pub fn new(
+        notice: Notice,
+        of_client: u64,
+        of_all: u64,
+        is_known: impl FnOnce() -> bool,
+    ) -> Option<Self> {
+        let full = of_client >= MOST_OF_CLIENT || of_all >= MOST_WAITING;
+        if full && is_known() {
+            return None;
+        }
+        Some(Self {
             notice,
             attempts: 0,
-            failed: full.then(|| "too many wait".to_owned()),
-        }
+            failed: full.then(|| TOO_MANY.to_owned()),
+        })
     }
 
     /// Takes what became of an attempt. A client that answers that it could not, now, is sent it again
@@ -163,7 +178,7 @@ mod tests {
             sub: "u_1".to_owned(),
             ended_at: UnixTime(ENDED),
         };
-        Waiting::new(notice, 0)
+        Waiting::new(notice, 0, 0, || false).unwrap()
     }
 
     #[test]
@@ -216,10 +231,21 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_when_too_many_wait_is_given_up() {
-        let notice = waiting().notice;
-        assert_eq!(Waiting::new(notice.clone(), MOST_WAITING - 1).failed, None);
-        assert!(Waiting::new(notice, MOST_WAITING).failed.is_some());
+    fn of_what_comes_when_too_many_wait_one_is_kept_for_the_history() {
+        let new = |of_client, of_all, known| {
+            let waiting = Waiting::new(waiting().notice, of_client, of_all, || known);
+            waiting.map(|waiting| waiting.failed.is_some())
+        };
+        for known in [false, true] {
+            assert_eq!(
+                new(MOST_OF_CLIENT - 1, MOST_WAITING - 1, known),
+                Some(false)
+            );
+        }
+        for (of_client, of_all) in [(MOST_OF_CLIENT, MOST_OF_CLIENT), (0, MOST_WAITING)] {
+            assert_eq!(new(of_client, of_all, false), Some(true));
+            assert_eq!(new(of_client, of_all, true), None);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! sub ⏎ username ⏎ client ⏎ scope ⏎ audience ⏎ issued at ⏎ expires at ⏎ shard ⏎ [grant] ⏎ [session]
-//! [⏎ generations, as JSON, if one is not 0 [⏎ [sub that the client is told] ⏎ [application]]]
+//! [⏎ generations, as JSON, if one is not 0 [⏎ [sub that the client is told] ⏎ [application] [⏎ mapped]]]
 //! ```
 
 use std::collections::BTreeMap;
@@ -19,6 +19,8 @@ use crate::model::{ClientId, GrantId, MOST_SHARDS, Scope, SessionId, Shard, Unix
 /// `typ` of the JWT form, RFC 9068 §2.1.
 pub const JWT_TYPE: &str = "at+jwt";
 
+/// The last line of a token that is mapped.
+const MAPPED: &str = "\nmapped";
 /// Lines before the generations.
 const LINES: usize = 10;
 
@@ -73,6 +75,9 @@ pub struct AccessToken {
     pub shard: Shard,
     /// What it was minted under.
     pub generations: Generations,
+    /// Whether mappings of its client say something under its scope, so that introspection asks only of
+    /// such a token what that is.
+    pub mapped: bool,
 }
 
 impl AccessToken {
@@ -107,13 +112,16 @@ impl Sealable for AccessToken {
             return None;
         }
         let mut plain = lines.join("\n").into_bytes();
-        let differs = told.iter().any(|told| !told.is_empty());
+        let differs = self.mapped || told.iter().any(|told| !told.is_empty());
         if differs || self.generations != Generations::default() {
             plain.push(b'\n');
             serde_json::to_writer(&mut plain, &self.generations).ok()?;
         }
         if differs {
             plain.extend(format!("\n{}\n{}", told[0], told[1]).into_bytes());
+        }
+        if self.mapped {
+            plain.extend_from_slice(MAPPED.as_bytes());
         }
         Some(plain)
     }
@@ -144,10 +152,14 @@ impl Sealable for AccessToken {
                 Some(json) => message::read(json.as_bytes()).ok()?,
                 None => Generations::default(),
             },
+            mapped: false,
         };
         let mut told = || Some(lines.next()?.to_owned()).filter(|line| !line.is_empty());
         (read.told_as, read.application) = (told(), told());
-        lines.next().is_none().then_some(read)
+        let last = lines.next();
+        read.mapped = last.is_some();
+        let known = last.is_none_or(|last| MAPPED.strip_prefix('\n') == Some(last));
+        (known && lines.next().is_none()).then_some(read)
     }
 
     fn resource(&self) -> Option<&str> {
@@ -182,6 +194,7 @@ pub(super) mod tests {
             session: None,
             shard: Shard(3),
             generations: Generations::default(),
+            mapped: false,
         }
     }
 
@@ -219,8 +232,21 @@ pub(super) mod tests {
                 application: application.map(str::to_owned),
                 ..token()
             };
-            assert_eq!(AccessToken::read(&told.write().unwrap()), Some(told));
+            assert_eq!(
+                AccessToken::read(&told.write().unwrap()),
+                Some(told.clone())
+            );
+            let mapped = AccessToken {
+                mapped: true,
+                ..told
+            };
+            assert_eq!(AccessToken::read(&mapped.write().unwrap()), Some(mapped));
         }
+        let mapped = AccessToken {
+            mapped: true,
+            ..token()
+        };
+        assert_eq!(AccessToken::read(&mapped.write().unwrap()), Some(mapped));
     }
 
     #[test]
@@ -246,7 +272,12 @@ pub(super) mod tests {
                 "{line}"
             );
         }
-        for more in ["\n[", "\n{}\n7\nshop\n", "\n\n7\nshop"] {
+        for more in [
+            "\n[",
+            "\n{}\n7\nshop\n",
+            "\n{}\n7\nshop\nmapped\n",
+            "\n\n7\nshop",
+        ] {
             assert_eq!(AccessToken::read(format!("{text}{more}").as_bytes()), None);
         }
     }

@@ -27,6 +27,8 @@ struct Private {
     grant: Option<GrantId>,
     session: Option<SessionId>,
     generations: Generations,
+    #[serde(default)]
+    mapped: bool,
 }
 
 /// What every access token of `issuer` keeps to, whomever it is for and whether or not it has expired:
@@ -102,6 +104,9 @@ pub fn to_claims(
     if let (Value::Object(members), Some(_)) = (&mut private, &token.told_as) {
         members.insert("subject".to_owned(), json!(token.sub));
     }
+    if let (Value::Object(members), true) = (&mut private, token.mapped) {
+        members.insert("mapped".to_owned(), json!(true));
+    }
     claims.insert(PRIVATE.to_owned(), private);
     claims
 }
@@ -133,6 +138,7 @@ pub fn from_claims(issuer: &str, claims: &Claims) -> Option<Opened> {
         session: private.session,
         shard: private.shard,
         generations: private.generations,
+        mapped: private.mapped,
     };
     let id = TokenId::parse(claims.id()?).ok()?;
     Some(Opened::new(id, private.epoch, token))

@@ -231,6 +231,7 @@ impl Validator {
                 session: None,
                 shard: Shard(0),
                 generations: Generations::default(),
+                mapped: false,
             })
         };
         token().ok_or_else(unfit)

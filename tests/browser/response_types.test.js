@@ -6,6 +6,14 @@ import { after, before, describe, test } from "node:test";
 import { launchBrowser } from "../../scripts/browser.mjs";
 import { ADMINISTRATOR, authorizeUrl, exchange, register, serveReady } from "../worker/support.js";
 
+/** @param {string} host @param {import("node:http").RequestListener} listener */
+async function listening(host, listener) {
+  const server = createServer(listener);
+  await new Promise((listens) => server.listen(0, host, () => listens(undefined)));
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  return { server, port };
+}
+
 describe("an answer by form in Chromium", () => {
   /** @type {import("../worker/support.js").Server} */
   let server;
@@ -68,5 +76,30 @@ describe("an answer by form in Chromium", () => {
       assert.deepEqual(complaints, []);
       assert.deepEqual(posted, []);
     });
+  }
+
+  // Browsers hold `form-action` against every redirect that comes of a form, and a policy cannot name [::1].
+  for (const [name, host] of [["leads on to another origin", "127.0.0.1"], ["is at [::1]", "::1"]]) {
+    for (const response_mode of ["query", "form_post"]) {
+      test(`a sign-in ends at an application that ${name}, by ${response_mode}`, async (t) => {
+        const home = await listening("127.0.0.1", (_, response) => response.setHeader("content-type", "text/html").end("<title>Home</title>"));
+        const away = `http://localhost:${home.port}/home`;
+        const entry = await listening(host, (_, response) => response.writeHead(303, { location: away }).end());
+        const context = await chromium.newContext();
+        t.after(async () => {
+          await context.close();
+          for (const { server } of [home, entry]) server.closeAllConnections(), server.close();
+        });
+        const callback = `http://${host === "::1" ? "[::1]" : host}:${entry.port}/callback`;
+        const client = await register(server, { redirect_uris: [callback] });
+        const page = await context.newPage();
+        page.setDefaultTimeout(10_000);
+        await page.goto(authorizeUrl(server, client, { response_mode }).href);
+        await page.getByLabel("Username").fill(ADMINISTRATOR.username);
+        await page.getByLabel("Password").fill(ADMINISTRATOR.password);
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await page.waitForURL(away);
+      });
+    }
   }
 });

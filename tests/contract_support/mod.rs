@@ -64,6 +64,10 @@ impl World {
                 let call: Call<FeedVerb> = serde_json::from_value(call).unwrap();
                 json!(self.feed.apply(call))
             }
+            "courier" if call["verb"] == "due" => {
+                let due = self.courier.due(at.now).into_iter();
+                json!(due.map(|(key, _)| key).collect::<Vec<_>>())
+            }
             "courier" => {
                 let call: Call<CourierVerb> = serde_json::from_value(call).unwrap();
                 let CourierVerb::SendLogouts(verb) = call.verb else {

@@ -127,6 +127,7 @@ pub(crate) fn facts(fixture: &Fixture) -> AccessToken {
         session: None,
         shard: Shard(0),
         generations: Generations::default(),
+        mapped: false,
     }
 }
 

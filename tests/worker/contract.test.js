@@ -35,7 +35,7 @@ for (const name of readdirSync(directory).sort()) {
 }
 
 /**
- * A step with `times` is done so often; `{n}` and `{n+1}` in it count from nought.
+ * A step with `times` is done so often; `{n}` and `{n+1}` in it count from nought, and `"{=n+1}"` is the number.
  *
  * @param {any} step
  * @returns {any[]}
@@ -44,12 +44,13 @@ function turns(step) {
   if (step.times === undefined) return [step];
   const text = JSON.stringify(step);
   const turn = (/** @type {number} */ n) =>
-    JSON.parse(text.replaceAll("{n}", `${n}`).replaceAll("{n+1}", `${n + 1}`));
+    JSON.parse(text.replaceAll("{n}", `${n}`).replaceAll('"{=n+1}"', `${n + 1}`).replaceAll("{n+1}", `${n + 1}`));
   return Array.from({ length: step.times }, (_, n) => turn(n));
 }
 
 /**
- * Puts in the fragments: `"$name"` is one, `{"$": "name", …}` is one with other members.
+ * Puts in the fragments: `"$name"` is one, `{"$": "name", …}` is one with other members. In a list,
+ * `{"times": …, "each": …}` stands for so many.
  *
  * @param {any} value
  * @param {Record<string, any>} fragments
@@ -60,7 +61,8 @@ function expand(value, fragments) {
     return value.startsWith("$") ? expand(fragments[value.slice(1)], fragments) : value;
   }
   if (Array.isArray(value)) {
-    return value.map((item) => expand(item, fragments));
+    const items = value.flatMap((item) => (item?.each === undefined ? [item] : turns(item).map(({ each }) => each)));
+    return items.map((item) => expand(item, fragments));
   }
   if (value === null || typeof value !== "object") {
     return value;

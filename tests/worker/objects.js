@@ -10,16 +10,24 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 
 const ENTRY = `
   import { Courier as Real } from "../../src/objects.js";
+  import { core } from "../../src/deciding.js";
   export { Ledger, Directory, Feed } from "../../src/objects.js";
   // What shards have the courier tell clients; a shard is known by its id.
   const told = [];
   export class Courier extends Real {
     call(call) {
-      const { source, notices } = JSON.parse(call).verb.send_logouts ?? {};
+      const { at, verb } = JSON.parse(call);
+      if (verb === "due") return this.due(at.now);
+      const { source, notices } = verb.send_logouts ?? {};
       if (source?.length === 64) {
         told.push(...notices.map(([, { client, session, sub }]) => ({ client, session, sub })));
       }
       return super.call(call);
+    }
+    // What would be sent then: no verb, but both stores have to choose alike.
+    due(now) {
+      const rows = (statement, values) => JSON.stringify(this.ctx.storage.sql.exec(statement, ...JSON.parse(values)).toArray());
+      return JSON.stringify(JSON.parse(core().courier_due({ rows }, BigInt(now))).map(({ source, number }) => [source, number]));
     }
     posted() {
       return told.splice(0);

@@ -44,6 +44,17 @@ const UNRULY = `
     fire() { return this.alarm(); }
     count(table) { return [...this.ctx.storage.sql.exec("SELECT count(*) AS n FROM " + table)][0].n; }
   }
+  export class Courier extends real.Courier {
+    refusals = 0;
+    told = [];
+    refuse(times) { this.refusals = times; }
+    heard() { return this.told; }
+    call(json) {
+      if (this.refusals-- > 0) throw new Error("the courier is away");
+      this.told.push(...JSON.parse(json).verb.send_logouts.notices.map(([, { client }]) => client));
+      return super.call(json);
+    }
+  }
   export class Feed extends real.Feed {
     refusals = 0;
     refuse(times) { this.refusals = times; }
@@ -204,6 +215,31 @@ it("what nobody asks about again is told by the alarm", async () => {
     assert.ok("unavailable" in (await objects.call("shard-0", call("a", endSession()))));
     const news = await eventually(feed.news, (entries) => entries.length > 0);
     assert.deepEqual(news, [{ session: "s1" }]);
+  } finally {
+    await objects.stop();
+  }
+});
+
+it("clients are told of an end that the feed has nothing of: at once, or by the alarm", async () => {
+  const objects = await startObjects({ entry: UNRULY });
+  try {
+    await signIn(objects);
+    const feed = await follow(objects);
+    const courier = await objects.object("courier");
+    for (const [grant, refusals] of /** @type {const} */ ([["g1", 0], ["g2", 1]])) {
+      const joins = { sub_mode: "subject", issuer: "https://id.example" };
+      const verb = { ...spendCode(grant).spend_code, offline: true, issued_at: NOW + 1, joins };
+      const at = { request: grant, now: (NOW + 1) * 1000 };
+      assert.ok((await objects.call("shard-0", { at, verb: { spend_code: verb } })).spend_code.first);
+      const before = (await courier.heard()).length;
+      await courier.refuse(refusals);
+      const end = { end_session: { session: "s1", client: "app" } };
+      assert.deepEqual(await objects.call("shard-0", call(`end-${grant}`, end)), { end_session: null });
+      assert.equal((await courier.heard()).length, before + 1 - refusals);
+      const heard = await eventually(() => courier.heard(), (told) => told.length > before);
+      assert.deepEqual(heard.slice(before), ["app"]);
+    }
+    assert.deepEqual(await feed.news(), []);
   } finally {
     await objects.stop();
   }

@@ -14,10 +14,11 @@
  * @typedef {Outcome | [warm: Outcome, cold: Outcome]} Cell
  * @typedef {import("./faulty.js").Faults} Faults
  */
+import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
 import { sign, URI } from "./signing.js";
-import { api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
+import { api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, made, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
 
 /**
  * @typedef {object} Column
@@ -87,6 +88,24 @@ const exported = (server, after = "users:1") => fetch(`${server.url}/api/v1/expo
 
 /** @param {World} world @param {string} method @param {string} path */
 const administer = ({ server }, method, path) => fetch(server.url + path, { method, headers: { authorization: `Bearer ${BOOTSTRAP_TOKEN}` } }).then(read);
+
+/** @type {WeakMap<object, Promise<Client>>} */
+const mappedClients = new WeakMap();
+
+/** The client of a world that has a mapping. @param {World} world */
+function mapped({ server }) {
+  const make = async () => {
+    const client = await register(server);
+    const mapping = await made(server, "property_mappings/", { name: "Login", scope_name: "openid", claims: { login: "{username}" } });
+    const { results } = (await api(server, `/api/v1/providers/oauth2/?client_id=${client.client_id}`)).body;
+    const path = `/api/v1/providers/oauth2/${results[0].pk}/`;
+    assert.equal((await api(server, path, { property_mappings: [mapping.pk] }, "PATCH")).status, 200);
+    return client;
+  };
+  const known = mappedClients.get(server) ?? make();
+  mappedClients.set(server, known);
+  return known;
+}
 
 /** There is a limit, and other rows make keys. @param {World} world */
 async function retireAll(world) {
@@ -362,6 +381,19 @@ export const rows = [
     },
     healthy: "200 active",
     cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "introspection, access token under whose scope mappings speak",
+    prepare: async (world) => {
+      const client = await mapped(world);
+      const { body } = await exchange(world.server, client, await code(world.server, world.visitor, client));
+      const send = () => introspect(world.server, client, body.access_token);
+      assert.equal((await send()).body.login, ADMINISTRATOR.username);
+      return send;
+    },
+    healthy: "200 active",
+    cells: { ledger: ["works", "503"], feed: "503" },
     afterwards: "again",
   },
   {

@@ -2,7 +2,7 @@
 // OPS-3: a trap of the core costs the requests that were under way, and nothing else.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { atOnce, authorizeUrl, browser, code, exchange, introspect, read, refresh, register, serveReady } from "./support.js";
+import { atOnce, authorizeUrl, browser, code, exchange, introspect, ofOwn, read, refresh, register, serveReady } from "./support.js";
 
 describe("OPS-3: after a trap", () => {
   /** @type {import("./support.js").Server} */
@@ -80,6 +80,24 @@ describe("OPS-3: after a trap", () => {
     const { status, body: again } = await refresh(server, client, body.refresh_token);
     assert.equal(status, 200);
     assert.equal((await refresh(server, client, again.refresh_token)).status, 200);
+  });
+
+  test("a trap in a continuation of one module is nothing to the other", async () => {
+    const own = () => ofOwn(server, visitor, "GET", "/api/v1/users/me/sessions");
+    for (const [module, broken, whole] of [["edge", 0, 1], ["objects", 1, 0]]) {
+      assert.equal((await own()).status, 200);
+      const contested = await code(server, visitor, client);
+      await post("/hold");
+      const underWay = [exchange(server, client, contested), own()];
+      await held(2);
+      await post(`/trap-later/${module}`);
+      assert.equal((await underWay[broken]).status, 500, `${module}: who waits for it is told`);
+      await post("/release");
+      const { status, text } = await underWay[whole];
+      assert.equal(status, 200, `${module}: ${text}`);
+    }
+    assert.equal((await own()).status, 200);
+    assert.ok(await code(server, visitor, client));
   });
 
   test("a session and a page from before still stand", async () => {

@@ -1,14 +1,16 @@
 // @ts-check
 /**
  * The worker, and ways to trap its core that no deployment has: `POST /hold` keeps the answers of
- * the ledger back until `POST /release`; `POST /trap` traps a request of its own.
+ * the ledger back until `POST /release`; `POST /trap` traps a request of its own, and `POST /trap-later/edge` or
+ * `/objects` that module in what goes on when nobody is in it.
  */
-import { enter } from "../../src/core.js";
+import { core, enter } from "../../src/core.js";
+import { core as deciding } from "../../src/deciding.js";
 import shim from "../../src/shim.js";
 
 export { Courier, Directory, Edgemint, Feed, Ledger } from "../../src/shim.js";
 
-/** @type {PromiseWithResolvers<void> | undefined} */
+/** While it is there, the answers are held back. @type {object | undefined} */
 let held;
 let waiting = 0;
 
@@ -27,7 +29,8 @@ function holdable(namespace) {
           const answer = await object.getByName(name).call(call);
           if (held !== undefined) {
             waiting += 1;
-            await held.promise;
+            // No request is woken by another one.
+            for (const mine = held; held === mine; ) await scheduler.wait(5);
           }
           return answer;
         },
@@ -45,13 +48,12 @@ export default {
   async fetch(request, env, ctx) {
     switch (new URL(request.url).pathname) {
       case "/hold":
-        held = Promise.withResolvers();
+        held = {};
         waiting = 0;
         return new Response();
       case "/held":
         return Response.json(waiting);
       case "/release":
-        held?.resolve();
         held = undefined;
         return new Response();
       case "/trap":
@@ -61,6 +63,12 @@ export default {
           return new Response(String(error));
         }
         return new Response("nothing trapped", { status: 500 });
+      case "/trap-later/edge":
+        queueMicrotask(() => core().trap());
+        return new Response();
+      case "/trap-later/objects":
+        queueMicrotask(() => deciding().trap());
+        return new Response();
     }
     return shim.fetch(request, { ...env, LEDGER: holdable(env.LEDGER) }, ctx);
   },

@@ -1,11 +1,16 @@
 //! What the courier has to tell clients, in SQLite. When it is sent is decided in `ports::logouts`; the
 //! request itself is sent by `src/edge/fetching.js`.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Json, Sql};
-use crate::model::Moment;
-use crate::ports::logouts::{MOST_AT_ONCE, MOST_OF_ONE, Next, Outcome, SendLogouts, Waiting};
+use crate::model::{ClientId, Moment};
+use crate::ports::logouts::{
+    MOST_AT_ONCE, MOST_OF_ONE, Next, Outcome, SendLogouts, TOO_MANY, Waiting,
+};
 
 /// Milliseconds until the history is told again that one was given up, where it could not hear.
 const NOTE_PAUSE: u64 = 30_000;
@@ -20,27 +25,36 @@ pub(crate) struct Due {
 
 /// Takes notices; answers how many wait.
 pub(super) fn take(sql: &Sql, verb: SendLogouts, now: Moment) -> Result<u64, Fault> {
-    let count = || sql.number("SELECT count(*) AS number FROM logouts", ());
     let last = sql.number(
         "SELECT last AS number FROM sources WHERE source = ?",
         (&verb.source,),
     )?;
     let last = last.unwrap_or_default();
-    let mut others = count()?.unwrap_or_default();
+    let of_all = sql.number("SELECT count(*) AS number FROM logouts", ())?;
+    let mut of_all = of_all.unwrap_or_default();
     let new = verb
         .notices
         .into_iter()
         .filter(|(number, _)| *number > last);
     let mut newest = last;
+    let mut of_clients: BTreeMap<ClientId, Queue> = BTreeMap::new();
     for (number, notice) in new {
+        newest = newest.max(number);
         let client = notice.client.clone();
-        let waiting = Waiting::new(notice, others);
+        let queue = match of_clients.entry(client.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(queue(sql, &client)?),
+        };
+        let Some(waiting) = Waiting::new(notice, queue.rows, of_all, || queue.too_many > 0) else {
+            continue;
+        };
+        queue.rows += 1;
+        queue.too_many += u64::from(waiting.failed.is_some());
+        of_all += 1;
         sql.write(
             "INSERT INTO logouts (source, number, client, waiting, due) VALUES (?, ?, ?, ?, ?)",
             (&verb.source, number, client, Json(waiting), now),
         )?;
-        newest = newest.max(number);
-        others += 1;
     }
     if newest > last {
         sql.write(
@@ -49,7 +63,26 @@ pub(super) fn take(sql: &Sql, verb: SendLogouts, now: Moment) -> Result<u64, Fau
             (&verb.source, newest),
         )?;
     }
-    Ok(others)
+    Ok(of_all)
+}
+
+/// What waits of one client; how many of it say that too many do.
+#[derive(Deserialize)]
+struct Queue {
+    rows: u64,
+    too_many: u64,
+}
+
+fn queue(sql: &Sql, client: &ClientId) -> Result<Queue, Fault> {
+    let queue: Option<Queue> = sql.row(
+        "SELECT count(*) AS rows, count(nullif(waiting ->> '$.failed' = ?2, 0)) AS too_many
+         FROM logouts WHERE client = ?1",
+        (client, TOO_MANY),
+    )?;
+    Ok(queue.unwrap_or(Queue {
+        rows: 0,
+        too_many: 0,
+    }))
 }
 
 /// When the next is due, in milliseconds; nothing when none waits.
@@ -57,7 +90,7 @@ pub(super) fn next(sql: &Sql) -> Result<Option<u64>, Fault> {
     sql.number("SELECT due AS number FROM logouts ORDER BY due LIMIT 1", ())
 }
 
-/// What is due.
+/// What is due. Clients take turns: the first of each comes before the second of any.
 pub(super) fn due(sql: &Sql, now: Moment) -> Result<Vec<Due>, Fault> {
     #[derive(Deserialize)]
     struct Row {
@@ -66,10 +99,12 @@ pub(super) fn due(sql: &Sql, now: Moment) -> Result<Vec<Due>, Fault> {
         waiting: Json<Waiting>,
     }
     let rows: Vec<Row> = sql.rows(
-        "SELECT source, number, waiting FROM (
-            SELECT *, row_number() OVER (PARTITION BY client ORDER BY due, source, number) AS place
+        "WITH places AS (
+            SELECT source, number,
+                row_number() OVER (PARTITION BY client ORDER BY due, source, number) AS place
             FROM logouts WHERE due <= ?1)
-         WHERE place <= ?2 ORDER BY due, source, number LIMIT ?3",
+         SELECT source, number, waiting FROM places JOIN logouts USING (source, number)
+         WHERE place <= ?2 ORDER BY place, due, source, number LIMIT ?3",
         (now, MOST_OF_ONE, MOST_AT_ONCE),
     )?;
     let rows = rows.into_iter().map(|row| Due {

@@ -338,6 +338,7 @@ pub(super) const COURIER: Migrations = &[
         last INTEGER NOT NULL
     ) WITHOUT ROWID",
     ],
+    &["CREATE INDEX logouts_by_client ON logouts (client, due)"],
 ];
 
 /// Brings the tables to the newest number; answers whether they were not. Tables of a newer release
@@ -386,6 +387,6 @@ mod tests {
         assert_eq!(lengths(LEDGER), [2192, 213, 281, 215, 1165, 462, 266]);
         assert_eq!(lengths(DIRECTORY), [895, 778, 4367, 266]);
         assert_eq!(lengths(FEED), [376]);
-        assert_eq!(lengths(COURIER), [136, 382]);
+        assert_eq!(lengths(COURIER), [136, 382, 55]);
     }
 }

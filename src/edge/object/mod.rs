@@ -6,18 +6,23 @@
     reason = "wasm-bindgen exports only what is `pub`, wherever it is"
 )]
 
+mod consents;
 mod courier;
 mod devices;
 mod directory;
 mod feed;
+mod grants;
 mod history;
 mod issued;
 mod ledger;
+mod limits;
 pub(super) mod logouts;
 mod migrations;
 mod outbox;
 mod records;
+mod sessions;
 mod sql;
+mod subjects;
 mod tokens;
 
 use std::cell::RefCell;
@@ -47,6 +52,8 @@ pub struct Outcome {
     pub answer: String,
     /// The outbox must be empty up to this number before the answer is given; 0 when it need not.
     pub owes: u64,
+    /// Whether clients are to be told of an end and the courier has not heard of it.
+    pub posts: bool,
     /// Whether KV is behind.
     pub publishes: bool,
     /// Whether nothing of what was written may stay: it was a refusal.
@@ -69,7 +76,12 @@ pub fn ledger_open(sql: &Sql) -> Result<(), JsValue> {
 #[wasm_bindgen]
 pub fn ledger_call(sql: &Sql, now: u64, call: &str) -> Result<Outcome, JsValue> {
     let answer = ledger::apply(sql, Moment(now), read_call(call)?)?;
-    Ok(outcome(sql, &answer, tells_an_end(&answer), false)?)
+    let ends = tells_an_end(&answer);
+    Ok(Outcome {
+        // No other verb puts any there.
+        posts: ends && outbox::notices_wait(sql)?,
+        ..outcome(sql, &answer, ends, false)?
+    })
 }
 
 /// Forgets what has expired, and what the history no longer tells; answers whether there is more.
@@ -353,6 +365,7 @@ fn outcome(
     Ok(Outcome {
         answer: serde_json::to_string(answer)?,
         owes,
+        posts: false,
         publishes,
         undone: false,
     })

@@ -117,6 +117,12 @@ pub(super) fn notify(sql: &Sql, clock: Moment, notices: &[Notice]) -> Result<(),
     Ok(())
 }
 
+/// Whether notices wait.
+pub(super) fn notices_wait(sql: &Sql) -> Result<bool, Fault> {
+    let number = sql.number("SELECT EXISTS (SELECT 1 FROM notices) AS number", ())?;
+    Ok(number == Some(1))
+}
+
 /// The next message to the courier, and up to which number it tells; nothing when there is none.
 pub(super) fn notices(
     sql: &Sql,

@@ -61,6 +61,8 @@ pub async fn issue<P: Ports>(
             roles: BTreeMap::new(),
             scopes: revocations.scope_generations(requested.iter()),
         },
+        // They speak of people.
+        mapped: false,
     };
     let minted = access_token::mint(server, client, token, id, revocations, at).await?;
     Ok(TokenResponse::of(client, &minted, requested))

@@ -189,6 +189,7 @@ async fn access<P: Ports>(
             roles: approved.subject.roles.clone(),
             scopes: revocations.scope_generations(scope.iter()),
         },
+        mapped: claims::mappings(client, &scope).next().is_some(),
     };
     let minted = access_token::mint(server, client, token, id, revocations, at).await?;
     Ok((minted, scope))
