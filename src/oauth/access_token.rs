@@ -59,6 +59,23 @@ impl LiveToken {
             validator::told(token).map_err(|_| Reason::Internal("an answer does not serialise"))?;
         Ok(principal.get_or_init(|| printed))
     }
+
+    /// What introspection tells of it, as JSON: printed once. A keyring has one issuer, so that nothing else
+    /// has a say in it.
+    ///
+    /// # Errors
+    /// Those of `print`.
+    pub fn introspection(
+        &self,
+        print: impl FnOnce() -> Result<String, Reason>,
+    ) -> Result<&str, Reason> {
+        let Opened { introspection, .. } = &*self.0;
+        if let Some(printed) = introspection.get() {
+            return Ok(printed);
+        }
+        let printed = print()?;
+        Ok(introspection.get_or_init(|| printed))
+    }
 }
 
 /// A token's text, and the key to sign requests with where it is no bearer token.

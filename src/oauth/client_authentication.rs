@@ -73,9 +73,8 @@ pub async fn named<P: Ports>(
 /// A client that proved who it is, if what it showed was not used before.
 pub struct ProvenClient {
     client: Rc<Client>,
-    proof: Option<Proof>,
-    /// What its failures are counted by.
-    counted: String,
+    /// What it showed that may be shown once, and what its failures are counted by.
+    proof: Option<(Proof, String)>,
 }
 
 impl ProvenClient {
@@ -88,7 +87,7 @@ impl ProvenClient {
     /// Who acts as the client, where somebody else vouched for them.
     #[must_use]
     pub fn actor(&self) -> Option<String> {
-        self.proof.as_ref().map(|proof| proof.subject.clone())
+        self.proof.as_ref().map(|(proof, _)| proof.subject.clone())
     }
 
     /// Spends what may be shown once. It comes after every check that costs nothing, and before
@@ -101,12 +100,12 @@ impl ProvenClient {
         server: &Server<P>,
         at: &At,
     ) -> Result<AuthenticatedClient, Reason> {
-        if let Some(Proof { spends, .. }) = self.proof {
+        if let Some((Proof { spends, .. }, counted)) = self.proof {
             let shard = Shard::of_key(&spends.key);
             match server.ports.ledger(shard, at, spends).await? {
                 Once::First => {}
                 Once::Again => {
-                    return Err(failed(server, self.counted, Reason::AssertionReplayed, at).await);
+                    return Err(failed(server, counted, Reason::AssertionReplayed, at).await);
                 }
             }
         }
@@ -148,22 +147,23 @@ pub async fn prove<P: Ports>(
     at: &At,
 ) -> Result<ProvenClient, Reason> {
     let mut presented = presented(request, params)?;
-    let network = request.network();
-    let network = network.as_deref().unwrap_or("unknown");
-    let counted = format!("client:{}:{network}", presented.id);
     let client = server.ports.client(&presented.id, at).await?;
     let proven = match presented.assertion.take() {
         None => check(client, &presented).map(|client| (client, None)),
         Some(assertion) => asserted(server, client, assertion, presented.acts_for_itself, at).await,
     };
+    let counted = || {
+        let network = request.network();
+        let network = network.as_deref().unwrap_or("unknown");
+        format!("client:{}:{network}", presented.id)
+    };
     match proven {
         Ok((client, proof)) => Ok(ProvenClient {
             client,
-            proof,
-            counted,
+            proof: proof.map(|proof| (proof, counted())),
         }),
         Err(Reason::Unavailable(away)) => Err(Reason::Unavailable(away)),
-        Err(reason) => Err(failed(server, counted, reason, at).await),
+        Err(reason) => Err(failed(server, counted(), reason, at).await),
     }
 }
 
@@ -303,7 +303,7 @@ pub fn basic(header: &str) -> Option<(String, String)> {
 }
 
 fn form_decoded(text: &str) -> Option<String> {
-    if !text.contains(['%', '+']) {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Some(text.to_owned());
     }
     // `&` and `=` would end the pair; encoded text has neither.

@@ -439,16 +439,11 @@ pub async fn introspect<P: Ports>(
     match caller.find(server, text, at).await? {
         None => Ok(INACTIVE.to_owned()),
         Some(Found::Access(live)) => {
-            let token = live.token();
-            let iss = access_jwt::issuer_of(issuer, token.application.as_deref());
-            let answer = print(&Introspection {
-                token_type: Some("Bearer"),
-                ..Introspection::of(token, live.id(), &iss)
-            })?;
-            if token.mapped {
-                return and(&answer, mapped(server, token, at).await?);
+            let answer = live.introspection(|| told_of(&live, issuer))?;
+            if live.token().mapped {
+                return and(answer, mapped(server, live.token(), at).await?);
             }
-            Ok(answer)
+            Ok(answer.to_owned())
         }
         Some(Found::Mac(live)) => {
             let Opened { id, token, .. } = live.opened();
@@ -504,6 +499,18 @@ pub async fn introspect<P: Ports>(
             )
         }
     }
+}
+
+fn told_of(live: &LiveToken, issuer: &str) -> Result<String, Reason> {
+    let token = live.token();
+    print(&Introspection {
+        token_type: Some("Bearer"),
+        ..Introspection::of(
+            token,
+            live.id(),
+            &access_jwt::issuer_of(issuer, token.application.as_deref()),
+        )
+    })
 }
 
 /// What the mappings of its client say of whom a token is about: from the copies of the client and of what

@@ -1,5 +1,7 @@
 //! Parameters of a query or a form body: known names only, each at most once.
 
+use std::borrow::Cow;
+
 use crate::error::Reason;
 
 /// What was sent, as far as the endpoint knows the names.
@@ -15,17 +17,30 @@ impl Params {
     #[must_use]
     pub fn parse(text: &str, known: &[&'static str]) -> Self {
         let mut params = Self::default();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            let Some(name) = known.iter().copied().find(|known| *known == name) else {
+        for pair in text.split('&') {
+            let bytes = pair.as_bytes();
+            // A token needs no decoding, which costs a tenth of an introspection.
+            if !bytes.contains(&b'%') && !bytes.contains(&b'+') {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                params.take(known, name, value.into());
                 continue;
-            };
-            if params.values.iter().any(|(seen, _)| *seen == name) {
-                params.repeated.push(name);
-            } else {
-                params.values.push((name, value.into_owned()));
+            }
+            for (name, value) in form_urlencoded::parse(bytes) {
+                params.take(known, &name, value);
             }
         }
         params
+    }
+
+    fn take(&mut self, known: &[&'static str], name: &str, value: Cow<'_, str>) {
+        let Some(name) = known.iter().copied().find(|known| *known == name) else {
+            return;
+        };
+        if self.values.iter().any(|(seen, _)| *seen == name) {
+            self.repeated.push(name);
+        } else {
+            self.values.push((name, value.into_owned()));
+        }
     }
 
     /// The value, if there is one.
@@ -110,6 +125,34 @@ mod tests {
             params.refuse_repeated(),
             Err(Reason::RepeatedParameter("c"))
         );
+    }
+
+    #[test]
+    fn what_needs_no_decoding_reads_as_what_does() {
+        let known = ["a", "b", "é"];
+        for text in [
+            "a=1&b=2",
+            "a",
+            "a=",
+            "=1",
+            "&&a=1&",
+            "a=b=c",
+            "a=1&a=2",
+            "a=1&%61=2",
+            "é=è",
+            "a=x+y&b=z",
+            "b=%2B&a=1",
+            "a=%&b=+",
+            "",
+        ] {
+            let params = Params::parse(text, &known);
+            let mut expected = Params::default();
+            for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+                expected.take(&known, &name, value);
+            }
+            assert_eq!(params.values, expected.values, "{text}");
+            assert_eq!(params.repeated, expected.repeated, "{text}");
+        }
     }
 
     #[test]

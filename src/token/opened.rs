@@ -10,7 +10,7 @@ use super::identity::Identity;
 use super::seal::{Keyring, SealRefused, Unsealed};
 use crate::model::{Subject, TokenId, TokenKey, TokenType, secret};
 
-/// Places for tokens: a megabyte and a half when both of all are taken by usual ones, ten at most. A token's
+/// Places for tokens: two megabytes when both of all are taken by usual ones, ten at most. A token's
 /// place is in its id; of those that have the same, two are kept.
 const PLACES: usize = 512;
 /// Bytes of a text that is kept: the usual one has 400. A place has a bound, and so has memory.
@@ -31,6 +31,8 @@ pub struct Opened {
     pub token: AccessToken,
     /// What other Workers are told of it while it lives, once that was printed.
     pub principal: OnceCell<String>,
+    /// What introspection tells of it while it lives, likewise.
+    pub introspection: OnceCell<String>,
     identity: OnceCell<Rc<Identity>>,
 }
 
@@ -43,6 +45,7 @@ impl Opened {
             epoch,
             token,
             principal: OnceCell::new(),
+            introspection: OnceCell::new(),
             identity: OnceCell::new(),
         }
     }
