@@ -17,13 +17,20 @@ export class Edgemint extends WorkerEntrypoint {
 
   /**
    * @param {Request} request
-   * @param {{ scopes?: string[], satisfy?: "all" | "any" }} [required]
+   * @param {{ scopes?: string[], satisfy?: "all" | "any", bodyHash?: string }} [required] `bodyHash`: of a request that is
+   *   signed by MAC, in base64, by the hash of its key's algorithm
    */
-  validate(request, { scopes = [], satisfy = "all" } = {}) {
+  validate(request, { scopes = [], satisfy = "all", bodyHash } = {}) {
     // One that is missing, for instance a setting that was never made, must not mean that none is needed.
     const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && scope !== "");
     const how = satisfy === "all" || satisfy === "any" ? satisfy : "";
-    return ask(this.env, this.ctx, "validate", `${how}\n${line(request.headers.get("authorization"))}\n${texts ? line(scopes.join(" ")) : ""}`);
+    const authorization = request.headers.get("authorization");
+    const lines = `${how}\n${line(authorization)}\n${texts ? line(scopes.join(" ")) : ""}`;
+    // `MAC …`: no bearer token has a space there.
+    if (authorization?.[3] === " ") {
+      return ask(this.env, this.ctx, "validate_mac", `${lines}\n${line(request.method)}\n${line(request.url)}\n${text(bodyHash)}`);
+    }
+    return ask(this.env, this.ctx, "validate", lines);
   }
 
   /** @param {string} token */

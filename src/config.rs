@@ -3,6 +3,7 @@
 use fluent_uri::Uri;
 
 use crate::error::ErrorCode;
+use crate::gate::origin::Url;
 use crate::model::Client;
 use crate::model::redirect::{is_ambiguous, is_plain_host};
 use crate::model::{Digest, Quotas, Seconds, Secret};
@@ -52,6 +53,12 @@ pub struct Config {
     pub quotas: Option<Quotas>,
     /// Whether everything is answered, or only what resources live by: seed 002's `AVAILABLE`.
     pub available: bool,
+    /// Origins at which requests are signed by MAC, besides those that resources are called by: what a
+    /// request says of its own host proves nothing.
+    pub mac_origins: Vec<String>,
+    /// How far the time of a signed request may be from ours. 60 s: what other clocks are given here; as
+    /// long, and as long again, its nonce is a row.
+    pub mac_window: Seconds,
     /// What an error's code is put behind, to be told as `error_uri` (RFC 6749 §5.2); none unless said.
     pub error_uri: Option<String>,
 }
@@ -121,6 +128,8 @@ impl Config {
             gate_subdomains: false,
             quotas: None,
             available: true,
+            mac_origins: Vec::new(),
+            mac_window: Seconds(60),
             error_uri: None,
         })
     }
@@ -159,6 +168,24 @@ impl Config {
             });
         }
         self.error_uri = Some(base.to_owned());
+        Ok(self)
+    }
+
+    /// Takes the origins at which requests are signed by MAC: a list.
+    ///
+    /// # Errors
+    /// [`UnfitSetting`] when one is no origin.
+    pub fn with_mac_origins(mut self, origins: &str) -> Result<Self, UnfitSetting> {
+        for origin in origins.split(',').map(str::trim) {
+            let fits = Url::parse(origin).is_some_and(|url| url.bare && url.path.is_empty());
+            if !fits {
+                return Err(UnfitSetting {
+                    name: "EDGEMINT_MAC_ORIGINS",
+                    remedy: "set it to a list of origins, as https://api.example, https://app.example:8443",
+                });
+            }
+            self.mac_origins.push(origin.to_owned());
+        }
         Ok(self)
     }
 
@@ -320,6 +347,22 @@ mod tests {
         }
         let both = config.with_proxies(&format!("{long}, {long}")).unwrap();
         assert_eq!(both.proxies.len(), 2);
+    }
+
+    #[test]
+    fn s3_6_what_is_no_origin_is_no_setting_either() {
+        let config = Config::new("https://id.example").unwrap();
+        for bad in [
+            "",
+            "api.example",
+            "https://a.example/",
+            "https://a.example?",
+            "https://a.example,",
+        ] {
+            assert!(config.clone().with_mac_origins(bad).is_err(), "{bad}");
+        }
+        let both = config.with_mac_origins("https://a.example, http://b.example:8080");
+        assert_eq!(both.unwrap().mac_origins.len(), 2);
     }
 
     #[test]

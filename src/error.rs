@@ -6,6 +6,7 @@ use crate::directory::Unfit;
 use crate::jose::JoseError;
 use crate::ports::Unavailable;
 use crate::token::SealRefused;
+use crate::token::mac::MacRefused;
 use crate::validator::{INVALID_TOKEN, Refused};
 
 /// Why. Printed in snake case in logs and metrics; renaming one is a changelog line.
@@ -138,6 +139,22 @@ pub enum Reason {
     NoToken,
     /// The token lacks a scope.
     InsufficientScope(String),
+    /// `Authorization: MAC` that is not as either draft has it.
+    MacMalformed,
+    /// The code is not that of this request: its key, method, URL, host or port is another.
+    MacMismatch,
+    /// The request was signed too long ago, or by a clock that is ahead.
+    MacOutOfTime,
+    /// The body is not the one that was signed.
+    MacForOtherBody,
+    /// The body was signed, and whoever asks said nothing of it.
+    MacBodyUnknown,
+    /// The request was signed for a host that neither settings nor the token's resource name.
+    MacForUnknownOrigin,
+    /// The request's nonce was used before.
+    MacReplayed,
+    /// Too many requests signed with one key; seconds to wait.
+    TooManyMacRequests(u64),
     /// What a proxy asks for cannot be asked for: its configuration is wrong, each part with its rule.
     UnfitRequirement(Vec<Unfit>),
     /// An `Authorization` that holds no credential of a kind that is taken.
@@ -448,6 +465,13 @@ impl Reason {
             | Self::TokenRevoked
             | Self::LifetimeTooShort
             | Self::TokenForOtherAudience
+            | Self::MacMalformed
+            | Self::MacMismatch
+            | Self::MacOutOfTime
+            | Self::MacForOtherBody
+            | Self::MacBodyUnknown
+            | Self::MacForUnknownOrigin
+            | Self::MacReplayed
             | Self::NoToken => ErrorCode::InvalidToken,
             Self::InsufficientScope(_) | Self::NotForThisUser | Self::QuotaBlocked => {
                 ErrorCode::InsufficientScope
@@ -460,6 +484,7 @@ impl Reason {
             | Self::WrongCredentials
             | Self::TooManyFailures(_)
             | Self::TooManyTokens(_)
+            | Self::TooManyMacRequests(_)
             | Self::PermissionDenied
             | Self::QuotaExceeded(..)
             | Self::DelegatedTooOften
@@ -485,6 +510,7 @@ impl Reason {
             Self::TooLarge => 413,
             Self::TooManyFailures(_)
             | Self::TooManyTokens(_)
+            | Self::TooManyMacRequests(_)
             | Self::TooManyDelegated(_)
             | Self::QuotaExceeded(..) => 429,
             Self::NoSuchRecord | Self::OptionsNotSupported => 404,
@@ -519,6 +545,9 @@ impl Reason {
             }
             Self::TooManyTokens(seconds) => {
                 format!("too many tokens made, wait {seconds} seconds")
+            }
+            Self::TooManyMacRequests(seconds) => {
+                format!("too many requests signed with this key, wait {seconds} seconds")
             }
             Self::QuotaExceeded(limit, _) => format!("more than {limit} requests in a minute"),
             Self::UnfitField(fields) | Self::UnfitRequirement(fields) => match fields.first() {
@@ -576,6 +605,11 @@ impl Reason {
                 "the token ends too soon for what it is needed for"
             }
             ErrorCode::InvalidToken if *self == Self::NoToken => "a token has to be sent",
+            // Told where the code is right: to who has the key, or has overheard who has it.
+            ErrorCode::InvalidToken if *self == Self::MacOutOfTime => {
+                "the request is too old, or from a clock ahead"
+            }
+            ErrorCode::InvalidToken if *self == Self::MacReplayed => "the nonce was used before",
             ErrorCode::InvalidToken => INVALID_TOKEN,
             ErrorCode::LoginRequired => "the person has to sign in first, without prompt=none",
             ErrorCode::RegistrationNotSupported => "clients do not describe themselves here",
@@ -661,6 +695,19 @@ impl From<JoseError> for Reason {
     }
 }
 
+impl From<MacRefused> for Reason {
+    fn from(refused: MacRefused) -> Self {
+        match refused {
+            MacRefused::Malformed => Self::MacMalformed,
+            MacRefused::Mismatch => Self::MacMismatch,
+            MacRefused::OutOfTime => Self::MacOutOfTime,
+            MacRefused::OtherBody => Self::MacForOtherBody,
+            MacRefused::BodyUnknown => Self::MacBodyUnknown,
+            MacRefused::Replayed => Self::MacReplayed,
+        }
+    }
+}
+
 /// The verdicts that a resource gives by itself, too.
 impl From<Refused> for Reason {
     fn from(refused: Refused) -> Self {
@@ -671,6 +718,7 @@ impl From<Refused> for Reason {
             Refused::TokenRevoked => Self::TokenRevoked,
             Refused::OtherAudience => Self::TokenForOtherAudience,
             Refused::InsufficientScope(scope) => Self::InsufficientScope(scope.to_string()),
+            Refused::Mac(refused) => refused.into(),
             Refused::Missing(_) => Self::Internal("the issuer lacks nothing that it judges by"),
         }
     }

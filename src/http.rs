@@ -335,6 +335,7 @@ fn retry_after(reason: &Reason) -> Option<u64> {
         Reason::TooManyFailures(seconds)
         | Reason::TooManyRevocations(seconds)
         | Reason::TooManyTokens(seconds)
+        | Reason::TooManyMacRequests(seconds)
         | Reason::TooManyDelegated(seconds) => Some(*seconds),
         _ => None,
     }

@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::future_to_promise;
 
 use crate::jose::{KeySet, parse_strict_object};
-use crate::model::{Moment, Scope};
+use crate::model::{Moment, Scope, Seconds};
+use crate::token::mac::{Body, MacHeader, MacRefused, SignedRequest};
 use crate::token::{ResourceKeys, Revocations};
 use crate::validator::{Known, Needed, Reading, Refused, Validator};
 use crate::web::WebVerifier;
@@ -126,6 +127,55 @@ impl Validation {
         }))
     }
 
+    /// The MAC key identifier of a request that is signed, if it is.
+    #[wasm_bindgen(js_name = macKeyId)]
+    pub fn mac_key_id(&self, authorization: &str) -> Option<String> {
+        MacHeader::parse(authorization).map(|header| header.id.to_owned())
+    }
+
+    /// A signed request, by an answer of the issuer's introspection about its key: `request` has `method`, `uri`,
+    /// `host`, `port`, `window` in seconds, and `bodyHash` where that is known. Answers what nonce has to be spent,
+    /// or a refusal; and the verdict to whoever says whether it was spent by this request.
+    #[expect(clippy::too_many_arguments, reason = "JavaScript has them apart")]
+    pub fn signed(
+        &self,
+        authorization: &str,
+        answer: &str,
+        request: &str,
+        scopes: &str,
+        any: bool,
+        now: f64,
+        spent: Option<bool>,
+    ) -> Result<String, JsValue> {
+        let needed = needed(scopes, any)?;
+        let members = parse_strict_object(request.as_bytes()).map_err(|_| "request")?;
+        let text = |name| members.get(name).and_then(Value::as_str);
+        let number = |name| members.get(name).and_then(Value::as_u64).ok_or("request");
+        let asked = SignedRequest {
+            method: text("method").ok_or("request")?,
+            uri: text("uri").ok_or("request")?,
+            host: text("host").ok_or("request")?,
+            port: number("port")?.try_into().map_err(|_| "request")?,
+            body: text("bodyHash").map_or(Body::Unknown, Body::Hash),
+        };
+        let at = (Moment(whole(now)), Seconds(number("window")?));
+        let judge = || {
+            let header = MacHeader::parse(authorization).ok_or(MacRefused::Malformed)?;
+            let answer = answer.as_bytes();
+            let verified = self
+                .validator
+                .signed(&header, &asked, answer, &needed, at)?;
+            let Some(first) = spent else {
+                let nonce = verified.nonce();
+                return Ok(format!("{{\"nonce\":\"{}:{}\"}}", nonce.key, nonce.name));
+            };
+            let principal = verified.spent(first)?;
+            Ok(principal.to_json().unwrap_or_default())
+        };
+        let verdict: Result<String, Refused> = judge();
+        Ok(verdict.unwrap_or_else(|refused| print_refusal(&refused, refused.mac_challenge())))
+    }
+
     /// The verdict by an answer of the issuer's introspection.
     pub fn introspected(
         &self,
@@ -147,17 +197,19 @@ fn needed(scopes: &str, any: bool) -> Result<Needed, JsValue> {
 }
 
 fn printed(verdict: Result<String, Refused>) -> String {
-    verdict.unwrap_or_else(|refused| {
-        json!({
-            "active": false,
-            "error": refused.error(),
-            "status": refused.status(),
-            "challenge": refused.challenge(),
-            "scope": refused.scope(),
-            "cause": refused.cause(),
-        })
-        .to_string()
+    verdict.unwrap_or_else(|refused| print_refusal(&refused, refused.challenge()))
+}
+
+fn print_refusal(refused: &Refused, challenge: Option<String>) -> String {
+    json!({
+        "active": false,
+        "error": refused.error(),
+        "status": refused.status(),
+        "challenge": challenge,
+        "scope": refused.scope(),
+        "cause": refused.cause(),
     })
+    .to_string()
 }
 
 /// Polls once: what is sealed is opened without waiting, and no promise is made for it.

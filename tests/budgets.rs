@@ -13,7 +13,7 @@ use jose_support::Owner;
 use serde_json::json;
 use support::{
     Fixture, Form, Operations, Tokens, authenticated, authorization, client, exchange_form, gate,
-    refresh_form,
+    mac, refresh_form, tokens,
 };
 
 /// What an action costs besides questions to the feed.
@@ -169,6 +169,51 @@ fn the_gate_costs_nothing_whatever_the_verdict() {
             assert_eq!(fixture.gate(&request).status, status);
         });
         assert_eq!(steady, NOTHING, "{}", request.query);
+    }
+}
+
+#[test]
+fn s3_6_a_signed_request_costs_one_ledger_call_and_one_that_is_refused_before_none() {
+    let fixture = mac::fixture();
+    let own = mac::own(&fixture);
+    let at = |nonce: &str| own.sign(&mac::Signing::at(mac::Draft::Zero(0), nonce));
+    let bent = at("bent").replace("0:bent", "0:lent");
+    fixture.gate(&mac::signed("", &at("warm")));
+    for (query, header, status, expected) in [
+        ("scope=read", at("first"), 200, ONE_LEDGER_CALL),
+        ("", at("first"), 401, ONE_LEDGER_CALL),
+        ("", bent, 401, NOTHING),
+        ("scope=admin:token", at("lacking"), 403, NOTHING),
+        ("minimum_lifetime=3601", at("short"), 401, NOTHING),
+        ("username=bob", at("other"), 403, NOTHING),
+    ] {
+        let request = mac::signed(query, &header);
+        let spent = cost(&fixture, || {
+            assert_eq!(fixture.gate(&request).status, status, "{query}");
+        });
+        assert_eq!(spent, expected, "{query}");
+    }
+    let minted = cost(&fixture, || drop(mac::own(&fixture)));
+    assert_eq!(minted, NOTHING);
+    fixture.introspect_as("web", &own.id);
+    let told = cost(&fixture, || assert!(fixture.is_active(&own.id)));
+    assert_eq!(told, NOTHING);
+    let resource = mac::for_resource(&fixture);
+    let signing = mac::Signing {
+        uri: "/v1",
+        host: "api.example",
+        ..mac::Signing::at(mac::Draft::Zero(0), "n")
+    };
+    let question = json!({
+        "authorization": resource.sign(&signing), "method": "GET", "url": "https://api.example/v1",
+    });
+    for (client, expected) in [("other", NOTHING), ("api", ONE_LEDGER_CALL)] {
+        tokens::call_rpc(&fixture, "introspect", Some(client), &json!({"token": "x"}));
+        let asked = cost(&fixture, || {
+            let verdict = tokens::call_rpc(&fixture, "validate_mac", Some(client), &question);
+            assert_eq!(verdict["active"] == true, client == "api", "{verdict}");
+        });
+        assert_eq!(asked, expected, "{client}");
     }
 }
 

@@ -5,8 +5,9 @@ mod support;
 
 use edgemint::http::Request;
 use edgemint::jose::{KeySet, RingVerifier};
-use edgemint::model::{Moment, Scope, Secret, UnixTime};
+use edgemint::model::{Moment, Scope, Seconds, Secret, UnixTime};
 use edgemint::server::Endpoint;
+use edgemint::token::mac::{Body, MacHeader, MacRefused, SignedRequest};
 use edgemint::token::{AccessToken, Keyring, ResourceKeys, Revocations};
 use edgemint::validator::{Known, Missing, Needed, Reading, Refused, Validator, presented};
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use support::tokens::{
 };
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, RESOURCE, Seen, Tokens, authorization, block_on,
-    exchange_form, get,
+    exchange_form, get, mac,
 };
 
 /// How old a copy of the revocations may be here, in milliseconds.
@@ -474,4 +475,93 @@ fn s1_7_answers_of_the_feed_that_do_not_join_or_are_not_known_change_nothing() {
     let mut reading = Reading::begin(&copy, fixture.at().now);
     assert_eq!(reading.take(part.as_bytes()), Ok(true));
     assert!(reading.finish(&mut Revocations::default()).is_err());
+}
+
+#[test]
+fn s3_6_a_signed_request_is_judged_by_what_introspection_says_and_counts_when_its_nonce_is_spent() {
+    let fixture = mac::fixture();
+    let credentials = mac::for_resource(&fixture);
+    let told = fixture.introspect_as("api", &credentials.id).body;
+    let validator = Validator::new(ISSUER, RESOURCE);
+    let signing = mac::Signing {
+        uri: "/v1",
+        host: "api.example",
+        ..mac::Signing::at(mac::Draft::Zero(0), "n")
+    };
+    let authorization = credentials.sign(&signing);
+    let header = MacHeader::parse(&authorization).unwrap();
+    assert_eq!(header.id, credentials.id);
+    let judge = |validator: &Validator, told: &str, host: &str, scope: &str, later: u64| {
+        let request = SignedRequest {
+            method: "GET",
+            uri: "/v1",
+            host,
+            port: 443,
+            body: Body::Unknown,
+        };
+        let needed = Needed {
+            scopes: Scope::parse(scope).unwrap(),
+            any: false,
+        };
+        let now = Moment((fixture.now() + later) * 1000);
+        validator.signed(
+            &header,
+            &request,
+            told.as_bytes(),
+            &needed,
+            (now, Seconds(60)),
+        )
+    };
+    let good = || judge(&validator, &told, "api.example", "read", 0).unwrap();
+    assert_eq!(good().nonce(), good().nonce());
+    assert_eq!(good().nonce().expires_at.0, fixture.now() + 61);
+    assert_eq!(good().spent(false).unwrap_err(), MacRefused::Replayed);
+    let principal = good().spent(true).unwrap();
+    assert_eq!(principal.token().client.as_str(), "web");
+
+    let without_key = fixture.introspect_as("web", &credentials.id).body;
+    let bearer = told.replace("\"mac\"", "\"Bearer\"");
+    let other = Validator::new(ISSUER, "https://other.example/");
+    let unfit = Refused::Missing(Missing::ResourceKeys);
+    let lacking = Refused::InsufficientScope(Scope::parse("admin:token").unwrap());
+    for (verdict, refused) in [
+        (
+            judge(&validator, &told, "evil.example", "", 0),
+            Refused::Mac(MacRefused::Mismatch),
+        ),
+        (
+            judge(&validator, &told, "api.example", "", 61),
+            Refused::Mac(MacRefused::OutOfTime),
+        ),
+        (
+            judge(&validator, &told, "api.example", "admin:token", 0),
+            lacking,
+        ),
+        (
+            judge(&validator, &without_key, "api.example", "", 0),
+            unfit.clone(),
+        ),
+        (judge(&validator, "{}", "api.example", "", 0), unfit),
+        (
+            judge(&validator, r#"{"active":false}"#, "api.example", "", 0),
+            Refused::TokenUnknown,
+        ),
+        (
+            judge(&validator, &bearer, "api.example", "", 0),
+            Refused::TokenUnknown,
+        ),
+        (
+            judge(&other, &told, "api.example", "", 0),
+            Refused::OtherAudience,
+        ),
+    ] {
+        let seen = verdict.unwrap_err();
+        assert_eq!(seen, refused);
+        assert_eq!(seen.mac_challenge().is_none(), seen.status() == 503);
+    }
+    // What says of a key identifier that it lives does not make a bearer token of it.
+    let verdict = validator.introspected(told.as_bytes(), &Needed::default(), fixture.at().now);
+    assert_eq!(verdict.unwrap_err(), Refused::TokenUnknown);
+    let resource = Resource::of(&fixture);
+    assert_eq!(resource.token(&credentials.id), Err(Refused::TokenUnknown));
 }

@@ -141,6 +141,9 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
             .flag("danger_allow_front_channel_access_tokens"),
         danger_allow_plain_code_challenge: record.flag("danger_allow_plain_code_challenge"),
         danger_allow_password_grant: record.flag("danger_allow_password_grant"),
+        danger_issue_mac_tokens: record.flag("danger_issue_mac_tokens"),
+        danger_issue_mac_tokens_with_hmac_sha_1: record
+            .flag("danger_issue_mac_tokens_with_hmac_sha_1"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
         refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
         sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
@@ -264,6 +267,8 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "danger_allow_front_channel_access_tokens": client.danger_allow_front_channel_access_tokens,
         "danger_allow_plain_code_challenge": client.danger_allow_plain_code_challenge,
         "danger_allow_password_grant": client.danger_allow_password_grant,
+        "danger_issue_mac_tokens": client.danger_issue_mac_tokens,
+        "danger_issue_mac_tokens_with_hmac_sha_1": client.danger_issue_mac_tokens_with_hmac_sha_1,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
         "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),

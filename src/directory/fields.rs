@@ -356,6 +356,14 @@ pub(super) static PROVIDER: &[Field] = &[
         "danger_allow_password_grant",
         "whether it may take people's passwords, by the grant `password`, which OAuth 2.1 has none of",
     ),
+    flag(
+        "danger_issue_mac_tokens",
+        "whether it is given keys to sign its requests with (http-mac drafts 00 and 01) instead of bearer tokens",
+    ),
+    flag(
+        "danger_issue_mac_tokens_with_hmac_sha_1",
+        "whether it signs by hmac-sha-1 and not by hmac-sha-256",
+    ),
 ];
 
 pub(super) static APPLICATION: &[Field] = &[

@@ -81,6 +81,7 @@ pub(super) fn fit<R: Rows>(
     if grants.is_empty() {
         unfit.push(Unfit::new("grant_types", "must not be empty"));
     }
+    fit_mac(record, unfit);
     fit_keys(record, unfit);
     let own = !record.fields.get("jwks").is_none_or(Value::is_null)
         || !record.text("jwks_uri").is_empty();
@@ -148,6 +149,33 @@ fn fit_response_types(record: &Record, unfit: &mut Vec<Unfit>) {
         let rule = "with token need danger_allow_front_channel_access_tokens";
         unfit.push(Unfit::new("response_types", rule));
     }
+}
+
+/// A MAC key identifier is sealed, as whoever verified a JWT would take it for a bearer token; and its
+/// key is never in a browser's address.
+fn fit_mac(record: &Record, unfit: &mut Vec<Unfit>) {
+    let signs = record.flag("danger_issue_mac_tokens");
+    let types = record.list("response_types").iter();
+    let mut types = types.filter_map(|name| ResponseType::parse(name.as_str()?));
+    let rules = [
+        (
+            signs && record.text("access_token_format") == "jwt",
+            "access_token_format",
+            "must be sealed with danger_issue_mac_tokens",
+        ),
+        (
+            signs && types.any(ResponseType::has_token),
+            "response_types",
+            "must not have token with danger_issue_mac_tokens",
+        ),
+        (
+            !signs && record.flag("danger_issue_mac_tokens_with_hmac_sha_1"),
+            "danger_issue_mac_tokens_with_hmac_sha_1",
+            "needs danger_issue_mac_tokens",
+        ),
+    ];
+    let broken = rules.into_iter().filter(|(broken, ..)| *broken);
+    unfit.extend(broken.map(|(_, field, rule)| Unfit::new(field, rule)));
 }
 
 /// Keys are in one place.

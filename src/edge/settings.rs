@@ -57,6 +57,15 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     if let Some(base) = text("ERROR_URI") {
         config = config.with_error_uri(&base)?;
     }
+    if let Some(origins) = text("EDGEMINT_MAC_ORIGINS") {
+        config = config.with_mac_origins(&origins)?;
+    }
+    if let Some(window) = text("EDGEMINT_MAC_WINDOW") {
+        let seconds = window.parse().ok();
+        let seconds = seconds.filter(|seconds| (5..=300).contains(seconds));
+        let refusal = unfit("EDGEMINT_MAC_WINDOW", "set it to 5 to 300 seconds");
+        config.mac_window = Seconds(seconds.ok_or(refusal)?);
+    }
     config.gate_subdomains = switch("EDGEMINT_GATE_SUBDOMAINS")?;
     config.danger_open_registration = switch("EDGEMINT_DANGER_OPEN_REGISTRATION")?;
     config.danger_allow_private_fetch_targets = switch("DANGER_ALLOW_PRIVATE_FETCH_TARGETS")?;

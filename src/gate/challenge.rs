@@ -42,6 +42,15 @@ pub fn refusal(config: &Config, basic: bool, script: bool, reason: Reason) -> Re
     answer.because_of(reason)
 }
 
+/// The same, to who signs requests.
+#[must_use]
+pub fn by_mac(mut refused: Response, challenge: Option<String>) -> Response {
+    if let Some(challenge) = challenge {
+        set(&mut refused, "www-authenticate", &challenge);
+    }
+    refused
+}
+
 fn set(answer: &mut Response, name: &str, value: &str) {
     if let Some((_, old)) = answer.headers.iter_mut().find(|(known, _)| *known == name) {
         *old = value.to_owned().into();

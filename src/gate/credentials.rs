@@ -7,13 +7,15 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use super::principal::{self, Principal};
 use crate::config::Config;
 use crate::error::Reason;
-use crate::http::Request;
+use crate::http::{Original, Request};
 use crate::jose::{base64url, parse_strict_object};
 use crate::model::{Secret, secret};
-use crate::oauth::bearer;
+use crate::oauth::access_token::LiveToken;
+use crate::oauth::{bearer, mac};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::Kind;
+use crate::token::mac::{Body, VerifiedMac, is_mac};
 
 /// The longest token that is looked at.
 const LONGEST: usize = 16 * 1024;
@@ -44,7 +46,48 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Who stands behind the request.
+/// Who stands behind a request, as far as what costs nothing can tell.
+pub enum Shown {
+    /// Whoever it is.
+    Proven(Principal),
+    /// Whoever it is once the nonce is spent that the request was signed with.
+    Signed(Box<Signed>),
+}
+
+/// A signed request.
+pub struct Signed {
+    principal: Principal,
+    verified: VerifiedMac<LiveToken>,
+}
+
+impl Shown {
+    /// Whom to refuse by, before anything is spent.
+    #[must_use]
+    pub fn unspent(&self) -> &Principal {
+        match self {
+            Self::Proven(principal) => principal,
+            Self::Signed(signed) => &signed.principal,
+        }
+    }
+}
+
+impl Signed {
+    /// Spends the nonce: who it is, and what the body has to hash to, where that was signed.
+    ///
+    /// # Errors
+    /// As [`mac::spend`].
+    pub async fn spend<P: Ports>(
+        self,
+        server: &Server<P>,
+        at: &At,
+    ) -> Result<(Principal, Option<String>), Reason> {
+        let body = self.verified.body_to_check();
+        mac::spend(server, self.verified, at).await?;
+        Ok((self.principal, body))
+    }
+}
+
+/// Who stands behind the request, which `original` describes.
 ///
 /// # Errors
 /// [`Reason::NoToken`] where nothing of ours was shown, [`Reason::MalformedCredential`] or
@@ -52,21 +95,49 @@ const BASIC: GeneralPurpose = GeneralPurpose::new(
 pub async fn prove<P: Ports>(
     server: &Server<P>,
     request: &Request,
+    original: &Original,
     cookies: bool,
     at: &At,
-) -> Result<Principal, Reason> {
+) -> Result<Shown, Reason> {
     if cookies
         && request.cookie.is_some()
         && let Some(principal) = principal::by_session(server, request, at).await?
     {
-        return Ok(principal);
+        return Ok(Shown::Proven(principal));
     }
     let authorization = request.authorization.as_deref().unwrap_or_default();
     if let Some(token) = bearer::alone(authorization, &server.keyring) {
-        return principal::by_token(server, token, at).await;
+        let principal = principal::by_token(server, token, at).await?;
+        return Ok(Shown::Proven(principal));
     }
-    let token = presented(authorization, &server.config.issuer)?;
-    principal::by_token(server, token.expose(), at).await
+    match presented(authorization, &server.config.issuer) {
+        Ok(token) => {
+            let principal = principal::by_token(server, token.expose(), at).await?;
+            Ok(Shown::Proven(principal))
+        }
+        Err(_) if is_mac(Some(authorization)) => signed(server, authorization, original, at).await,
+        Err(reason) => Err(reason),
+    }
+}
+
+/// A proxy has no body when it asks: who is behind it is told what the body has to be.
+async fn signed<P: Ports>(
+    server: &Server<P>,
+    authorization: &str,
+    original: &Original,
+    at: &At,
+) -> Result<Shown, Reason> {
+    let asked = mac::Asked {
+        method: original.method.as_deref().unwrap_or_default(),
+        url: original.url.as_deref().unwrap_or_default(),
+        body: Body::Elsewhere,
+    };
+    let verified = mac::verify(server, authorization, &asked, at).await?;
+    let principal = principal::of_access_token(verified.unspent());
+    Ok(Shown::Signed(Box::new(Signed {
+        principal,
+        verified,
+    })))
 }
 
 /// The one token in the values of `Authorization`. Of several values those of ours count, and where
@@ -143,7 +214,7 @@ pub fn is_credential(text: &str, issuer: &str) -> bool {
 }
 
 fn is_sealed(text: &str) -> bool {
-    let kinds = [Kind::Access, Kind::Session, Kind::Token];
+    let kinds = [Kind::Access, Kind::Session, Kind::Token, Kind::Mac];
     let mut kinds = kinds.into_iter();
     kinds.any(|kind| {
         let rest = text.strip_prefix(kind.prefix());

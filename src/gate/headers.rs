@@ -10,6 +10,7 @@ use crate::oauth::bearer;
 use crate::oauth::page::BROWSER_COOKIE;
 use crate::oauth::session;
 use crate::server::Server;
+use crate::token::mac::is_mac;
 
 /// Passes on what a request brought, without what is ours.
 #[must_use]
@@ -56,6 +57,15 @@ pub fn identify<P>(
     }
 }
 
+/// Says what the body has to hash to, which nobody has looked at yet.
+#[must_use]
+pub fn signed_body(answer: Response, hash: Option<String>) -> Response {
+    match hash {
+        Some(hash) => answer.with("x-auth-request-body-hash", hash),
+        None => answer,
+    }
+}
+
 /// Adds a header if there is a value that a header can have: nobody's mail address may break an answer.
 fn add(answer: Response, name: &'static str, value: Option<&str>) -> Response {
     let fits = |value: &&str| {
@@ -75,7 +85,10 @@ fn authorization(header: &str, config: &Config) -> Option<String> {
     let theirs = values(header);
     let theirs = theirs.filter(|value| !is_of_ours(value, config));
     let theirs: Vec<&str> = theirs.collect();
-    Some(theirs.join(JOIN)).filter(|theirs| !theirs.is_empty())
+    // What is left of a signature of ours are its attributes: commas are between them, too.
+    let theirs = Some(theirs.join(JOIN)).filter(|theirs| !theirs.is_empty())?;
+    let some_was_ours = || theirs.len() < header.len();
+    (!is_mac(Some(header)) || !some_was_ours()).then_some(theirs)
 }
 
 /// The cookies that are not ours, neither by name nor by value. What is no cookie stays, too; where

@@ -4,7 +4,7 @@
 //! what the client said of itself.
 
 use super::challenge;
-use super::credentials;
+use super::credentials::{self, Shown};
 use super::delegate::{Delegation, delegate};
 use super::headers;
 use super::origin::Url;
@@ -16,8 +16,10 @@ use crate::directory::Unfit;
 use crate::error::Reason;
 use crate::http::{Original, Request, Response};
 use crate::model::{ClientId, secret};
+use crate::oauth::mac;
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::mac::is_mac;
 
 /// `GET /ingress/auth`.
 pub async fn auth<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Response {
@@ -32,7 +34,12 @@ pub async fn auth<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> R
         Err(reason) => return challenge::refusal(config, false, script, reason),
     };
     let answer = decide(server, request, original, &asked, at).await;
-    answer.unwrap_or_else(|reason| challenge::refusal(config, asked.basic, script, reason))
+    answer.unwrap_or_else(|reason| {
+        let signed = !asked.basic && is_mac(request.authorization.as_deref());
+        let challenge = signed.then(|| mac::challenged(&reason));
+        let refused = challenge::refusal(config, asked.basic, script, reason);
+        challenge::by_mac(refused, challenge)
+    })
 }
 
 /// `GET /ingress/anonymous`: lets everybody through, and no credential of ours.
@@ -79,14 +86,23 @@ async fn decide<P: Ports>(
         preflight(config, request, original, asked)?;
         return Ok(headers::pass_on(server, request, passed()));
     }
-    let principal = credentials::prove(server, request, asked.allow_cookies, at).await?;
-    is_for(server, &principal, asked, &url, at).await?;
-    lives_on(&principal, asked, at)?;
-    if !asked.suffices(&principal.scopes) {
+    let shown = credentials::prove(server, request, original, asked.allow_cookies, at).await?;
+    let unspent = shown.unspent();
+    is_for(server, unspent, asked, &url, at).await?;
+    lives_on(unspent, asked, at)?;
+    if !asked.suffices(&unspent.scopes) {
         return Err(Reason::InsufficientScope(asked.scopes.to_string()));
     }
-    admits(config, &principal, asked, &url)?;
+    admits(config, unspent, asked, &url)?;
     let mut answer = passed();
+    let principal = match shown {
+        Shown::Proven(principal) => principal,
+        Shown::Signed(signed) => {
+            let (principal, body) = signed.spend(server, at).await?;
+            answer = headers::signed_body(answer, body);
+            principal
+        }
+    };
     if let Some(service) = &asked.service {
         match quota::count(server, &principal, service, at).await {
             Counted::Unlimited => {}

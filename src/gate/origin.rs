@@ -68,9 +68,7 @@ impl<'a> Url<'a> {
         let Some(resource) = Url::parse(resource).filter(|resource| resource.bare) else {
             return false;
         };
-        let same_origin = self.secure == resource.secure
-            && self.host.eq_ignore_ascii_case(resource.host)
-            && self.port == resource.port;
+        let same_origin = self.is_of_origin(&resource);
         let above = resource.path.strip_suffix('/').unwrap_or(resource.path);
         let below = self.path.strip_prefix(above);
         let plain = |path: &str| {
@@ -81,6 +79,14 @@ impl<'a> Url<'a> {
             && (above.is_empty()
                 || below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
                     && plain(self.path))
+    }
+
+    /// Whether both have the same scheme, host and port.
+    #[must_use]
+    pub fn is_of_origin(&self, other: &Url<'_>) -> bool {
+        self.secure == other.secure
+            && self.host.eq_ignore_ascii_case(other.host)
+            && self.port == other.port
     }
 
     /// Whether the host is a user's own below `base`: the name first, `base` last, and anything

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::{Shard, TokenKey, TokenType};
-use crate::oauth::access_token;
+use crate::oauth::access_token::{self, LiveToken};
 use crate::oauth::session;
 use crate::ports::ledger::Session;
 use crate::ports::tokens::TokenFacts;
@@ -42,7 +42,7 @@ pub async fn by_token<P: Ports>(
         return by_handle(server, text, at).await;
     }
     let live = access_token::validate(server, text, at).await?;
-    Ok(Principal(Rc::clone(live.identity())))
+    Ok(of_access_token(&live))
 }
 
 async fn by_handle<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Principal, Reason> {
@@ -117,6 +117,11 @@ pub async fn by_session<P: Ports>(
 ) -> Result<Option<Principal>, Reason> {
     let session = session::current(server, request, at).await?;
     Ok(session.map(|session| of_session(&session)))
+}
+
+/// Who it is whose key a request was signed with.
+pub(super) fn of_access_token(live: &LiveToken) -> Principal {
+    Principal(Rc::clone(live.identity()))
 }
 
 /// A session always holds `user:token`.

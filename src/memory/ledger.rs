@@ -182,6 +182,7 @@ impl LedgerState {
                 LedgerAnswer::WithdrawConsent(())
             }
             LedgerVerb::SpendOnce(verb) => LedgerAnswer::SpendOnce(self.spend_once(*verb, &at)),
+            LedgerVerb::SpendNonce(verb) => LedgerAnswer::SpendNonce(self.spend_nonce(&verb, &at)),
             LedgerVerb::ReadFailures(verb) => {
                 LedgerAnswer::ReadFailures(self.refused_until(&verb, at.now.unix()))
             }

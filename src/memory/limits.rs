@@ -1,11 +1,11 @@
 //! What may happen once, or so often, in memory.
 
 use super::ledger::{Failures, LedgerState, Spending};
-use crate::model::UnixTime;
+use crate::model::{RequestId, UnixTime};
 use crate::ports::At;
 use crate::ports::ledger::{
-    Once, QuotaSpent, RateLimit, ReadFailures, RecordFailure, RevokeToken, SpendOnce, SpendQuota,
-    TokenRevoked,
+    NonceSpent, Once, QuotaSpent, RateLimit, ReadFailures, RecordFailure, RevokeToken, SpendNonce,
+    SpendOnce, SpendQuota, TokenRevoked,
 };
 use crate::token::Revocation;
 
@@ -15,18 +15,35 @@ impl LedgerState {
             by: at.request.clone(),
             expires_at: verb.expires_at,
         };
-        let known = self
-            .spent
-            .get(&verb.key)
-            .filter(|known| at.now.unix() < known.expires_at);
-        match known {
-            Some(known) if known.by == at.request => Once::First,
+        match self.spent_by(&verb.key, at.now.unix()) {
+            Some(known) if *known == at.request => Once::First,
             Some(_) => Once::Again,
             None => {
                 self.spent.insert(verb.key, spending);
                 Once::First
             }
         }
+    }
+
+    fn spent_by(&self, key: &str, now: UnixTime) -> Option<&RequestId> {
+        let known = self.spent.get(key);
+        let known = known.filter(|known| now < known.expires_at);
+        known.map(|known| &known.by)
+    }
+
+    pub(super) fn spend_nonce(&mut self, verb: &SpendNonce, at: &At) -> NonceSpent {
+        let spending = verb.spending();
+        match self.spent_by(&spending.key, at.now.unix()) {
+            Some(known) if *known == at.request => return NonceSpent::First,
+            Some(_) => return NonceSpent::Again,
+            None => {}
+        }
+        let counted = self.spend_quota(verb.counted(), at);
+        if !counted.granted {
+            return NonceSpent::TooMany(counted.resets_at);
+        }
+        self.spend_once(spending, at);
+        NonceSpent::First
     }
 
     /// What was counted in the window that is open now.

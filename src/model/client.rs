@@ -189,6 +189,13 @@ pub struct Client {
     /// Lets the client take people's passwords and show them to us. OAuth 2.1 has none of it (RFC 9700 §2.4).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub danger_allow_password_grant: bool,
+    /// Gives the client keys to sign its requests with instead of bearer tokens, by drafts that expired
+    /// in 2014. RFC 9449 is what came of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_issue_mac_tokens: bool,
+    /// Has it sign by HMAC-SHA-1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_issue_mac_tokens_with_hmac_sha_1: bool,
     /// How long its codes live, where it is not as long as everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_lifetime: Option<Seconds>,
@@ -324,6 +331,8 @@ impl Client {
             danger_allow_front_channel_access_tokens: false,
             danger_allow_plain_code_challenge: false,
             danger_allow_password_grant: false,
+            danger_issue_mac_tokens: false,
+            danger_issue_mac_tokens_with_hmac_sha_1: false,
             code_lifetime: None,
             refresh_idle: None,
             sub_mode: SubjectMode::Subject,
@@ -355,12 +364,15 @@ impl Client {
     }
 
     /// Seed 002's `check_response_type`: whether it may be answered so, as far as types go. Without the
-    /// long-named switch no type has an access token.
+    /// long-named switch no type has an access token; nor has one for who signs requests, whose key would
+    /// stand in the browser's history.
     #[must_use]
     pub fn check_response_type(&self, asked: ResponseType) -> bool {
         let listed = |kind| self.response_types.contains(&kind);
         let listed = listed(asked) || (asked == ResponseType::None && listed(ResponseType::Code));
-        listed && (!asked.has_token() || self.danger_allow_front_channel_access_tokens)
+        let by_address =
+            self.danger_allow_front_channel_access_tokens && !self.danger_issue_mac_tokens;
+        listed && (!asked.has_token() || by_address)
     }
 
     /// What the page for this is called, if somebody has said.

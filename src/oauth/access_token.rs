@@ -8,15 +8,24 @@ use crate::model::{AccessTokenFormat, Client, Secret, TokenId};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::access::JWT_TYPE;
-use crate::token::{AccessToken, Identity, Opened, Revocations, SealRefused, access_jwt, seal};
+use crate::token::mac::{MacAlgorithm, MacKey};
+use crate::token::{
+    AccessToken, Identity, MacToken, Opened, Revocations, SealRefused, access_jwt, seal,
+};
 use crate::validator;
 
 /// A token whose seal or signature held, that has not expired and was not revoked within the
-/// published bound. Only [`validate`] makes one. For whom it is, the caller checks.
+/// published bound, and that was shown as it has to be: [`validate`] makes one of a bearer token, and
+/// [`super::mac`] of what a request was signed with. For whom it is, the caller checks.
 #[derive(Debug)]
 pub struct LiveToken(Rc<Opened>);
 
 impl LiveToken {
+    /// What a request was signed with, as [`super::mac`] proves it.
+    pub(super) fn proven(opened: Rc<Opened>) -> Self {
+        Self(opened)
+    }
+
     /// Its id.
     #[must_use]
     pub fn id(&self) -> &TokenId {
@@ -69,6 +78,14 @@ impl LiveToken {
     }
 }
 
+/// A token's text, and the key to sign requests with where it is no bearer token.
+pub struct Minted {
+    /// `access_token`.
+    pub text: Secret,
+    /// What stands beside it.
+    pub mac: Option<MacKey>,
+}
+
 /// Mints the text of a token in the client's form; `id` is fresh randomness.
 ///
 /// # Errors
@@ -76,21 +93,34 @@ impl LiveToken {
 pub async fn mint<P: Ports>(
     server: &Server<P>,
     client: &Client,
-    token: &AccessToken,
+    token: AccessToken,
     id: [u8; seal::ID],
     revocations: &Revocations,
     at: &At,
-) -> Result<Secret, Reason> {
-    match client.access_token_format {
-        AccessTokenFormat::Sealed => Ok(server.keyring.seal(token, revocations.epoch(), id)?),
+) -> Result<Minted, Reason> {
+    if client.danger_issue_mac_tokens {
+        let algorithm = if client.danger_issue_mac_tokens_with_hmac_sha_1 {
+            MacAlgorithm::HmacSha1
+        } else {
+            MacAlgorithm::HmacSha256
+        };
+        let token = MacToken { algorithm, token };
+        let (text, key) = token.mint(&server.keyring, revocations.epoch(), id)?;
+        return Ok(Minted {
+            text,
+            mac: Some(key),
+        });
+    }
+    let text = match client.access_token_format {
+        AccessTokenFormat::Sealed => server.keyring.seal(&token, revocations.epoch(), id)?,
         AccessTokenFormat::Jwt => {
             let jti = TokenId::from(id);
             let claims =
-                access_jwt::to_claims(&server.config.issuer, token, &jti, revocations.epoch());
-            let text = signing::sign(server, client, JWT_TYPE, &claims, at).await?;
-            Ok(Secret::new(text))
+                access_jwt::to_claims(&server.config.issuer, &token, &jti, revocations.epoch());
+            Secret::new(signing::sign(server, client, JWT_TYPE, &claims, at).await?)
         }
-    }
+    };
+    Ok(Minted { text, mac: None })
 }
 
 /// Says whether a text is a live access token of ours.

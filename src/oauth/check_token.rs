@@ -68,6 +68,8 @@ async fn read<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             exp: token.expires,
             iat: token.created,
         },
+        // Whoever asks here goes by `active` alone, and what was shown to them is no bearer token.
+        Found::Mac(_) => return Ok(INACTIVE.to_owned()),
         Found::Refresh(grant, _) => TokenIntrospection {
             active: true,
             scope: &grant.granted,

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::access_token::{self, LiveToken};
 use super::bearer;
 use super::client_authentication::{self, AuthenticatedClient};
+use super::mac::{self, LiveMac};
 use super::params::Params;
 use super::token::client_refusal;
 use super::{claims, signing};
@@ -16,11 +17,13 @@ use crate::gate::{Principal, principal};
 use crate::http::{Request, Response};
 use crate::jose::parse_strict_object;
 use crate::model::scope::OWN;
-use crate::model::{Client, ClientId, Scope, Subject, UnixTime, Username};
+use crate::model::{Client, ClientId, Scope, Subject, TokenId, UnixTime, Username};
 use crate::ports::ledger::{GrantFacts, ReadGrant};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AccessToken, Kind, RefreshToken, TokenHandle, Unsealed, access_jwt, refresh};
+use crate::token::{
+    AccessToken, Kind, Opened, RefreshToken, TokenHandle, Unsealed, access_jwt, refresh,
+};
 
 /// What introspection and revocation read: both specifications ask for the same.
 pub(super) const PARAMETERS: [&str; 6] = [
@@ -48,6 +51,11 @@ pub enum Caller {
     Bearer(LiveToken),
     /// Somebody with a token of their own: may ask about their own.
     Owner(Principal),
+}
+
+/// Whether the text is a MAC key identifier, or nothing of ours.
+fn is_mac(text: &str) -> bool {
+    text.starts_with(Kind::Mac.prefix())
 }
 
 /// Whether the text is a handle, or nothing of ours.
@@ -119,6 +127,9 @@ impl Caller {
             Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
             Err(other) => return Err(other),
         }
+        if is_mac(text) {
+            return self.find_mac(server, text, at).await;
+        }
         // A refresh token is nobody's business but its client's: nobody else has a shard asked for it.
         let token: Option<Unsealed<RefreshToken>> = server.keyring.unseal(text).ok();
         let Some(token) = token.filter(|token| self.is(&token.value().client)) else {
@@ -130,6 +141,32 @@ impl Caller {
             self.may_ask(&grant.client, None, subject)
         });
         Ok(known.map(|(grant, client)| Found::Refresh(Box::new(grant), client)))
+    }
+
+    async fn find_mac<P: Ports>(
+        &self,
+        server: &Server<P>,
+        text: &str,
+        at: &At,
+    ) -> Result<Option<Found>, Reason> {
+        match mac::live(server, text, at).await {
+            Ok(live) => {
+                let token = &live.opened().token;
+                let may = self.may_ask(&token.client, Some(&token.audience), &token.sub);
+                Ok(may.then(|| Found::Mac(Box::new(live))))
+            }
+            Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => Ok(None),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Whether the caller checks requests that are signed with this token's key: a client that is the
+    /// resource, and nobody else. Its own client was given the key with the token.
+    fn checks(&self, audience: &str) -> bool {
+        match self {
+            Self::Client(caller) => is_resource(caller.client(), audience),
+            Self::Bearer(_) | Self::Owner(_) => false,
+        }
     }
 
     /// Whether the caller is this client, or has a token of its.
@@ -180,6 +217,11 @@ impl Caller {
             }
         }
     }
+}
+
+/// Whether a client is what tokens for this audience are for.
+fn is_resource(client: &Client, audience: &str) -> bool {
+    client.id.as_str() == audience || client.serves.iter().any(|served| served == audience)
 }
 
 /// Whether whoever shows this may ask about all that is theirs: what is for one resource may not.
@@ -233,6 +275,8 @@ pub enum Found {
     Handle(Principal),
     /// An access token.
     Access(LiveToken),
+    /// A MAC key identifier.
+    Mac(Box<LiveMac>),
     /// The newest refresh token of this grant, and whose it is.
     Refresh(Box<GrantFacts>, Rc<Client>),
 }
@@ -245,6 +289,10 @@ struct Introspection<'a> {
     username: &'a Username,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac_algorithm: Option<&'a str>,
     exp: UnixTime,
     iat: UnixTime,
     nbf: UnixTime,
@@ -252,6 +300,28 @@ struct Introspection<'a> {
     aud: &'a str,
     iss: &'a str,
     jti: &'a str,
+}
+
+impl<'a> Introspection<'a> {
+    /// What is told of an access token, whatever its type.
+    fn of(token: &'a AccessToken, id: &'a TokenId, iss: &'a str) -> Self {
+        Self {
+            active: true,
+            scope: &token.scope,
+            client_id: &token.client,
+            username: &token.username,
+            token_type: None,
+            mac_key: None,
+            mac_algorithm: None,
+            exp: token.expires_at,
+            iat: token.issued_at,
+            nbf: token.issued_at,
+            sub: token.told_sub(),
+            aud: &token.audience,
+            iss,
+            jti: id.as_str(),
+        }
+    }
 }
 
 /// `POST /oauth/introspect`: of one token in a form, or of several in JSON, `{"tokens": […]}`, which is
@@ -304,8 +374,12 @@ async fn signed<P: Ports>(
     at: &At,
 ) -> Result<Response, Reason> {
     let client = caller.client();
-    let introspection: Value = serde_json::from_str(introspection)
+    let mut introspection: Value = serde_json::from_str(introspection)
         .map_err(|_| Reason::Internal("an answer does not parse"))?;
+    // It is made to be shown to others.
+    if let Value::Object(members) = &mut introspection {
+        members.remove("mac_key");
+    }
     let claims = [
         ("iss", json!(server.config.issuer)),
         ("aud", json!(client.id)),
@@ -371,6 +445,21 @@ pub async fn introspect<P: Ports>(
             }
             Ok(answer.to_owned())
         }
+        Some(Found::Mac(live)) => {
+            let Opened { id, token, .. } = live.opened();
+            let checks = caller.checks(&token.audience);
+            let iss = access_jwt::issuer_of(issuer, token.application.as_deref());
+            let answer = print(&Introspection {
+                token_type: Some("mac"),
+                mac_key: checks.then(|| live.key.key.expose()),
+                mac_algorithm: Some(live.key.algorithm.as_str()),
+                ..Introspection::of(token, id, &iss)
+            })?;
+            if token.mapped {
+                return and(&answer, mapped(server, token, at).await?);
+            }
+            Ok(answer)
+        }
         Some(Found::Handle(token)) => {
             let mut told = told(&token);
             for (name, value) in [
@@ -391,6 +480,8 @@ pub async fn introspect<P: Ports>(
                 client_id: &grant.client,
                 username: &grant.subject.username,
                 token_type: None,
+                mac_key: None,
+                mac_algorithm: None,
                 exp: grant.expires_at,
                 iat: grant.refreshed_at,
                 nbf: grant.refreshed_at,
@@ -413,18 +504,12 @@ pub async fn introspect<P: Ports>(
 fn told_of(live: &LiveToken, issuer: &str) -> Result<String, Reason> {
     let token = live.token();
     print(&Introspection {
-        active: true,
-        scope: &token.scope,
-        client_id: &token.client,
-        username: &token.username,
         token_type: Some("Bearer"),
-        exp: token.expires_at,
-        iat: token.issued_at,
-        nbf: token.issued_at,
-        sub: token.told_sub(),
-        aud: &token.audience,
-        iss: &access_jwt::issuer_of(issuer, token.application.as_deref()),
-        jti: live.id().as_str(),
+        ..Introspection::of(
+            token,
+            live.id(),
+            &access_jwt::issuer_of(issuer, token.application.as_deref()),
+        )
     })
 }
 

@@ -20,6 +20,7 @@ pub mod grantable;
 pub mod introspect;
 pub mod login;
 pub mod logout;
+pub mod mac;
 pub mod page;
 pub mod params;
 pub mod password;

@@ -170,6 +170,13 @@ fn read<P: Ports>(
     let danger_allow_front_channel_access_tokens =
         flag("danger_allow_front_channel_access_tokens")?;
     let by_address = danger_allow_front_channel_access_tokens;
+    let danger_issue_mac_tokens = flag("danger_issue_mac_tokens")?;
+    let sha_1 = "danger_issue_mac_tokens_with_hmac_sha_1";
+    let danger_issue_mac_tokens_with_hmac_sha_1 = flag(sha_1)?;
+    if danger_issue_mac_tokens_with_hmac_sha_1 && !danger_issue_mac_tokens {
+        return Err(Reason::UnfitMetadata(sha_1));
+    }
+    let by_address = by_address && !danger_issue_mac_tokens;
     let name = name(metadata, &id)?;
     let client = Client {
         client_uri: web_uri(metadata, "client_uri")?,
@@ -187,7 +194,8 @@ fn read<P: Ports>(
         serves: resources(metadata, "serves", vouched)?,
         access_token_format: match text(metadata, "access_token_format")?.filter(|_| vouched) {
             None | Some("sealed") => AccessTokenFormat::Sealed,
-            Some("jwt") => AccessTokenFormat::Jwt,
+            // Whoever verified one would take it for a bearer token.
+            Some("jwt") if !danger_issue_mac_tokens => AccessTokenFormat::Jwt,
             Some(_) => return Err(Reason::UnfitMetadata("access_token_format")),
         },
         signing,
@@ -198,6 +206,8 @@ fn read<P: Ports>(
         danger_allow_front_channel_access_tokens,
         danger_allow_plain_code_challenge: flag("danger_allow_plain_code_challenge")?,
         danger_allow_password_grant,
+        danger_issue_mac_tokens,
+        danger_issue_mac_tokens_with_hmac_sha_1,
         ..Client::named(id, name, server.config.access_token_lifetime)
     };
     Ok((client, secret))

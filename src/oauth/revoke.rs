@@ -1,10 +1,12 @@
 //! Revocation, RFC 7009. An access token ends alone, but for what was delegated from it; so does what
 //! was delegated to the client's service; a refresh token ends its grant and all that came from it. Answered only when the feed has it.
 
+use std::rc::Rc;
+
 use super::introspect::{self, PARAMETERS};
 use super::params::Params;
 use super::token::client_refusal;
-use super::{access_token, client_authentication};
+use super::{access_token, client_authentication, mac};
 use crate::directory::records::Actor;
 use crate::error::Reason;
 use crate::gate::principal;
@@ -16,7 +18,7 @@ use crate::ports::ledger::{
 use crate::ports::tokens::EndToken;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{Kind, RefreshToken, Unsealed};
+use crate::token::{Kind, Opened, RefreshToken, Unsealed};
 
 /// Per client and shard. Whoever signs people out stays far below; whoever mints and revokes in a
 /// loop would fill the memory of every isolate with lines of some 100 bytes.
@@ -66,7 +68,7 @@ pub async fn end<P: Ports>(
     if refresh_token(server, client, text, at).await? {
         return Ok(());
     }
-    let opened = match access_token::open(server, text, at).await {
+    let opened = match opened(server, text, at).await {
         Ok(opened) => opened,
         // §2.2: a token that is none is as good as revoked.
         Err(Reason::TokenUnknown) => return Ok(()),
@@ -95,6 +97,14 @@ pub async fn end<P: Ports>(
             Err(Reason::TooManyRevocations(at.now.unix().until(until).0))
         }
     }
+}
+
+/// What is ended by itself: an access token, whatever its type.
+async fn opened<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<Rc<Opened>, Reason> {
+    if text.starts_with(Kind::Mac.prefix()) {
+        return mac::open(server, text).map(|(opened, _)| opened);
+    }
+    access_token::open(server, text, at).await
 }
 
 /// A handle was issued to the service that it was delegated to, and to no other client (§2.1). What no

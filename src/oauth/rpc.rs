@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use super::client_authentication::{self, AuthenticatedClient};
 use super::introspect::{self, Caller};
-use super::{access_token, bearer, revoke};
+use super::{access_token, bearer, mac, revoke};
 use crate::error::Reason;
 use crate::gate::principal;
-use crate::model::{ClientId, Scope};
+use crate::model::{Client, ClientId, Scope};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::Kind;
+use crate::token::mac::Body;
+use crate::token::{AccessToken, Kind};
 use crate::validator::Needed;
 
 /// What is asked.
@@ -28,11 +29,49 @@ pub enum Question {
         /// What is needed.
         needed: Needed,
     },
+    /// The same, of a header that says how the request was signed.
+    ValidateMac(Box<SignedQuestion>),
+}
+
+/// A signed request, as the Worker that got it tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedQuestion {
+    authorization: String,
+    needed: Needed,
+    method: String,
+    url: String,
+    /// The hash of the body, if anybody looked at it.
+    body_hash: Option<String>,
+}
+
+impl SignedQuestion {
+    /// Behind the lines of `validate`: method, URL and the hash of the body.
+    fn read(arguments: &str) -> Option<Self> {
+        let mut lines = arguments.rsplitn(4, '\n');
+        let mut line = || lines.next().unwrap_or_default().strip_prefix('=');
+        let (body_hash, url, method) = (line(), line(), line());
+        let (url, method) = (url?.to_owned(), method?.to_owned());
+        let body_hash = body_hash.map(str::to_owned);
+        match Question::read("validate", lines.next()?) {
+            Ok(Question::Validate {
+                authorization: Some(authorization),
+                needed,
+            }) => Some(Self {
+                authorization,
+                needed,
+                method,
+                url,
+                body_hash,
+            }),
+            _ => None,
+        }
+    }
 }
 
 impl Question {
     /// Reads a verb and its arguments, a line each. What may be absent begins with `=` if it is not.
-    /// A token is one line; `validate` has `all` or `any`, the header, and the scopes.
+    /// A token is one line; `validate` has `all` or `any`, the header, and the scopes; `validate_mac` has
+    /// method, URL and the hash of the body besides.
     ///
     /// # Errors
     /// [`Reason::MalformedBody`]; [`Reason::Internal`] for a verb that the shim does not have.
@@ -60,6 +99,10 @@ impl Question {
                     authorization,
                     needed,
                 })
+            }
+            "validate_mac" => {
+                let question = SignedQuestion::read(arguments).ok_or(malformed)?;
+                Ok(Self::ValidateMac(Box::new(question)))
             }
             _ => Err(Reason::Internal(
                 "the shim names a verb that does not exist",
@@ -95,6 +138,13 @@ pub async fn answer<P: Ports>(
                 let authorization = authorization.as_deref();
                 validate(server, &caller, authorization, &needed, at).await
             }
+            Question::ValidateMac(question) => {
+                let verdict = validate_mac(server, &caller, &question, at).await;
+                Ok(verdict.unwrap_or_else(|reason| {
+                    let challenge = mac::challenged(&reason);
+                    refused(&reason, Some(&challenge))
+                }))
+            }
         }
     };
     let answer: Result<String, Reason> = answer.await;
@@ -104,6 +154,11 @@ pub async fn answer<P: Ports>(
 /// A refusal as JSON. `unavailable` is its own word: it is no verdict about a token.
 #[must_use]
 pub fn refusal(reason: &Reason) -> String {
+    refused(reason, None)
+}
+
+/// The same, with another challenge where there is one.
+fn refused(reason: &Reason, other: Option<&str>) -> String {
     let error = match reason {
         Reason::Unavailable(_) | Reason::Maintenance => "unavailable",
         other => other.code().as_str(),
@@ -112,7 +167,7 @@ pub fn refusal(reason: &Reason) -> String {
     json!({
         "error": error,
         "status": response.status,
-        "challenge": response.header("www-authenticate"),
+        "challenge": response.header("www-authenticate").map(|own| other.unwrap_or(own)),
     })
     .to_string()
 }
@@ -146,12 +201,42 @@ async fn validate<P: Ports>(
         return Ok(Value::Object(introspect::told(&shown)).to_string());
     }
     let live = access_token::validate(server, text, at).await?;
-    let token = live.token();
+    suffices(resource, live.token(), needed)?;
+    live.principal().map(str::to_owned)
+}
+
+/// Whether the request was signed with a live token's key, once, for this resource, and the token has the
+/// scopes.
+async fn validate_mac<P: Ports>(
+    server: &Server<P>,
+    caller: &AuthenticatedClient,
+    question: &SignedQuestion,
+    at: &At,
+) -> Result<String, Reason> {
+    let asked = mac::Asked {
+        method: &question.method,
+        url: &question.url,
+        body: match question.body_hash.as_deref() {
+            Some(hash) => Body::Hash(hash),
+            None => Body::Unknown,
+        },
+    };
+    let verified = mac::verify(server, &question.authorization, &asked, at).await?;
+    suffices(
+        caller.client(),
+        verified.unspent().token(),
+        &question.needed,
+    )?;
+    let live = mac::spend(server, verified, at).await?;
+    live.principal().map(str::to_owned)
+}
+
+/// Whether a token is for this resource, and has the scopes.
+fn suffices(resource: &Client, token: &AccessToken, needed: &Needed) -> Result<(), Reason> {
     // Where its own tokens go says nothing about who it is: `default_resource` does not count.
     let own = resource.id.as_str() == token.audience || resource.serves.contains(&token.audience);
     if !own {
         return Err(Reason::TokenForOtherAudience);
     }
-    needed.of(&token.scope)?;
-    live.principal().map(str::to_owned)
+    Ok(needed.of(&token.scope)?)
 }

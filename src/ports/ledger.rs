@@ -45,6 +45,7 @@ verbs! {
     RememberConsent => (),
     WithdrawConsent => (),
     SpendOnce => Once,
+    SpendNonce => NonceSpent,
     ReadFailures => Option<UnixTime>,
     RecordFailure => Option<UnixTime>,
     SpendQuota => QuotaSpent,
@@ -117,6 +118,7 @@ pub fn tells_an_end(answer: &LedgerAnswer) -> bool {
         | LedgerAnswer::ListConsents(_)
         | LedgerAnswer::RememberConsent(())
         | LedgerAnswer::SpendOnce(_)
+        | LedgerAnswer::SpendNonce(_)
         | LedgerAnswer::ReadFailures(_)
         | LedgerAnswer::RecordFailure(_)
         | LedgerAnswer::SpendQuota(_)
@@ -630,6 +632,53 @@ pub enum Once {
     First,
     /// Somebody had.
     Again,
+}
+
+/// Spends a nonce of a key that requests are signed with: once per key, and so many in a window that the
+/// rows of a key have a bound. A nonce that was spent before counts for nothing: who repeats what they
+/// overheard must not use up what the key's owner has.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SpendNonce {
+    /// Of which key: the token's id.
+    pub key: TokenId,
+    /// Its digest.
+    pub nonce: String,
+    /// Until when it must be remembered: a request with it is too old from then on.
+    pub expires_at: UnixTime,
+    /// How many the key may spend.
+    pub limit: RateLimit,
+}
+
+/// What spending a nonce did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NonceSpent {
+    /// Nobody had. Also the answer to the same request repeated.
+    First,
+    /// Somebody had.
+    Again,
+    /// It is not spent: too many were before it. Asking again helps from then on.
+    TooMany(UnixTime),
+}
+
+impl SpendNonce {
+    /// What is spent.
+    #[must_use]
+    pub fn spending(&self) -> SpendOnce {
+        SpendOnce {
+            key: format!("mac:{}:{}", self.key, self.nonce),
+            expires_at: self.expires_at,
+        }
+    }
+
+    /// What is counted of the key.
+    #[must_use]
+    pub fn counted(&self) -> SpendQuota {
+        SpendQuota {
+            key: format!("mac:{}", self.key),
+            limit: self.limit,
+        }
+    }
 }
 
 /// Until when the key is refused, if it is.

@@ -127,7 +127,6 @@ fn retain<T>(kinds: &mut Kinds<T>, keep: impl Fn(&T) -> bool) {
     for names in kinds.values_mut() {
         names.retain(|_, value| keep(value));
     }
-    kinds.retain(|_, names| !names.is_empty());
 }
 
 #[derive(Debug, Clone, Copy)]

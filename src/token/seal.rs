@@ -34,6 +34,8 @@ const RESOURCE_TAG: usize = 16;
 const MARK: usize = 16;
 /// Stands where a kind's letter does in the derivation of its key; no kind has it.
 const MARKED: u8 = b'!';
+/// Likewise, for what is derived beside a sealed thing; and the kind is the resource.
+const COMPANION: u8 = b'+';
 /// Bytes of a kind key.
 pub(super) const KIND_KEY: usize = 32;
 /// Bytes of a sealed thing's id: 192 bits, so that 2^64 of them hold no pair.
@@ -66,11 +68,13 @@ pub enum Kind {
     Snapshot,
     /// A token that is a row of the ledger.
     Token,
+    /// An access token that names the key by which requests are signed.
+    Mac,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Access,
         Self::Code,
         Self::Device,
@@ -80,6 +84,7 @@ impl Kind {
         Self::SigningKey,
         Self::Snapshot,
         Self::Token,
+        Self::Mac,
     ];
 
     /// What the sealed text begins with.
@@ -95,6 +100,7 @@ impl Kind {
             Self::SigningKey => "emk_",
             Self::Snapshot => "emx_",
             Self::Token => "emt_",
+            Self::Mac => "emm_",
         }
     }
 
@@ -109,6 +115,7 @@ impl Kind {
             Self::SigningKey => b'k',
             Self::Snapshot => b'x',
             Self::Token => b't',
+            Self::Mac => b'm',
         }
     }
 
@@ -380,6 +387,25 @@ impl Keyring {
         let key = self.kind_key(&self.newest, kind, epoch, Default::default())?;
         let digest = hmac::sign(&key, format!("id {name}").as_bytes());
         Ok(beginning(digest.as_ref()))
+    }
+
+    /// A secret of 256 bits beside a sealed thing, for whoever that was issued to: derived from its id, under
+    /// the root that sealed it, so that it need not be kept. Whether the seal holds is not asked.
+    ///
+    /// # Errors
+    /// [`SealRefused`] for what is no such text.
+    pub fn companion(&self, kind: Kind, text: &str) -> Result<Secret, SealRefused> {
+        let sealed = Sealed::read(kind, text)?;
+        let Header { root, epoch, .. } = sealed.header;
+        let mut roots = self.roots();
+        let root = roots.find(|known| known.id == root);
+        let root = root.ok_or(SealRefused::UnknownRoot)?;
+        let tag = resource_tag(kind.prefix());
+        let key = self.derived_key(root, COMPANION, epoch, tag)?;
+        let id = sealed.bytes.get(header_length(kind)..);
+        let id = id.and_then(|rest| rest.first_chunk::<ID>());
+        let id = id.ok_or(SealRefused::Malformed)?;
+        Ok(Secret::new(base64url::encode(hmac::sign(&key, id))))
     }
 
     /// A tag over `message` that only this deployment can make, for a purpose of its own.

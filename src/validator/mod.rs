@@ -7,6 +7,7 @@
 //! ```
 
 mod feed;
+mod mac;
 mod presented;
 mod refused;
 mod verdict;
@@ -16,7 +17,7 @@ pub use presented::presented;
 pub use refused::{INVALID_TOKEN, Missing, Refused, challenge};
 pub use verdict::{Needed, in_time, told};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::jose::{JoseError, KeySet, Verifier, parse_strict_object};
 use crate::model::{ClientId, Moment, Scope, Shard, TokenId, UnixTime, Username};
@@ -191,6 +192,18 @@ impl Validator {
     ) -> Result<String, Refused> {
         let unfit = || Refused::Missing(Missing::ResourceKeys);
         let members = parse_strict_object(answer).map_err(|_| unfit())?;
+        let token = self.active(&members, "Bearer")?;
+        self.suits(&token, needed, now.unix())?;
+        told(&token).map_err(|_| unfit())
+    }
+
+    /// The token of an answer that says that one of this type is active.
+    fn active(
+        &self,
+        members: &Map<String, Value>,
+        token_type: &str,
+    ) -> Result<AccessToken, Refused> {
+        let unfit = || Refused::Missing(Missing::ResourceKeys);
         match members.get("active") {
             Some(Value::Bool(true)) => {}
             Some(Value::Bool(false)) => return Err(Refused::TokenUnknown),
@@ -200,7 +213,7 @@ impl Validator {
         let time = |name| members.get(name).and_then(Value::as_u64).map(UnixTime);
         // Refresh tokens have no type.
         let ours = text("iss").is_some_and(|told| access_jwt::tells(&self.issuer, told));
-        if text("token_type") != Some("Bearer") || !ours {
+        if text("token_type") != Some(token_type) || !ours {
             return Err(Refused::TokenUnknown);
         }
         let token = || {
@@ -221,12 +234,15 @@ impl Validator {
                 mapped: false,
             })
         };
-        let token = token().ok_or_else(unfit)?;
-        in_time(&token, now.unix())?;
+        token().ok_or_else(unfit)
+    }
+
+    /// Whether a token that lives is for now, for us, and allows it.
+    fn suits(&self, token: &AccessToken, needed: &Needed, now: UnixTime) -> Result<(), Refused> {
+        in_time(token, now)?;
         if token.audience != self.audience {
             return Err(Refused::OtherAudience);
         }
-        needed.of(&token.scope)?;
-        told(&token).map_err(|_| unfit())
+        needed.of(&token.scope)
     }
 }

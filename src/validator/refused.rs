@@ -1,6 +1,7 @@
 //! Why a resource refuses, and what it says: RFC 6750 §3.
 
 use crate::model::Scope;
+use crate::token::mac::{self, MacRefused};
 
 /// What a client is told of every token that is not accepted, so that it learns no more than that.
 pub const INVALID_TOKEN: &str = "the token is invalid, expired, revoked or for others";
@@ -22,6 +23,8 @@ pub enum Refused {
     OtherAudience,
     /// It does not allow what is asked for: this would be needed.
     InsufficientScope(Scope),
+    /// The request is not signed as it has to be.
+    Mac(MacRefused),
     /// That could not be found out, which is no verdict.
     Missing(Missing),
 }
@@ -77,6 +80,20 @@ impl Refused {
         }
     }
 
+    /// The same for who signs requests by MAC.
+    #[must_use]
+    pub fn mac_challenge(&self) -> Option<String> {
+        let scope = self.scope().map(Scope::to_string);
+        let error = match self {
+            Self::Missing(_) => return None,
+            Self::NoToken => None,
+            Self::InsufficientScope(_) => Some("the token lacks a scope"),
+            Self::Mac(MacRefused::Replayed) => Some("the nonce was used before"),
+            _ => Some(INVALID_TOKEN),
+        };
+        Some(mac::challenge(error, scope.as_deref()))
+    }
+
     /// The scope that would be needed, where that is what lacks.
     #[must_use]
     pub fn scope(&self) -> Option<&Scope> {
@@ -97,11 +114,23 @@ impl Refused {
             Self::TokenRevoked => "token_revoked",
             Self::OtherAudience => "token_for_other_audience",
             Self::InsufficientScope(_) => "insufficient_scope",
+            Self::Mac(MacRefused::Malformed) => "mac_malformed",
+            Self::Mac(MacRefused::Mismatch) => "mac_mismatch",
+            Self::Mac(MacRefused::OutOfTime) => "mac_out_of_time",
+            Self::Mac(MacRefused::OtherBody) => "mac_for_other_body",
+            Self::Mac(MacRefused::BodyUnknown) => "mac_body_unknown",
+            Self::Mac(MacRefused::Replayed) => "mac_replayed",
             Self::Missing(Missing::Keys) => "no_keys",
             Self::Missing(Missing::ResourceKeys) => "no_resource_keys",
             Self::Missing(Missing::NewerResourceKeys) => "resource_keys_outdated",
             Self::Missing(Missing::Revocations) => "revocations_outdated",
         }
+    }
+}
+
+impl From<MacRefused> for Refused {
+    fn from(refused: MacRefused) -> Self {
+        Self::Mac(refused)
     }
 }
 

@@ -363,7 +363,10 @@ impl Trace {
             27 if self.chance(15) => json!({ "withdraw_consent": {
                 "subject": subject, "client": client,
             }}),
-            27..=28 => json!({ "spend_once": { "key": key, "expires_at": now + self.below(90) } }),
+            27 => json!({ "spend_once": { "key": key, "expires_at": now + self.below(90) } }),
+            28 => json!({ "spend_nonce": {
+                "key": client, "nonce": key, "expires_at": now + self.below(90), "limit": limit,
+            }}),
             29 => json!({ "read_failures": { "key": key, "limit": limit } }),
             30 | 31 => json!({ "list_sessions": { "subject": subject } }),
             32 => json!({ "list_grants": {

@@ -7,6 +7,7 @@ mod bend;
 mod http;
 mod jose;
 mod json;
+mod mac;
 mod records;
 mod resource;
 mod sealed;
@@ -26,7 +27,7 @@ use libfuzzer_sys::fuzz_target;
 type Target = fn(&[u8]);
 
 /// `scripts/fuzz.mjs` finds the names by the folders of seeds.
-const TARGETS: [(&str, Target); 16] = [
+const TARGETS: [(&str, Target); 17] = [
     ("basic", texts::basic),
     ("cookies", texts::cookies),
     ("fetched", uris::fetched),
@@ -36,6 +37,7 @@ const TARGETS: [(&str, Target); 16] = [
     ("jwk", jose::jwk),
     ("jwks", jose::jwks),
     ("jwt", jose::jwt),
+    ("mac", mac::run),
     ("pkce", texts::pkce),
     ("records", records::run),
     ("redirect", uris::redirect),

@@ -14,6 +14,7 @@ mod client;
 mod form;
 pub(crate) mod gate;
 mod handles;
+pub(crate) mod mac;
 pub(crate) mod records;
 mod seen;
 pub(crate) mod tokens;

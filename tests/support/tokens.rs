@@ -82,15 +82,18 @@ pub(crate) fn call_rpc(
         Some(text) => format!("={text}"),
         None => String::new(),
     };
-    let lines = if verb == "validate" {
+    let lines = if verb.starts_with("validate") {
         let satisfy = arguments.get("satisfy").and_then(Value::as_str);
         let scopes = arguments.get("scopes").and_then(Value::as_str);
-        [
+        let mut lines = vec![
             satisfy.unwrap_or("all").to_owned(),
             line("authorization"),
             format!("={}", scopes.unwrap_or_default()),
-        ]
-        .join("\n")
+        ];
+        if verb == "validate_mac" {
+            lines.extend(["method", "url", "body_hash"].map(line));
+        }
+        lines.join("\n")
     } else {
         line("token")
     };

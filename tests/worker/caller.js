@@ -9,7 +9,8 @@ export default {
     const [, binding, method] = new URL(request.url).pathname.split("/");
     const values = /** @type {any[]} */ (await request.json());
     if (method === "validate") {
-      values[0] = new Request("https://resource.example/", { headers: values[0] });
+      const { url = "https://resource.example/", verb = "GET", ...headers } = values[0];
+      values[0] = new Request(url, { method: verb, headers });
     }
     return Response.json(await env[binding][method](...values));
   },

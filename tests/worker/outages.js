@@ -17,6 +17,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { SignJWT, exportJWK, generateKeyPair } from "jose";
+import { sign, URI } from "./signing.js";
 import { api, ask, authorizeUrl, browser, code, exchange, formOf, introspect, made, ofOwn, read, refresh, register, revoke, ADMINISTRATOR, BOOTSTRAP_TOKEN } from "./support.js";
 
 /**
@@ -46,6 +47,7 @@ export const columns = {
  * @property {Client} client needs no consent
  * @property {Client} asking the visitor agreed to it
  * @property {Client} machine
+ * @property {Client} signer
  * @property {Client} device confidential: nothing is counted of it
  * @property {Client} owner whose binding names it
  * @property {(method: string, ...values: unknown[]) => Promise<Answer>} bound calls over that binding
@@ -443,6 +445,18 @@ export const rows = [
     },
     healthy: "200",
     cells: { feed: "503" },
+    afterwards: "again",
+  },
+  {
+    title: "`/ingress/auth`, signed by MAC",
+    prepare: async ({ server, signer }) => {
+      const { body } = await ask(server, "/oauth/token", signer, { grant_type: "client_credentials" });
+      const headers = { "x-edgemint-proxy": server.bindings.PROXY_SECRET, "x-original-url": `https://api.example${URI}`, "x-original-method": "GET" };
+      // A nonce may have been spent by what was not answered: a client signs anew.
+      return () => fetch(`${server.url}/ingress/auth`, { headers: { ...headers, authorization: sign(body) } }).then(read);
+    },
+    healthy: "200",
+    cells: { ledger: "503", feed: "503" },
     afterwards: "again",
   },
   {

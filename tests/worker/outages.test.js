@@ -40,6 +40,7 @@ async function world(bindings) {
     client: await register(server),
     asking: await register(server, { implicit_consent: false }),
     machine: await register(server, { ...machine, client_id: MACHINE }),
+    signer: await register(server, { ...machine, default_resource: "https://api.example/v1", danger_issue_mac_tokens: true }),
     device: await register(server, { redirect_uris: [], grant_types: [DEVICE] }),
     owner: await register(server, { ...machine, client_id: OWNER }),
     /** @param {string} method @param {unknown[]} values */

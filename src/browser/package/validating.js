@@ -36,7 +36,7 @@ export function validatorAfter(load, keepAlive = () => {}) {
  * @param {(work: Promise<unknown>) => void} behind
  */
 function createValidator(settings, load, behind) {
-  const { issuer, audience, resourceKeys, binding, introspection, revocations, fetch } = settings;
+  const { issuer, audience, resourceKeys, binding, introspection, revocations, mac, fetch } = settings;
   /** @type {Validation | undefined} */
   let made;
   const module = () => (made ??= fitting(() => new Validation(issuer, audience, resourceKeys, revocations && revocations.maxAge * 1_000)));
@@ -50,6 +50,7 @@ function createValidator(settings, load, behind) {
     const authorization = headerOf(input);
     const { scopes, any } = needed(required);
     await load();
+    if (mac && isMac(authorization)) return validateSigned(mac, input, authorization ?? "", required, scopes, any);
     // One moment for all of a request: what is asked for meanwhile is as new as can be.
     const now = Date.now();
     const validation = module();
@@ -73,6 +74,49 @@ function createValidator(settings, load, behind) {
       feed.refresh(now);
     }
     return verdict;
+  }
+
+  /**
+   * Of a request that is signed by MAC: the issuer says what the key is, and whoever uses this whether the nonce was
+   * used before.
+   *
+   * @param {NonNullable<typeof mac>} mac
+   * @param {any} input
+   * @param {string} authorization
+   * @param {any} required
+   * @param {string} scopes
+   * @param {boolean} any
+   */
+  async function validateSigned(mac, input, authorization, required, scopes, any) {
+    const validation = module();
+    const asked = await signedRequest(mac, input, required);
+    const now = Date.now();
+    /** @type {(answer: string, request: any, spent?: boolean) => any} */
+    const signed = (answer, request, spent) => JSON.parse(fitting(() => validation.signed(authorization, answer, JSON.stringify(request), scopes, any, now, spent)));
+    const id = validation.macKeyId(authorization);
+    if (id === undefined) return signed("{}", asked.request);
+    const answer = await introspected(id).catch(() => undefined);
+    if (answer === undefined) return unavailable("issuer_away");
+    const request = { ...asked.request, ...(await asked.hashed(answer)) };
+    const { nonce, ...refused } = signed(answer, request);
+    if (nonce === undefined) return refused;
+    /** @type {unknown} */
+    let first;
+    try {
+      // What was signed as far ahead of our clock as may be is refused for its age from then on.
+      first = await mac.spend(nonce, Math.ceil(now / 1_000) + 2 * mac.window + 1);
+    } catch {
+      // It is not known, which is no verdict.
+    }
+    return typeof first === "boolean" ? signed(answer, request, first) : unavailable("nonce_unspent");
+  }
+
+  /** What the issuer says of a token, as it says it. @param {string} token */
+  async function introspected(token) {
+    if (!binding) return askIntrospection(token);
+    const answer = await within((async () => binding.introspect(token))());
+    if (typeof answer?.active !== "boolean") throw new Error("no answer");
+    return JSON.stringify(answer);
   }
 
   /**
@@ -104,20 +148,8 @@ function createValidator(settings, load, behind) {
    * @param {boolean} any
    */
   async function introspect(validation, authorization, scopes, any) {
-    const { clientId, clientSecret } = /** @type {{ clientId: string, clientSecret: string }} */ (introspection);
     try {
-      const { introspection_endpoint } = await metadata(Date.now());
-      const token = authorization.slice(authorization.indexOf(" ") + 1);
-      const { text } = await ask(fetch, introspection_endpoint, LONGEST_INTROSPECTION, {
-        method: "POST",
-        headers: {
-          // RFC 6749 §2.3.1: both are encoded first, so that neither has a colon.
-          authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`)}`,
-          "content-type": "application/x-www-form-urlencoded",
-          accept: "application/json",
-        },
-        body: new URLSearchParams({ token, token_type_hint: "access_token" }).toString(),
-      });
+      const text = await askIntrospection(authorization.slice(authorization.indexOf(" ") + 1));
       const verdict = JSON.parse(validation.introspected(text, scopes, any, Date.now()));
       return verdict.error === "unavailable" ? unavailable("issuer_away") : verdict;
     } catch {
@@ -125,7 +157,49 @@ function createValidator(settings, load, behind) {
     }
   }
 
+  /** @param {string} token */
+  async function askIntrospection(token) {
+    const { clientId, clientSecret } = /** @type {{ clientId: string, clientSecret: string }} */ (introspection);
+    const { introspection_endpoint } = await metadata(Date.now());
+    const { text } = await ask(fetch, introspection_endpoint, LONGEST_INTROSPECTION, {
+      method: "POST",
+      headers: {
+        // RFC 6749 §2.3.1: both are encoded first, so that neither has a colon.
+        authorization: `Basic ${btoa(`${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`)}`,
+        "content-type": "application/x-www-form-urlencoded",
+        accept: "application/json",
+      },
+      body: new URLSearchParams({ token, token_type_hint: "access_token" }).toString(),
+    });
+    return text;
+  }
+
   return { validate };
+}
+
+/**
+ * What has to have been signed. Host and port are the resource's own, whatever the request says.
+ *
+ * @param {{ host: string, port: number, window: number }} mac
+ * @param {any} input
+ * @param {any} required
+ */
+async function signedRequest({ host, port, window }, input, { uri, body, bodyHash }) {
+  if (typeof input?.method !== "string" || typeof input?.url !== "string") {
+    throw unfit("the request", "has to have method and url where requests are signed");
+  }
+  const parsed = new URL(input.url, "http://any.example");
+  const request = { method: input.method, uri: uri ?? parsed.pathname + parsed.search, host, port, window };
+  /** The hash of the body, in the words of the key's algorithm. @param {string} answer */
+  async function hashed(answer) {
+    if (bodyHash !== undefined) return { bodyHash };
+    if (body === undefined) return {};
+    const algorithm = /"mac_algorithm":\s*"hmac-sha-1"/.test(answer) ? "SHA-1" : "SHA-256";
+    const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+    const hash = await crypto.subtle.digest(algorithm, bytes);
+    return { bodyHash: btoa(String.fromCharCode(...new Uint8Array(hash))) };
+  }
+  return { request, hashed };
 }
 
 /** @param {string} cause */
@@ -154,6 +228,9 @@ function headerOf(input) {
 /** @param {string | undefined} authorization whether keys of the issuer would be needed */
 const isJwt = (authorization) => authorization !== undefined && /^bearer [\w-]+\.[\w-]+\.[\w-]+$/i.test(authorization);
 
+/** @param {string | undefined} authorization whether it says how the request was signed */
+const isMac = (authorization) => authorization !== undefined && /^mac /i.test(authorization);
+
 /** @param {any} required what is missing must not mean that nothing is needed */
 function needed({ scopes = [], satisfy = "all" }) {
   const texts = Array.isArray(scopes) && scopes.every((scope) => typeof scope === "string" && /^[!#-[\]-~]+$/.test(scope));
@@ -179,7 +256,7 @@ function fitting(call) {
 
 /** @param {any} options */
 function read(options) {
-  const { issuer, audience, resourceKeys, binding, introspection, revocations, fetch } = options ?? {};
+  const { issuer, audience, resourceKeys, binding, introspection, revocations, mac, fetch } = options ?? {};
   const text = (/** @type {unknown} */ value) => typeof value === "string" && value !== "";
   if (!text(issuer) || !URL.canParse(issuer) || /[?#]|\/$/.test(issuer)) throw unfit("issuer", "has to be the issuer's URL, as its metadata says it");
   if (!isSecure(issuer)) throw unfit("issuer", "has to be https, without credentials");
@@ -197,6 +274,7 @@ function read(options) {
   if (introspection !== undefined && !(text(introspection?.clientId) && text(introspection?.clientSecret))) {
     throw unfit("introspection", "needs clientId and clientSecret");
   }
+  if (mac !== undefined && binding === undefined && introspection === undefined) throw unfit("mac", "needs binding or introspection, which know the keys");
   if (revocations !== undefined) {
     const { token, maxAge } = revocations ?? {};
     if (!text(token) && typeof token !== "function") throw unfit("revocations.token", "has to be a token, or a function that gives one");
@@ -210,9 +288,24 @@ function read(options) {
     binding,
     introspection,
     revocations,
+    mac: mac === undefined ? undefined : signing(mac),
     /** @type {typeof globalThis.fetch} */
     fetch: fetch ?? ((input, init) => globalThis.fetch(input, init)),
   };
+}
+
+/** @param {any} mac */
+function signing(mac) {
+  const { origin, spend, window = 60 } = mac ?? {};
+  if (typeof origin !== "string" || !URL.canParse(origin)) throw unfit("mac.origin", "has to be where requests are sent to, as https://api.example");
+  const { protocol, hostname, port, pathname, search, hash } = new URL(origin);
+  if (!/^https?:$/.test(protocol) || pathname + search + hash !== "/") throw unfit("mac.origin", "has to be an origin");
+  // Without it, whoever sees a request could send it again.
+  if (typeof spend !== "function") throw unfit("mac.spend", "has to be a function that spends a nonce, once");
+  if (!Number.isInteger(window) || window < 5 || window > 300) throw unfit("mac.window", "has to be 5 to 300 seconds");
+  /** @type {(nonce: string, rememberedUntil: number) => boolean | Promise<boolean>} */
+  const spends = spend;
+  return { host: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port), spend: spends, window };
 }
 
 /** @param {string} json */

@@ -19,7 +19,7 @@ export interface Refusal {
   /** `unavailable` (503) is no verdict: what it would need could not be had. */
   error: "invalid_token" | "insufficient_scope" | "unavailable";
   status: 401 | 403 | 503;
-  /** The value of `WWW-Authenticate` (RFC 6750 §3). */
+  /** The value of `WWW-Authenticate` (RFC 6750 §3, or `MAC` for who signs). */
   challenge: string | null;
   /** What would be needed, with `insufficient_scope`. */
   scope: string | null;
@@ -35,6 +35,16 @@ export type RefusalCause =
   | "token_revoked"
   | "token_for_other_audience"
   | "insufficient_scope"
+  | "mac_malformed"
+  /** Key, method, URI, host or port is another one. */
+  | "mac_mismatch"
+  | "mac_out_of_time"
+  | "mac_for_other_body"
+  /** The request signs its body, and neither `body` nor `bodyHash` was given. */
+  | "mac_body_unknown"
+  | "mac_replayed"
+  /** `unavailable`: `mac.spend` threw, or said neither yes nor no. */
+  | "nonce_unspent"
   /** The binding said no, and not why. */
   | "refused_by_issuer"
   /** `unavailable`: the issuer's public keys could not be fetched. */
@@ -66,7 +76,7 @@ export interface ValidatorOptions {
   /** Opens sealed tokens without asking anybody; the object, or its JSON. */
   resourceKeys?: ResourceKeys | string;
   /** Else a service binding to the issuer's entrypoint `Edgemint` is asked about sealed tokens. */
-  binding?: { validate(request: any, required?: any): unknown };
+  binding?: { validate(request: any, required?: any): unknown; introspect?(token: string): unknown };
   /** Else introspection is, as this client. */
   introspection?: { clientId: string; clientSecret: string };
   /** Without it, what was revoked is accepted until it expires, wherever the issuer is not asked. */
@@ -76,6 +86,18 @@ export interface ValidatorOptions {
     /** Seconds by which a revocation may be late. */
     maxAge: number;
   };
+  /** Takes requests that are signed by MAC (http-mac drafts 00 and 01), with `binding` or `introspection`; without it, none. */
+  mac?: {
+    /** Where requests for this resource are sent to: scheme, host and port, whatever a request says of itself. */
+    origin: string;
+    /**
+     * Spends a nonce: true the first time, false ever after, until then (seconds since 1970). Two at once must not both
+     * get true, in whatever process they run.
+     */
+    spend(nonce: string, rememberedUntil: number): boolean | Promise<boolean>;
+    /** Seconds by which the time of a request may be off, 5 to 300; 60 unless said otherwise. */
+    window?: number;
+  };
   fetch?: typeof fetch;
 }
 
@@ -83,11 +105,17 @@ export interface Required {
   scopes?: readonly string[];
   /** All of them, unless said otherwise. */
   satisfy?: "all" | "any";
+  /** Of a signed request: path and query as they were sent, where the `url` of the request has them otherwise. */
+  uri?: string;
+  /** Of a signed request: its body, so that its hash is compared with what was signed. */
+  body?: string | ArrayBuffer | Uint8Array<ArrayBuffer>;
+  /** Instead of it: its hash in base64, by the algorithm of the key. */
+  bodyHash?: string;
 }
 
 export interface Validator {
   /** The verdict on a request, or on the text of its `Authorization` header. Refusals are answers and are not thrown. */
-  validate(request: { headers: { get(name: string): string | null } } | string | null | undefined, required?: Required): Promise<Verdict>;
+  validate(request: { headers: { get(name: string): string | null }; method?: string; url?: string } | string | null | undefined, required?: Required): Promise<Verdict>;
 }
 
 /** One for each resource, made once: it keeps the copies. Throws an `Error` with the code `options_invalid`. */

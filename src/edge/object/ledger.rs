@@ -92,6 +92,7 @@ fn decide(shard: &mut Shard<'_>, verb: LedgerVerb, at: &At) -> Result<LedgerAnsw
             .withdraw_consent(*verb, at)
             .map(LedgerAnswer::WithdrawConsent),
         LedgerVerb::SpendOnce(verb) => shard.spend_once(&verb, at).map(LedgerAnswer::SpendOnce),
+        LedgerVerb::SpendNonce(verb) => shard.spend_nonce(&verb, at).map(LedgerAnswer::SpendNonce),
         LedgerVerb::ReadFailures(verb) => shard
             .refused_until(&verb.key, verb.limit, now)
             .map(LedgerAnswer::ReadFailures),

@@ -7,16 +7,13 @@ use super::sql::Fault;
 use crate::model::{RequestId, UnixTime};
 use crate::ports::At;
 use crate::ports::ledger::{
-    Once, QuotaSpent, RateLimit, RecordFailure, RevokeToken, SpendOnce, SpendQuota, TokenRevoked,
+    NonceSpent, Once, QuotaSpent, RateLimit, RecordFailure, RevokeToken, SpendNonce, SpendOnce,
+    SpendQuota, TokenRevoked,
 };
 use crate::token::Revocation;
 
 impl Shard<'_> {
     pub(super) fn spend_once(&self, verb: &SpendOnce, at: &At) -> Result<Once, Fault> {
-        #[derive(Deserialize)]
-        struct Row {
-            request: RequestId,
-        }
         let first = self.sql.write(
             "INSERT INTO spent (key, request, expires_at) VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET request = excluded.request,
@@ -27,11 +24,39 @@ impl Shard<'_> {
         if first {
             return Ok(Once::First);
         }
-        let row: Option<Row> = self
-            .sql
-            .row("SELECT request FROM spent WHERE key = ?", (&verb.key,))?;
-        let repeated = row.is_some_and(|row| row.request == at.request);
+        let repeated = self.spent_by(&verb.key, at)?.as_ref() == Some(&at.request);
         Ok(if repeated { Once::First } else { Once::Again })
+    }
+
+    /// Which request spent this, if that has to be remembered still.
+    fn spent_by(&self, key: &str, at: &At) -> Result<Option<RequestId>, Fault> {
+        #[derive(Deserialize)]
+        struct Row {
+            request: RequestId,
+        }
+        let row: Option<Row> = self.sql.row(
+            "SELECT request FROM spent WHERE key = ? AND expires_at > ?",
+            (key, at.now.unix()),
+        )?;
+        Ok(row.map(|row| row.request))
+    }
+
+    pub(super) fn spend_nonce(&self, verb: &SpendNonce, at: &At) -> Result<NonceSpent, Fault> {
+        let spending = verb.spending();
+        if let Some(by) = self.spent_by(&spending.key, at)? {
+            let repeated = by == at.request;
+            return Ok(if repeated {
+                NonceSpent::First
+            } else {
+                NonceSpent::Again
+            });
+        }
+        let counted = self.spend_quota(&verb.counted(), at)?;
+        if !counted.granted {
+            return Ok(NonceSpent::TooMany(counted.resets_at));
+        }
+        self.spend_once(&spending, at)?;
+        Ok(NonceSpent::First)
     }
 
     pub(super) fn refused_until(

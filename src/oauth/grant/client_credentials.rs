@@ -64,13 +64,6 @@ pub async fn issue<P: Ports>(
         // They speak of people.
         mapped: false,
     };
-    let text = access_token::mint(server, client, &token, id, revocations, at).await?;
-    Ok(TokenResponse {
-        access_token: text.expose().to_owned(),
-        token_type: "Bearer",
-        expires_in: client.access_token_lifetime.0,
-        scope: requested,
-        refresh_token: None,
-        id_token: None,
-    })
+    let minted = access_token::mint(server, client, token, id, revocations, at).await?;
+    Ok(TokenResponse::of(client, &minted, requested))
 }

@@ -1,7 +1,7 @@
 //! What the authorization endpoint issues by itself, without a code: RFC 6749 §4.2, and OpenID Connect
 //! Core §3.2 and §3.3. Only clients that were switched to it get here.
 
-use super::{Approved, Beside, bearer, id_token};
+use super::{Approved, Beside, access, id_token};
 use crate::error::Reason;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::{Client, GrantId, Secret, TokenId};
@@ -50,7 +50,7 @@ pub async fn issue<P: Ports>(
         again: false,
     };
     let mut parameters = Vec::new();
-    let mut access = None;
+    let mut shown = None;
     // A client that wants to hear when the session ends is noted with it, though it got no more than an ID token.
     let joins = backchannel::joining(server, client, &approved.granted);
     let joins = joins.filter(|_| asked.has_id_token());
@@ -88,19 +88,24 @@ pub async fn issue<P: Ports>(
     }
     if asked.has_token() {
         let id = server.fresh_id()?;
-        let (token, scope) = bearer(server, client, &approved, id, revocations, at).await?;
+        let (minted, scope) = access(server, client, &approved, id, revocations, at).await?;
+        // No client is switched to both; else its key would be in the browser's history.
+        if minted.mac.is_some() {
+            return Err(Reason::ResponseTypeNotAllowed);
+        }
+        let token = minted.text;
         parameters.extend([
             ("access_token", token.expose().to_owned()),
             ("token_type", "Bearer".to_owned()),
             ("expires_in", client.access_token_lifetime.0.to_string()),
             ("scope", scope.to_string()),
         ]);
-        access = Some(token);
+        shown = Some(token);
     }
     if asked.has_id_token() {
         let granted = grantable::for_subject(client, &approved.granted, &approved.subject);
         let beside = Beside {
-            access_token: access.as_ref(),
+            access_token: shown.as_ref(),
             code,
         };
         let token = id_token(server, client, &approved, &granted, beside, at).await?;

@@ -10,7 +10,8 @@ pub mod refresh_token;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{access_token, claims, grantable, signing};
+use super::access_token::{self, Minted};
+use super::{claims, grantable, signing};
 use crate::error::Reason;
 use crate::model::{Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts};
 use crate::ports::ledger::{Authentication, SpendCode, Spent};
@@ -26,9 +27,30 @@ pub struct TokenResponse {
     expires_in: u64,
     scope: Scope,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mac_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac_algorithm: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
+}
+
+impl TokenResponse {
+    /// What is told of an access token.
+    fn of(client: &Client, minted: &Minted, scope: Scope) -> Self {
+        let mac = minted.mac.as_ref();
+        Self {
+            access_token: minted.text.expose().to_owned(),
+            token_type: if mac.is_some() { "mac" } else { "Bearer" },
+            expires_in: client.access_token_lifetime.0,
+            scope,
+            mac_key: mac.map(|mac| mac.key.expose().to_owned()),
+            mac_algorithm: mac.map(|mac| mac.algorithm.as_str()),
+            refresh_token: None,
+            id_token: None,
+        }
+    }
 }
 
 /// Something a person agreed to, proven by a spent code or an advanced family. Only the grants
@@ -104,7 +126,7 @@ pub async fn respond<P: Ports>(
     revocations: &Revocations,
     at: &At,
 ) -> Result<TokenResponse, Reason> {
-    let (access, scope) = bearer(server, client, &approved, id, revocations, at).await?;
+    let (access, scope) = access(server, client, &approved, id, revocations, at).await?;
     let refresh = match approved.refresh {
         Some(generation) => {
             let refresh = RefreshToken {
@@ -121,7 +143,7 @@ pub async fn respond<P: Ports>(
     let granted = grantable::for_subject(client, &approved.granted, &approved.subject);
     let id_token = if granted.contains("openid") {
         let beside = Beside {
-            access_token: Some(&access),
+            access_token: Some(&access.text),
             code: None,
         };
         Some(id_token(server, client, &approved, &granted, beside, at).await?)
@@ -129,24 +151,21 @@ pub async fn respond<P: Ports>(
         None
     };
     Ok(TokenResponse {
-        access_token: access.expose().to_owned(),
-        token_type: "Bearer",
-        expires_in: client.access_token_lifetime.0,
-        scope,
         refresh_token: refresh.map(|secret| secret.expose().to_owned()),
         id_token,
+        ..TokenResponse::of(client, &access, scope)
     })
 }
 
 /// Mints the access token of what was approved, and says what it allows.
-async fn bearer<P: Ports>(
+async fn access<P: Ports>(
     server: &Server<P>,
     client: &Client,
     approved: &Approved,
     id: [u8; seal::ID],
     revocations: &Revocations,
     at: &At,
-) -> Result<(Secret, Scope), Reason> {
+) -> Result<(Minted, Scope), Reason> {
     let now = at.now.unix();
     let scope = grantable::for_subject(client, &approved.scope, &approved.subject);
     let sub = approved.subject.subject.to_string();
@@ -172,8 +191,8 @@ async fn bearer<P: Ports>(
         },
         mapped: claims::mappings(client, &scope).next().is_some(),
     };
-    let text = access_token::mint(server, client, &token, id, revocations, at).await?;
-    Ok((text, scope))
+    let minted = access_token::mint(server, client, token, id, revocations, at).await?;
+    Ok((minted, scope))
 }
 
 /// How long an ID token is to be accepted: it is read at once, on arrival.
