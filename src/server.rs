@@ -5,7 +5,7 @@ use std::rc::Rc;
 use crate::api;
 use crate::config::Config;
 use crate::error::Reason;
-use crate::gate::{self, Routes};
+use crate::gate::{self, KnownRequirements};
 use crate::http::{Request, Response};
 use crate::jose::base64url;
 use crate::oauth;
@@ -21,7 +21,7 @@ pub struct Server<P> {
     /// The world.
     pub ports: P,
     /// What the routes of proxies ask, as they were read.
-    pub routes: Routes,
+    pub requirements: KnownRequirements,
 }
 
 impl<P> Server<P> {
@@ -32,7 +32,7 @@ impl<P> Server<P> {
             config,
             keyring,
             ports,
-            routes: Routes::default(),
+            requirements: KnownRequirements::default(),
         }
     }
 }

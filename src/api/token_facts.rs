@@ -8,7 +8,7 @@ use super::actor::Holder;
 use crate::directory::Collection;
 use crate::directory::records::Fields;
 use crate::error::Reason;
-use crate::gate::{Principal, quota};
+use crate::gate::quota;
 use crate::http::Response;
 use crate::model::{Shard, SubjectFacts, TokenKey, TokenType, UnixTime};
 use crate::ports::directory::FindRecords;
@@ -16,6 +16,7 @@ use crate::ports::ledger::{ReadSubject, Row};
 use crate::ports::tokens::{TokenFacts, TokenRow};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::Identity;
 use crate::token::Revocations;
 
 pub(super) fn told(status: u16, members: Map<String, Value>) -> Response {
@@ -23,7 +24,7 @@ pub(super) fn told(status: u16, members: Map<String, Value>) -> Response {
 }
 
 /// What is told of a token: what it does not have is not there.
-pub(super) fn info(token: &Principal) -> Map<String, Value> {
+pub(super) fn info(token: &Identity) -> Map<String, Value> {
     let mut told = Map::new();
     for (name, value) in [
         ("token", json!(token.key)),

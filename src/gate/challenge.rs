@@ -1,6 +1,7 @@
 //! How the gate refuses. A proxy understands 401 and 403 and takes everything else for a failure, so
 //! what a client has to hear otherwise is told beside a 403: `X-Error-Status` and `X-Error-Body`.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde_json::json;
@@ -46,14 +47,14 @@ pub fn refusal(config: &Config, basic: bool, script: bool, reason: Reason) -> Re
 #[must_use]
 pub fn by_mac(mut refused: Response, challenge: Option<String>) -> Response {
     if let Some(challenge) = challenge {
-        set(&mut refused, "www-authenticate", &challenge);
+        set(&mut refused, "www-authenticate", challenge);
     }
     refused
 }
 
-fn set(answer: &mut Response, name: &str, value: &str) {
+fn set(answer: &mut Response, name: &str, value: impl Into<Cow<'static, str>>) {
     if let Some((_, old)) = answer.headers.iter_mut().find(|(known, _)| *known == name) {
-        *old = value.to_owned().into();
+        *old = value.into();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What goes on to the service: who it is, and whatever of the request's own credentials is not ours.
 //! Ours never do, wherever they stand; other people's always do.
 
-use super::credentials::{JOIN, holds_credential, is_of_ours, values};
+use super::ours::{JOIN, holds_credential, is_of_ours, values};
 use super::principal::Principal;
 use crate::config::Config;
 use crate::http::{Request, Response};

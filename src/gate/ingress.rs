@@ -29,7 +29,7 @@ pub async fn auth<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> R
     };
     let script = original.requested_with.as_deref();
     let script = script.is_some_and(|by| by.eq_ignore_ascii_case("XMLHttpRequest"));
-    let asked = match server.routes.read(&request.query) {
+    let asked = match server.requirements.read(&request.query) {
         Ok(asked) => asked,
         Err(reason) => return challenge::refusal(config, false, script, reason),
     };

@@ -6,9 +6,10 @@ pub mod delegate;
 pub mod headers;
 pub mod ingress;
 pub mod origin;
+mod ours;
 pub mod principal;
 pub mod quota;
 pub mod requirements;
 
 pub use principal::Principal;
-pub use requirements::Routes;
+pub use requirements::KnownRequirements;

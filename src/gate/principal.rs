@@ -15,8 +15,8 @@ use crate::server::Server;
 use crate::token::{Identity, Kind, TokenHandle, Unsealed};
 
 /// Whoever stands behind a credential that is ours, lives, and was not revoked within the published
-/// bound. Only [`by_token`] and [`by_session`] make one. Whether it is for whom it was shown to, the
-/// caller checks: see [`Identity::audience`].
+/// bound. Only this module makes one, of a token, a handle or a session that was found to live. Whether it is
+/// for whom it was shown to, the caller checks: see [`Identity::audience`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal(Rc<Identity>);
 
@@ -73,15 +73,16 @@ pub async fn of_handle<P: Ports>(
     if feed.ends_row(row) {
         return Err(Reason::TokenRevoked);
     }
-    Ok(of_row(&facts, handle.value().shard))
+    let identity = of_row(&facts, handle.value().shard);
+    Ok(Principal(Rc::new(identity)))
 }
 
-/// What a row says, which somebody else has found to live.
-pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
+/// Whom a row names, alive or not.
+pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Identity {
     let (row, person) = (&facts.row, facts.person.as_ref());
     let origin = row.origin.clone();
     let (client, minted) = origin.client.unzip();
-    Principal(Rc::new(Identity {
+    Identity {
         key: row.key.clone(),
         token_type: row.token_type,
         username: person
@@ -103,7 +104,7 @@ pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Principal {
         generations: (row.generation, minted.unwrap_or_default()),
         email: person.and_then(|person| person.profile.email.clone()),
         groups: person.map(|person| person.groups.clone()),
-    }))
+    }
 }
 
 /// Who the session of the request's cookie stands for, if there is one.

@@ -86,9 +86,9 @@ struct Read {
 
 /// What routes ask, each read once: reading is a function of the query alone.
 #[derive(Debug, Default)]
-pub struct Routes(RefCell<BTreeMap<String, Rc<Requirements>>>);
+pub struct KnownRequirements(RefCell<BTreeMap<String, Rc<Requirements>>>);
 
-impl Routes {
+impl KnownRequirements {
     /// Reads a query, as [`Requirements::parse`] does, once.
     ///
     /// # Errors
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_route_is_read_once_and_what_does_not_fit_each_time() {
-        let routes = Routes::default();
+        let routes = KnownRequirements::default();
         let read = |query: &str| routes.read(query);
         let first = read("scope=a").unwrap();
         assert!(Rc::ptr_eq(&first, &read("scope=a").unwrap()));

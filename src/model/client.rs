@@ -404,6 +404,13 @@ impl Client {
             .unwrap_or_else(|| self.id.as_str())
     }
 
+    /// Whether tokens that name this resource are for it: by its own name, or as what it serves. Where its own
+    /// tokens go says nothing about who it is, so that `default_resource` does not count.
+    #[must_use]
+    pub fn is_or_serves(&self, resource: &str) -> bool {
+        self.id.as_str() == resource || self.serves.iter().any(|served| served == resource)
+    }
+
     /// Every audience it may have tokens for: its default, and what it may name.
     pub fn audiences(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.default_audience()).chain(self.resources.iter().map(String::as_str))

@@ -1,5 +1,6 @@
 //! Minting access tokens in either form, and the one validation that every endpoint asks.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::signing;
@@ -48,34 +49,36 @@ impl LiveToken {
     ///
     /// # Errors
     /// [`Reason::Internal`].
-    pub fn principal(&self) -> Result<&str, Reason> {
-        let Opened {
-            token, principal, ..
-        } = &*self.0;
-        if let Some(printed) = principal.get() {
-            return Ok(printed);
-        }
-        let printed =
-            validator::told(token).map_err(|_| Reason::Internal("an answer does not serialise"))?;
-        Ok(principal.get_or_init(|| printed))
+    pub fn told(&self) -> Result<&str, Reason> {
+        let print = || {
+            let told = validator::told(self.token());
+            told.map_err(|_| Reason::Internal("an answer does not serialise"))
+        };
+        once(&self.0.told, print)
     }
 
-    /// What introspection tells of it, as JSON: printed once. A keyring has one issuer, so that nothing else
-    /// has a say in it.
+    /// What introspection tells of it, as JSON: printed once, so that nothing may have a say in it but the token and
+    /// the issuer, of which a keyring has one.
     ///
     /// # Errors
     /// Those of `print`.
-    pub fn introspection(
+    pub(super) fn introspected(
         &self,
         print: impl FnOnce() -> Result<String, Reason>,
     ) -> Result<&str, Reason> {
-        let Opened { introspection, .. } = &*self.0;
-        if let Some(printed) = introspection.get() {
-            return Ok(printed);
-        }
-        let printed = print()?;
-        Ok(introspection.get_or_init(|| printed))
+        once(&self.0.introspected, print)
     }
+}
+
+fn once(
+    kept: &OnceCell<String>,
+    print: impl FnOnce() -> Result<String, Reason>,
+) -> Result<&str, Reason> {
+    if let Some(printed) = kept.get() {
+        return Ok(printed);
+    }
+    let printed = print()?;
+    Ok(kept.get_or_init(|| printed))
 }
 
 /// A token's text, and the key to sign requests with where it is no bearer token.

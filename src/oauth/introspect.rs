@@ -164,7 +164,7 @@ impl Caller {
     /// resource, and nobody else. Its own client was given the key with the token.
     fn checks(&self, audience: &str) -> bool {
         match self {
-            Self::Client(caller) => is_resource(caller.client(), audience),
+            Self::Client(caller) => caller.client().is_or_serves(audience),
             Self::Bearer(_) | Self::Owner(_) => false,
         }
     }
@@ -219,11 +219,6 @@ impl Caller {
     }
 }
 
-/// Whether a client is what tokens for this audience are for.
-fn is_resource(client: &Client, audience: &str) -> bool {
-    client.id.as_str() == audience || client.serves.iter().any(|served| served == audience)
-}
-
 /// Whether whoever shows this may ask about all that is theirs: what is for one resource may not.
 fn is_own(owner: &Principal) -> bool {
     owner.scopes.contains(OWN) && owner.audience.is_none()
@@ -232,16 +227,15 @@ fn is_own(owner: &Principal) -> bool {
 /// Whether a handle that was delegated from an access token is for this resource.
 #[must_use]
 pub fn is_in(resource: &Client, token: &Principal) -> bool {
-    let is_its =
-        |audience: &String| resource.id.as_str() == audience || resource.serves.contains(audience);
-    token.audience.as_ref().is_none_or(is_its)
+    let audience = token.audience.as_deref();
+    audience.is_none_or(|audience| resource.is_or_serves(audience))
 }
 
 /// Whether a handle is for this resource, which was delegated to that service or to none.
 #[must_use]
 pub fn serves(resource: &Client, service: Option<&String>) -> bool {
     match service {
-        Some(service) => resource.id.as_str() == service || resource.serves.contains(service),
+        Some(service) => resource.is_or_serves(service),
         None => !resource.serves.is_empty(),
     }
 }
@@ -439,7 +433,7 @@ pub async fn introspect<P: Ports>(
     match caller.find(server, text, at).await? {
         None => Ok(INACTIVE.to_owned()),
         Some(Found::Access(live)) => {
-            let answer = live.introspection(|| told_of(&live, issuer))?;
+            let answer = live.introspected(|| told_of(&live, issuer))?;
             if live.token().mapped {
                 return and(answer, mapped(server, live.token(), at).await?);
             }

@@ -202,7 +202,7 @@ async fn validate<P: Ports>(
     }
     let live = access_token::validate(server, text, at).await?;
     suffices(resource, live.token(), needed)?;
-    live.principal().map(str::to_owned)
+    live.told().map(str::to_owned)
 }
 
 /// Whether the request was signed with a live token's key, once, for this resource, and the token has the
@@ -228,14 +228,12 @@ async fn validate_mac<P: Ports>(
         &question.needed,
     )?;
     let live = mac::spend(server, verified, at).await?;
-    live.principal().map(str::to_owned)
+    live.told().map(str::to_owned)
 }
 
 /// Whether a token is for this resource, and has the scopes.
 fn suffices(resource: &Client, token: &AccessToken, needed: &Needed) -> Result<(), Reason> {
-    // Where its own tokens go says nothing about who it is: `default_resource` does not count.
-    let own = resource.id.as_str() == token.audience || resource.serves.contains(&token.audience);
-    if !own {
+    if !resource.is_or_serves(&token.audience) {
         return Err(Reason::TokenForOtherAudience);
     }
     Ok(needed.of(&token.scope)?)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::access::AccessToken;
 use crate::model::{
     ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenId, TokenKey, TokenType, UnixTime,
     Username,
@@ -52,6 +53,38 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// What an access token says of it.
+    #[must_use]
+    pub fn of_access_token(id: &TokenId, token: &AccessToken) -> Self {
+        let person = Subject::parse(&token.sub).ok();
+        let person = person.filter(|_| token.sub.starts_with(Subject::PREFIX));
+        let session = token.session.as_ref();
+        Self {
+            key: TokenKey::of(id.as_str()),
+            token_type: match person {
+                Some(_) => TokenType::Oidc,
+                None => TokenType::Service,
+            },
+            username: token.username.clone(),
+            person,
+            shard: token.shard,
+            scopes: token.scope.clone(),
+            created: token.issued_at,
+            expires: Some(token.expires_at),
+            service: None,
+            token_name: None,
+            parent: session.map(|session| TokenKey::of(session.as_str())),
+            audience: Some(token.audience.clone()),
+            client: Some(token.client.clone()),
+            grant: token.grant.clone(),
+            session: token.session.clone(),
+            token: Some(id.clone()),
+            generations: (token.generations.subject, token.generations.client),
+            email: None,
+            groups: None,
+        }
+    }
+
     /// Whether it was delegated to somebody: then it is a row of the ledger.
     #[must_use]
     pub fn is_delegated(&self) -> bool {

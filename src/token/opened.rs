@@ -8,7 +8,7 @@ use super::access::AccessToken;
 use super::handle::TokenHandle;
 use super::identity::Identity;
 use super::seal::{Keyring, SealRefused, Unsealed};
-use crate::model::{Subject, TokenId, TokenKey, TokenType, secret};
+use crate::model::{TokenId, secret};
 
 /// Places for tokens, and as many for handles: two megabytes when both of all are taken by usual ones, ten at most. A token's
 /// place is in its id; of those that have the same, two are kept.
@@ -30,9 +30,9 @@ pub struct Opened {
     /// What it says.
     pub token: AccessToken,
     /// What other Workers are told of it while it lives, once that was printed.
-    pub principal: OnceCell<String>,
+    pub(crate) told: OnceCell<String>,
     /// What introspection tells of it while it lives, likewise.
-    pub introspection: OnceCell<String>,
+    pub(crate) introspected: OnceCell<String>,
     identity: OnceCell<Rc<Identity>>,
 }
 
@@ -44,8 +44,8 @@ impl Opened {
             id,
             epoch,
             token,
-            principal: OnceCell::new(),
-            introspection: OnceCell::new(),
+            told: OnceCell::new(),
+            introspected: OnceCell::new(),
             identity: OnceCell::new(),
         }
     }
@@ -53,40 +53,8 @@ impl Opened {
     /// Whom it names; put together once.
     #[must_use]
     pub fn identity(&self) -> &Rc<Identity> {
-        self.identity.get_or_init(|| Rc::new(self.named()))
-    }
-
-    fn named(&self) -> Identity {
-        let token = &self.token;
-        let person = Subject::parse(&token.sub);
-        let person = person
-            .ok()
-            .filter(|_| token.sub.starts_with(Subject::PREFIX));
-        let session = token.session.as_ref();
-        Identity {
-            key: TokenKey::of(self.id.as_str()),
-            token_type: match person {
-                Some(_) => TokenType::Oidc,
-                None => TokenType::Service,
-            },
-            username: token.username.clone(),
-            person,
-            shard: token.shard,
-            scopes: token.scope.clone(),
-            created: token.issued_at,
-            expires: Some(token.expires_at),
-            service: None,
-            token_name: None,
-            parent: session.map(|session| TokenKey::of(session.as_str())),
-            audience: Some(token.audience.clone()),
-            client: Some(token.client.clone()),
-            grant: token.grant.clone(),
-            session: token.session.clone(),
-            token: Some(self.id.clone()),
-            generations: (token.generations.subject, token.generations.client),
-            email: None,
-            groups: None,
-        }
+        self.identity
+            .get_or_init(|| Rc::new(Identity::of_access_token(&self.id, &self.token)))
     }
 }
 
@@ -181,7 +149,7 @@ fn place(text: &str, at: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Secret;
+    use crate::model::{Secret, TokenKey};
     use crate::token::access::tests::token;
 
     fn keyring() -> Keyring {
