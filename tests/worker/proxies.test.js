@@ -275,6 +275,7 @@ describe("docs/gate.md", () => {
           "x-auth-request-email": "admin@example.org",
           "X-AUTH-REQUEST-SERVICE": "tap",
           "x-auth-request-token": "forged",
+          "x-auth-request-body-hash": "sha-256=forged",
           "x-edgemint-proxy": "forged",
           "x-original-url": "https://other.example.org/",
           "x-original-method": "OPTIONS",
@@ -291,7 +292,7 @@ describe("docs/gate.md", () => {
         const { status, sent } = await through({ ...bearer(token), ...forged });
         assert.equal(status, 200);
         assert.match(sent?.["x-auth-request-user"] ?? "", /^bot-/);
-        for (const name of ["x-auth-request-email", "x-auth-request-service", "x-edgemint-proxy", "x-original-url"]) assert.ok(!sent?.[name], name);
+        for (const name of ["x-auth-request-email", "x-auth-request-service", "x-auth-request-body-hash", "x-edgemint-proxy", "x-original-url"]) assert.ok(!sent?.[name], name);
         assert.match(sent?.["x-auth-request-token"] ?? "", /^emt_/);
         assert.deepEqual(Object.keys(sent ?? {}).filter((name) => name.includes("_")), []);
         assert.equal((await through(forged)).status, 401);

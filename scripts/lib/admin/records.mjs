@@ -24,8 +24,11 @@ export async function listUsers(api, _names, options) {
 /** @param {Api} api @param {string[]} names @param {Options} options */
 export async function createUser(api, [username], { name, email, scopes, roles }) {
   const password = await fresh("password", "NEW_PASSWORD");
-  const { body } = await api.ask("users/", {
-    json: { username, password, name, email, scopes, roles: roles?.split(",").map((/** @type {string} */ role) => role.trim()) },
+  const json = { username, password, name, email, scopes, roles: roles?.split(",").map((/** @type {string} */ role) => role.trim()) };
+  const { body } = await api.ask("users/", { json }).catch((/** @type {unknown} */ error) => {
+    // The password may have been shown already, so that an answer that is lost does not lose it.
+    const refused = error instanceof Refusal && / answered 4\d\d:/.test(error.message);
+    throw refused ? new Refusal(`${error.message}\nno user was made, and the new password is nobody's`) : error;
   });
   console.log(`user: ${body.username} (${body.pk})`);
 }
