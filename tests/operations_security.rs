@@ -15,7 +15,7 @@ use edgemint::ports::courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use edgemint::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use edgemint::ports::feed::{FeedObjectAnswer, FeedVerb};
 use edgemint::ports::ledger::{LedgerAnswer, LedgerVerb, Row, Session};
-use edgemint::ports::tokens::TokenFacts;
+use edgemint::ports::tokens::KnownToken;
 use edgemint::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Keys, Ledger, Limits,
     Sessions, Unavailable,
@@ -91,11 +91,11 @@ impl Sessions for Noting<'_> {
 }
 
 impl edgemint::ports::Tokens for Noting<'_> {
-    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<KnownToken>> {
         edgemint::ports::Tokens::kept(self.memory, name, at, oldest)
     }
 
-    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+    fn keep(&self, name: &str, facts: &Rc<KnownToken>, at: &At) {
         edgemint::ports::Tokens::keep(self.memory, name, facts, at);
     }
 

@@ -45,7 +45,7 @@ pub(super) fn info(token: &Identity) -> Map<String, Value> {
 }
 
 pub(super) fn info_of(facts: &TokenFacts, shard: Shard) -> Map<String, Value> {
-    info(&crate::gate::principal::of_row(facts, shard))
+    info(&Identity::of_row(facts, shard))
 }
 
 /// Whether the text of a row still opens: after a raised epoch none of before does.

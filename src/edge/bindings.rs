@@ -25,7 +25,7 @@ use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{
     self, LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session,
 };
-use crate::ports::tokens::TokenFacts;
+use crate::ports::tokens::KnownToken;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Limits,
     OLDEST_ROW, Sessions, Tokens, Unavailable,
@@ -123,7 +123,7 @@ pub(super) struct Bindings {
     sessions: Copies<(SessionId, u64), Session>,
     subjects: Copies<Subject, SubjectFacts>,
     quotas: Copies<(), (u64, Option<Rc<Quotas>>)>,
-    tokens: Copies<String, TokenFacts>,
+    tokens: Copies<String, KnownToken>,
     /// Keys of tokens, and cookies of sessions, that are dead and come back never: whoever shows one
     /// again asks no shard for it.
     gone: Copies<String, ()>,
@@ -483,12 +483,12 @@ impl Limits for Bindings {
 }
 
 impl Tokens for Bindings {
-    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<KnownToken>> {
         self.tokens.get_within(name, at.now, oldest)
     }
 
-    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
-        self.tokens.keep(name.to_owned(), facts, at.now);
+    fn keep(&self, name: &str, token: &Rc<KnownToken>, at: &At) {
+        self.tokens.keep(name.to_owned(), token, at.now);
     }
 
     fn is_gone(&self, name: &str, at: &At) -> bool {

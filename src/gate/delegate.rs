@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::Principal;
 use crate::error::Reason;
 use crate::model::{Scope, Seconds, Secret, TokenKey, UnixTime};
-use crate::ports::tokens::{AccessParent, Delegate, Origin, Parent, TokenDelegated};
+use crate::ports::tokens::{AccessParent, Delegate, KnownToken, Origin, Parent, TokenDelegated};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{Revocations, TokenHandle, session};
@@ -115,7 +115,7 @@ pub async fn delegate<P: Ports>(
                 address: asked.address,
             };
             let child = match server.ports.ledger(shown.shard, at, verb).await? {
-                TokenDelegated::Given(child) => Rc::new(*child),
+                TokenDelegated::Given(child) => Rc::new(KnownToken::new(*child, shown.shard)),
                 TokenDelegated::Over => return Err(Reason::TokenRevoked),
                 TokenDelegated::TooDeep => return Err(Reason::DelegatedTooOften),
                 TokenDelegated::Full(until) => {

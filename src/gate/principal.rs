@@ -5,11 +5,10 @@ use std::rc::Rc;
 
 use crate::error::Reason;
 use crate::http::Request;
-use crate::model::{Shard, TokenKey, TokenType};
+use crate::model::{TokenKey, TokenType};
 use crate::oauth::access_token::{self, LiveToken};
 use crate::oauth::session;
 use crate::ports::ledger::Session;
-use crate::ports::tokens::TokenFacts;
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::{Identity, Kind, TokenHandle, Unsealed};
@@ -73,38 +72,7 @@ pub async fn of_handle<P: Ports>(
     if feed.ends_row(row) {
         return Err(Reason::TokenRevoked);
     }
-    let identity = of_row(&facts, handle.value().shard);
-    Ok(Principal(Rc::new(identity)))
-}
-
-/// Whom a row names, alive or not.
-pub(crate) fn of_row(facts: &TokenFacts, shard: Shard) -> Identity {
-    let (row, person) = (&facts.row, facts.person.as_ref());
-    let origin = row.origin.clone();
-    let (client, minted) = origin.client.unzip();
-    Identity {
-        key: row.key.clone(),
-        token_type: row.token_type,
-        username: person
-            .map_or(&row.username, |person| &person.username)
-            .clone(),
-        person: row.subject.clone(),
-        shard,
-        scopes: facts.scopes(),
-        created: row.created,
-        expires: row.expires,
-        service: row.service.clone(),
-        token_name: row.token_name.clone(),
-        parent: row.parent.clone(),
-        audience: origin.audience,
-        client,
-        grant: origin.grant,
-        session: origin.session,
-        token: origin.token,
-        generations: (row.generation, minted.unwrap_or_default()),
-        email: person.and_then(|person| person.profile.email.clone()),
-        groups: person.map(|person| person.groups.clone()),
-    }
+    Ok(Principal(Rc::clone(facts.identity())))
 }
 
 /// Who the session of the request's cookie stands for, if there is one.

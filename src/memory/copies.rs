@@ -6,7 +6,7 @@ use super::{Memory, REVOCATION_MAX_AGE};
 use crate::model::{Client, ClientId, Quotas, Shard, Subject, SubjectFacts};
 use crate::ports::directory::{FindClient, ReadQuotas};
 use crate::ports::ledger::{ReadSession, ReadSubject, Session};
-use crate::ports::tokens::TokenFacts;
+use crate::ports::tokens::KnownToken;
 use crate::ports::{
     At, Clients, Directory as _, Feed as _, Ledger as _, Limits, OLDEST_ROW, Sessions, Tokens,
     Unavailable,
@@ -124,13 +124,13 @@ impl Limits for Memory {
 }
 
 impl Tokens for Memory {
-    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>> {
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<KnownToken>> {
         let kept = self.tokens.borrow();
         let (read_at, facts) = kept.get(name)?;
         (at.now.since(*read_at) < oldest).then(|| Rc::clone(facts))
     }
 
-    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At) {
+    fn keep(&self, name: &str, facts: &Rc<KnownToken>, at: &At) {
         let kept = (at.now, Rc::clone(facts));
         self.tokens.borrow_mut().insert(name.to_owned(), kept);
     }

@@ -32,7 +32,7 @@ use crate::ports::directory::{DirectoryAnswer, DirectoryVerb, KeySet};
 use crate::ports::feed::{Append, FeedObjectAnswer, FeedVerb, Since};
 use crate::ports::ledger::{LedgerAnswer, LedgerVerb, Session, tells_an_end};
 use crate::ports::logouts::{Notice, SendLogouts};
-use crate::ports::tokens::TokenFacts;
+use crate::ports::tokens::KnownToken;
 use crate::ports::{At, Call, CodeRecord, Courier, Directory, Entropy, Feed, Ledger, Unavailable};
 use crate::token::{Revocation, Revocations};
 
@@ -99,7 +99,7 @@ pub struct Memory {
     sessions: RefCell<BTreeMap<(String, u64), Rc<Session>>>,
     subjects: RefCell<BTreeMap<Subject, Rc<SubjectFacts>>>,
     quotas: RefCell<Option<(u64, Option<Rc<Quotas>>)>>,
-    tokens: RefCell<BTreeMap<String, (Moment, Rc<TokenFacts>)>>,
+    tokens: RefCell<BTreeMap<String, (Moment, Rc<KnownToken>)>>,
     gone: RefCell<BTreeMap<String, Moment>>,
     documents: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Known>>,

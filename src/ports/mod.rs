@@ -24,7 +24,7 @@ use courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use feed::{FeedObjectAnswer, FeedVerb, Since};
 use ledger::{LedgerAnswer, LedgerVerb, Row, Session};
-use tokens::{ReadToken, TokenFacts};
+use tokens::{KnownToken, ReadToken};
 
 /// A store or an object did not answer. The request fails closed; nothing is half done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -306,10 +306,10 @@ pub trait Limits {
 )]
 pub trait Tokens: Feed + Ledger {
     /// A copy that is kept here under this name, if it is no older than so many milliseconds.
-    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<TokenFacts>>;
+    fn kept(&self, name: &str, at: &At, oldest: u64) -> Option<Rc<KnownToken>>;
 
     /// Keeps a copy.
-    fn keep(&self, name: &str, facts: &Rc<TokenFacts>, at: &At);
+    fn keep(&self, name: &str, token: &Rc<KnownToken>, at: &At);
 
     /// Whether something of this name was found dead here, and is not worth a question.
     fn is_gone(&self, name: &str, at: &At) -> bool;
@@ -326,7 +326,7 @@ pub trait Tokens: Feed + Ledger {
         &self,
         handle: &TokenHandle,
         at: &At,
-    ) -> Result<Option<Rc<TokenFacts>>, Unavailable> {
+    ) -> Result<Option<Rc<KnownToken>>, Unavailable> {
         let feed = self.revocations(at).await?;
         if feed.ends_key(&handle.key) {
             return Ok(None);
@@ -341,7 +341,7 @@ pub trait Tokens: Feed + Ledger {
         }
         let key = handle.key.clone();
         let read = self.ledger(handle.shard, at, ReadToken { key }).await?;
-        let read = read.map(|read| Rc::new(*read));
+        let read = read.map(|read| Rc::new(KnownToken::new(*read, handle.shard)));
         if read.is_none() {
             self.keep_gone(handle.key.as_str().to_owned(), at);
         }

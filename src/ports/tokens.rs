@@ -1,14 +1,19 @@
 //! The ledger's verbs about tokens that are rows of it: those that people and services made, and those
 //! that were delegated from whatever somebody showed.
 
+use std::cell::OnceCell;
+use std::ops::Deref;
+use std::rc::Rc;
+
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{RateLimit, Row, SpendQuota};
 use crate::directory::records::Actor;
 use crate::model::{
-    ClientId, GrantId, RequestId, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
+    ClientId, GrantId, RequestId, Scope, Seconds, SessionId, Shard, Subject, SubjectFacts, TokenId,
     TokenKey, TokenType, UnixTime, Username,
 };
+use crate::token::Identity;
 
 /// How long the history is kept.
 pub const HISTORY: Seconds = Seconds(365 * 24 * 3600);
@@ -106,6 +111,41 @@ impl TokenFacts {
             Some(person) => self.row.scopes.intersection(&person.own_scope()),
             None => self.row.scopes.clone(),
         }
+    }
+}
+
+/// A row as it is kept, and whom it names: put together once.
+#[derive(Debug)]
+pub struct KnownToken {
+    facts: TokenFacts,
+    shard: Shard,
+    identity: OnceCell<Rc<Identity>>,
+}
+
+impl KnownToken {
+    /// What was read at a shard.
+    #[must_use]
+    pub fn new(facts: TokenFacts, shard: Shard) -> Self {
+        Self {
+            facts,
+            shard,
+            identity: OnceCell::new(),
+        }
+    }
+
+    /// Whom it names.
+    #[must_use]
+    pub fn identity(&self) -> &Rc<Identity> {
+        let named = || Rc::new(Identity::of_row(&self.facts, self.shard));
+        self.identity.get_or_init(named)
+    }
+}
+
+impl Deref for KnownToken {
+    type Target = TokenFacts;
+
+    fn deref(&self) -> &TokenFacts {
+        &self.facts
     }
 }
 

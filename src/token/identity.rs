@@ -7,6 +7,7 @@ use crate::model::{
     ClientId, GrantId, Scope, SessionId, Shard, Subject, TokenId, TokenKey, TokenType, UnixTime,
     Username,
 };
+use crate::ports::tokens::TokenFacts;
 
 /// Whom a credential of ours names, and what it allows. That it lives is not said here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,37 @@ impl Identity {
             generations: (token.generations.subject, token.generations.client),
             email: None,
             groups: None,
+        }
+    }
+
+    /// Whom a row names, alive or not.
+    #[must_use]
+    pub fn of_row(facts: &TokenFacts, shard: Shard) -> Self {
+        let (row, person) = (&facts.row, facts.person.as_ref());
+        let origin = row.origin.clone();
+        let (client, minted) = origin.client.unzip();
+        Self {
+            key: row.key.clone(),
+            token_type: row.token_type,
+            username: person
+                .map_or(&row.username, |person| &person.username)
+                .clone(),
+            person: row.subject.clone(),
+            shard,
+            scopes: facts.scopes(),
+            created: row.created,
+            expires: row.expires,
+            service: row.service.clone(),
+            token_name: row.token_name.clone(),
+            parent: row.parent.clone(),
+            audience: origin.audience,
+            client,
+            grant: origin.grant,
+            session: origin.session,
+            token: origin.token,
+            generations: (row.generation, minted.unwrap_or_default()),
+            email: person.and_then(|person| person.profile.email.clone()),
+            groups: person.map(|person| person.groups.clone()),
         }
     }
 
