@@ -58,7 +58,8 @@ function verdict(said) {
     return known;
   }
   const made = JSON.parse(said);
-  if (said.length > LONGEST_VERDICT) {
+  // A key that requests are signed with is kept nowhere.
+  if (said.length > LONGEST_VERDICT || said.includes('"mac_key"')) {
     return made;
   }
   if (verdicts.size >= MOST_VERDICTS) {

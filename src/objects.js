@@ -26,6 +26,8 @@ const KV_PAUSE = 1_100;
 const SHARDS = 16;
 /** Until the alarm goes off that need not wait. */
 const SOON = 10;
+/** Milliseconds after which an alarm leaves the rest to the next: it may take minutes, and not for ever. */
+const LONGEST_SENDING = 60_000;
 /** Clients that are told of ends at once: a request may have six connections open. */
 const MOST_SENDERS = 6;
 /** A role that changes is told to each of them before that is acknowledged. */
@@ -111,6 +113,8 @@ class Store {
     this.draining = undefined;
     /** @type {Promise<void> | undefined} while clients are told */
     this.posting = undefined;
+    /** @type {(() => void) | undefined} while clients are told of ends: takes up what came meanwhile */
+    this.sendMore = undefined;
     /** @type {Promise<void> | undefined} while KV is written */
     this.publishing = undefined;
     /** @type {Map<string, Promise<void>>} what is being fetched */
@@ -147,6 +151,7 @@ class Store {
         this.ctx.waitUntil(this.publish().catch(report));
       }
       this.wakeToSend();
+      this.sendMore?.();
       if (outcome.owes > 0n || outcome.posts) {
         // Nobody who signs out is told that they have not because the courier is away.
         await Promise.all([this.settle(outcome.owes), this.post().catch(report)]);
@@ -364,19 +369,47 @@ class Store {
     }
   }
 
-  /** Tells clients of ends, as many as are due at once; the alarm comes again for the rest. */
+  /**
+   * Tells clients of ends, each client of one at a time, so that who hangs keeps one sender busy and not all. The alarm
+   * comes again for what is not due yet, or was not told in time.
+   */
   async send() {
     if (!this.kind.sends) {
       return;
     }
-    /** @type {object[]} */
-    const due = JSON.parse(this.transaction(() => core().courier_due(this.sql, BigInt(Date.now()))));
-    const sender = async () => {
-      for (let one = due.shift(); one !== undefined; one = due.shift()) {
-        await this.sendOne(JSON.stringify(one));
+    const until = Date.now() + LONGEST_SENDING;
+    /** @type {Map<string, Promise<void>>} by client */
+    const underWay = new Map();
+    /** @type {unknown} */
+    let failed;
+    const next = () => {
+      /** @type {{ waiting: { notice: { client: string } } }[]} */
+      const due = JSON.parse(this.transaction(() => core().courier_due(this.sql, BigInt(Date.now()))));
+      return due.find(({ waiting }) => !underWay.has(waiting.notice.client));
+    };
+    this.sendMore = () => {
+      try {
+        while (failed === undefined && Date.now() < until && underWay.size < MOST_SENDERS) {
+          const one = next();
+          if (one === undefined) {
+            return;
+          }
+          const { client } = one.waiting.notice;
+          const sending = this.sendOne(JSON.stringify(one)).catch((error) => void (failed = error));
+          underWay.set(client, sending.then(() => void underWay.delete(client)).then(this.sendMore));
+        }
+      } catch (error) {
+        failed = error;
       }
     };
-    await Promise.all(Array.from({ length: MOST_SENDERS }, sender));
+    this.sendMore();
+    while (underWay.size > 0) {
+      await Promise.race(underWay.values());
+    }
+    this.sendMore = undefined;
+    if (failed !== undefined) {
+      throw failed;
+    }
   }
 
   /** @param {string} due */

@@ -246,7 +246,7 @@ const alike = new Map();
 /** A few for each endpoint, and one for each person that proxies ask about: two megabytes. */
 const MOST_ALIKE = 1_000;
 /** What leads to one place, counts, or is somebody's credential is not worth keeping. */
-const ONCE = /^(set-cookie|location|cookie|authorization|x-auth-request-token|x-ratelimit-used): /m;
+const ONCE = /^(set-cookie|location|cookie|authorization|x-auth-request-token|x-auth-request-body-hash|x-ratelimit-used): /m;
 
 /**
  * @param {string} lines `name: value` lines

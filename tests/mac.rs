@@ -5,7 +5,9 @@ mod support;
 
 use edgemint::error::Reason;
 use edgemint::http::Request;
+use edgemint::model::Seconds;
 use edgemint::server::Endpoint;
+use edgemint::token::mac::LONGEST_WINDOW;
 use support::mac::{
     Credentials, Draft, INVALID, PASSES, Signing, assert_refused, body_hash, fixture, for_resource,
     own, signed, told,
@@ -320,8 +322,30 @@ fn s3_6_no_more_than_ten_requests_a_second_are_signed_with_one_key() {
     );
     assert_eq!(full.header("retry-after"), Some("60"));
     assert_refused(&passes("7"), &Reason::MacReplayed);
+    // Another key is had for the asking, and gives no more.
+    let another = own(&fixture);
+    let header = another.sign(&Signing::at(Draft::Zero(0), "other"));
+    let full = fixture.gate(&signed("", &header));
+    assert_eq!(full.reason, Some(Reason::TooManyMacRequests(60)));
     fixture.later(60);
     assert_eq!(passes("one more").status, 200);
+}
+
+#[test]
+fn s3_6_a_nonce_stays_spent_when_the_window_becomes_wider() {
+    let mut fixture = fixture();
+    fixture.server.config.mac_window = Seconds(5);
+    let credentials = own(&fixture);
+    let header = credentials.sign(&Signing::at(Draft::Zero(0), "n"));
+    let request = signed("", &header);
+    assert_eq!(told(&fixture.gate(&request)), PASSES);
+    fixture.server.config.mac_window = LONGEST_WINDOW;
+    for _ in 0..30 {
+        fixture.later(10);
+        assert_refused(&fixture.gate(&request), &Reason::MacReplayed);
+    }
+    fixture.later(1);
+    assert_refused(&fixture.gate(&request), &Reason::MacOutOfTime);
 }
 
 #[test]
@@ -350,12 +374,15 @@ fn s3_6_nothing_of_a_signature_goes_on_to_the_service() {
     let answer = fixture.gate(&signed("", &header));
     assert_eq!(told(&answer), PASSES);
     assert_eq!(answer.header("authorization"), None);
-    let anonymous = Request {
-        authorization: Some(header),
-        ..support::gate::asked("")
-    };
-    let answer = fixture.send(Endpoint::IngressAnonymous, &anonymous);
-    assert_eq!((answer.status, answer.header("authorization")), (200, None));
+    // Not behind another scheme, either, where a header came twice.
+    for shown in [format!("Basic zzz, {header}"), header] {
+        let anonymous = Request {
+            authorization: Some(shown),
+            ..support::gate::asked("")
+        };
+        let answer = fixture.send(Endpoint::IngressAnonymous, &anonymous);
+        assert_eq!((answer.status, answer.header("authorization")), (200, None));
+    }
     // Somebody else's does: it is none of our business.
     let theirs =
         r#"MAC id="h480djs93hd8", nonce="274312:dj83hs9s", mac="kDZvddkndxvhGRXZhvuDjEWhGeE=""#;

@@ -215,6 +215,7 @@ fn s4_2_a_mapping_says_nothing_that_is_the_protocols_and_runs_nothing() {
         "sid",
         "azp",
         "token_type",
+        "mac_key",
         "",
     ] {
         let body = json!({"name": "M", "scope_name": "read", "claims": {claim: "x"}});

@@ -17,7 +17,7 @@ const OF_FLOWS: [(&str, &str, &str); 3] = [
     ("invalidation", "ends", "session"),
 ];
 /// Claims that are the protocol's: a mapping never says them (authentik's #25235).
-const OWN_CLAIMS: [&str; 21] = [
+const OWN_CLAIMS: [&str; 23] = [
     "iss",
     "sub",
     "aud",
@@ -39,6 +39,8 @@ const OWN_CLAIMS: [&str; 21] = [
     "act",
     "active",
     "token_type",
+    "mac_key",
+    "mac_algorithm",
 ];
 
 /// What a provider's fields have to be together.
@@ -58,11 +60,16 @@ pub(super) fn fit<R: Rows>(
         ));
     }
     fit_response_types(record, unfit);
-    let for_people = has("authorization_code") || has(GrantType::DeviceCode.as_str());
+    let for_people = [
+        "authorization_code",
+        GrantType::DeviceCode.as_str(),
+        "password",
+    ];
+    let for_people = for_people.into_iter().any(has);
     if has("refresh_token") && !for_people {
         unfit.push(Unfit::new(
             "grant_types",
-            "refreshes nothing without authorization_code or device_code",
+            "refreshes nothing without authorization_code, device_code or password",
         ));
     }
     if has("client_credentials") && record.text("client_type") == "public" {

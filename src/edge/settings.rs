@@ -7,6 +7,7 @@ use crate::config::{HISTORY_KEPT, UnfitSetting};
 use crate::model::Quotas;
 use crate::model::{Seconds, Secret};
 use crate::token::Keyring;
+use crate::token::mac::LONGEST_WINDOW;
 
 /// What is logged of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +63,7 @@ pub(super) fn read(env: &JsValue) -> Result<(Settings, Config, Keyring), UnfitSe
     }
     if let Some(window) = text("EDGEMINT_MAC_WINDOW") {
         let seconds = window.parse().ok();
-        let seconds = seconds.filter(|seconds| (5..=300).contains(seconds));
+        let seconds = seconds.filter(|seconds| (5..=LONGEST_WINDOW.0).contains(seconds));
         let refusal = unfit("EDGEMINT_MAC_WINDOW", "set it to 5 to 300 seconds");
         config.mac_window = Seconds(seconds.ok_or(refusal)?);
     }

@@ -88,7 +88,8 @@ fn authorization(header: &str, config: &Config) -> Option<String> {
     // What is left of a signature of ours are its attributes: commas are between them, too.
     let theirs = Some(theirs.join(JOIN)).filter(|theirs| !theirs.is_empty())?;
     let some_was_ours = || theirs.len() < header.len();
-    (!is_mac(Some(header)) || !some_was_ours()).then_some(theirs)
+    let signed = values(header).any(|value| is_mac(Some(value)));
+    (!signed || !some_was_ours()).then_some(theirs)
 }
 
 /// The cookies that are not ours, neither by name nor by value. What is no cookie stays, too; where

@@ -16,7 +16,7 @@ use crate::server::Server;
 pub const JWT_TYPE: &str = "logout+jwt";
 /// The member of `events` that makes it one.
 pub const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
-/// How long it is to be accepted: two minutes at most (§2.4).
+/// How long it is to be accepted: two minutes are the most that §4 prefers.
 const LIFETIME: Seconds = Seconds(120);
 
 /// What there is to send.

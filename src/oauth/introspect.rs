@@ -523,13 +523,16 @@ async fn mapped<P: Ports>(
     })
 }
 
-/// An answer and what there is to add; what it says already, it says, and what it leaves out on purpose stays
-/// out: a refresh token has no type, by which resources know that it is none of theirs.
+/// What an answer leaves out on purpose: a refresh token has no type, by which resources know that it is none of
+/// theirs, and a key is not for everybody.
+const LEFT_OUT: [&str; 3] = ["token_type", "mac_key", "mac_algorithm"];
+
+/// An answer and what there is to add; what it says already, it says, and what it leaves out stays out.
 fn and(answer: &str, more: Map<String, Value>) -> Result<String, Reason> {
     let mut answer = parse_strict_object(answer.as_bytes())
         .map_err(|_| Reason::Internal("an answer does not parse"))?;
     for (name, value) in more {
-        if name != "token_type" {
+        if !LEFT_OUT.contains(&name.as_str()) {
             answer.entry(name).or_insert(value);
         }
     }

@@ -15,9 +15,9 @@ use crate::token::mac::{Body, MacHeader, MacKey, MacNonce, SignedRequest, Verifi
 use crate::token::{MacToken, Opened};
 use crate::validator;
 
-/// Of one key. Ten a second is what a client signs for its own person; the rows of a minute stay until the
-/// next sweep, an hour away at most, and 36,000 of a hundred bytes are as many as a shard should have of one
-/// client.
+/// Of all keys that one client has for one person, or for itself: a key is had for the asking. Ten a second is what
+/// a client signs for its own person; the rows of a minute stay until the next sweep, an hour away at most, and
+/// 36,000 of a hundred bytes are as many as a shard should have of them.
 const NONCES: RateLimit = RateLimit {
     most: 600,
     window: Seconds(60),
@@ -88,7 +88,9 @@ pub async fn verify<P: Ports>(
     let config = &server.config;
     let header = MacHeader::parse(authorization).ok_or(Reason::MacMalformed)?;
     let LiveMac { opened, key } = live(server, header.id, at).await?;
-    let url = Url::parse(asked.url).ok_or(Reason::MacForUnknownOrigin)?;
+    // What stands behind `#` is not signed, and whoever hears the request may take it for more of the path.
+    let url = Url::parse(asked.url).filter(|_| !asked.url.contains('#'));
+    let url = url.ok_or(Reason::MacForUnknownOrigin)?;
     let (host, port) = origin(config, &url, &opened.token.audience)?;
     let request = SignedRequest {
         method: asked.method,
@@ -136,7 +138,7 @@ fn request_uri(url: &str) -> String {
 ///
 /// # Errors
 /// [`Reason::MacReplayed`], [`Reason::TooManyMacRequests`] or [`Reason::Unavailable`], which is no
-/// verdict: the same request may be sent again.
+/// verdict: it may have been spent all the same, and what is sent again has to be signed anew.
 pub async fn spend<P: Ports>(
     server: &Server<P>,
     verified: VerifiedMac<LiveToken>,
@@ -148,8 +150,10 @@ pub async fn spend<P: Ports>(
         expires_at,
     } = verified.nonce().clone();
     let shard = verified.unspent().token().shard;
+    let token = verified.unspent().token();
     let spend = SpendNonce {
         key,
+        holder: format!("{} {}", token.client, token.sub),
         nonce: name,
         expires_at,
         limit: NONCES,

@@ -151,7 +151,8 @@ pub struct PutRoles {
     pub roles: Vec<RoleFacts>,
 }
 
-/// Spends a code and opens its grant, if nobody did before; notes its client beside the session, where
+/// Opens a grant and spends the code that it comes of, if nobody did before; where there is none (a password, the
+/// authorization endpoint) its id is fresh. Notes its client beside the session, where
 /// that is to be told of its end. Whatever ends the session, or what the client has of it, tells the
 /// courier in the same transaction.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -635,17 +636,19 @@ pub enum Once {
 }
 
 /// Spends a nonce of a key that requests are signed with: once per key, and so many in a window that the
-/// rows of a key have a bound. A nonce that was spent before counts for nothing: who repeats what they
-/// overheard must not use up what the key's owner has.
+/// rows of a holder have a bound. A nonce that was spent before counts for nothing: who repeats what they
+/// overheard must not use up what the holder has.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SpendNonce {
     /// Of which key: the token's id.
     pub key: TokenId,
+    /// Who has the key, and maybe others: what is counted together.
+    pub holder: String,
     /// Its digest.
     pub nonce: String,
     /// Until when it must be remembered: a request with it is too old from then on.
     pub expires_at: UnixTime,
-    /// How many the key may spend.
+    /// How many its holder may spend.
     pub limit: RateLimit,
 }
 
@@ -671,11 +674,11 @@ impl SpendNonce {
         }
     }
 
-    /// What is counted of the key.
+    /// What is counted of who holds the key.
     #[must_use]
     pub fn counted(&self) -> SpendQuota {
         SpendQuota {
-            key: format!("mac:{}", self.key),
+            key: format!("mac:{}", self.holder),
             limit: self.limit,
         }
     }

@@ -19,6 +19,8 @@ const LONGEST: usize = 20 * 1024;
 const LONGEST_NONCE: usize = 128;
 /// The longest `ext`, which informs nobody here.
 const LONGEST_EXT: usize = 1024;
+/// By how much a deployment may let the time of a signed request differ: what other clocks are given at the very most.
+pub const LONGEST_WINDOW: Seconds = Seconds(300);
 /// Digits of a time: until the year 33658.
 const LONGEST_TIME: usize = 12;
 /// Bytes of the longest code or hash in base64.
@@ -43,7 +45,7 @@ impl MacAlgorithm {
         }
     }
 
-    /// The name of its hash, as RFC 9530 spells them.
+    /// The name of its hash in `X-Auth-Request-Body-Hash`.
     #[must_use]
     pub fn hash_name(self) -> &'static str {
         match self {
@@ -279,7 +281,7 @@ impl<'a> MacHeader<'a> {
             nonce: MacNonce {
                 key: id.clone(),
                 name: digest.as_str().to_owned(),
-                expires_at: UnixTime(made) + window + Seconds(1),
+                expires_at: UnixTime(made) + LONGEST_WINDOW + Seconds(1),
             },
             body_to_check: elsewhere.map(|hash| (key.algorithm, hash.to_owned())),
         })
@@ -293,7 +295,7 @@ pub struct MacNonce {
     pub key: TokenId,
     /// What it is called by, whatever it is: 43 characters.
     pub name: String,
-    /// From when on the request is refused for its age.
+    /// From when on the request is refused for its age, whatever the window is set to meanwhile.
     pub expires_at: UnixTime,
 }
 

@@ -45,7 +45,8 @@ pub struct Known<'a> {
     pub revocations: Option<(&'a Revocations, u64)>,
 }
 
-/// Who stands behind a request, and what they may. Only [`Validator::validate`] makes one.
+/// Who stands behind a request, and what they may. Only [`Validator::validate`] and, of a
+/// request whose nonce is spent, `Validator::signed` give one away.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Principal {
     id: TokenId,

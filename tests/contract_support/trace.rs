@@ -365,7 +365,7 @@ impl Trace {
             }}),
             27 => json!({ "spend_once": { "key": key, "expires_at": now + self.below(90) } }),
             28 => json!({ "spend_nonce": {
-                "key": client, "nonce": key, "expires_at": now + self.below(90), "limit": limit,
+                "key": client, "holder": subject, "nonce": key, "expires_at": now + self.below(90), "limit": limit,
             }}),
             29 => json!({ "read_failures": { "key": key, "limit": limit } }),
             30 | 31 => json!({ "list_sessions": { "subject": subject } }),

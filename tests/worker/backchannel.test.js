@@ -31,6 +31,7 @@ async function receiver() {
     else if (kind === "refusing") response.writeHead(400, { "content-type": "application/json" }).end('{"error":"invalid_request"}');
     else if (kind === "redirecting") response.writeHead(307, { location: path.replace("redirecting", "elsewhere") }).end();
     else if (kind === "huge") response.writeHead(200).write("a".repeat(1 << 20)); // and so on
+    else if (kind === "hanging") return waiting.splice(0).forEach((go) => go()); // for good
     else if (kind !== "slow" || list.length > 1) response.writeHead(204).end();
     // The first to "slow" is never answered.
     waiting.splice(0).forEach((go) => go());
@@ -162,6 +163,28 @@ describe("back-channel logout", () => {
     assert.equal(new Set(ids).size, 3);
     assert.equal((await clients.until("/slow/a", 2)).length, 2);
     assert.deepEqual(await history(flaky), []);
+  });
+
+  test("who hangs is told one at a time, and keeps nobody waiting who is told of as many ends, or comes later", async () => {
+    const [hanging, good, later] = await Promise.all([client("/hanging/a"), client("/good/many"), client("/good/later")]);
+    const eve = { username: "eve", password: "correct horse battery staple" };
+    const { pk } = await made(server, "users/", eve);
+    const sessions = 8;
+    for (let session = 0; session < sessions; session += 1) {
+      const visitor = browser(server);
+      for (const one of [hanging, good]) {
+        const { location } = await visitor.walk(authorizeUrl(server, one, { scope: "openid", nonce: "n" }), eve);
+        assert.equal((await exchange(server, one, location?.searchParams.get("code") ?? "")).status, 200);
+      }
+    }
+    assert.equal((await api(server, `/api/v1/users/${pk}/`, { is_active: false }, "PATCH")).status, 200);
+    await clients.until("/good/many", sessions);
+    assert.equal(clients.came["/hanging/a"].length, 1);
+    const visitor = browser(server);
+    await signedIn(visitor, later);
+    await signOut(visitor);
+    await clients.until("/good/later");
+    assert.ok(clients.came["/hanging/a"].length <= 2);
   });
 
   test("who refuses, or leads elsewhere, is told once, and the history has it", async () => {

@@ -7,6 +7,8 @@ import { ask, within, isSecure } from "./fetching.js";
 
 /** Characters of an introspection: a token may have a scope of sixteen thousand. */
 const LONGEST_INTROSPECTION = 65_536;
+/** Seconds by which clocks may differ, at most. */
+const LONGEST_WINDOW = 300;
 
 /** Seconds: beyond, a copy of what was revoked is none. */
 const LONGEST_MAX_AGE = 24 * 3_600;
@@ -94,17 +96,20 @@ function createValidator(settings, load, behind) {
     /** @type {(answer: string, request: any, spent?: boolean) => any} */
     const signed = (answer, request, spent) => JSON.parse(fitting(() => validation.signed(authorization, answer, JSON.stringify(request), scopes, any, now, spent)));
     const id = validation.macKeyId(authorization);
-    if (id === undefined) return signed("{}", asked.request);
+    // The issuer is not asked about what is none of its.
+    if (id === undefined || !id.startsWith("emm_")) return signed("{}", asked.request);
     const answer = await introspected(id).catch(() => undefined);
     if (answer === undefined) return unavailable("issuer_away");
     const request = { ...asked.request, ...(await asked.hashed(answer)) };
     const { nonce, ...refused } = signed(answer, request);
-    if (nonce === undefined) return refused;
+    // Of whom it does not serve it was told no key.
+    if (nonce === undefined) return refused.error === "unavailable" ? unavailable("issuer_away") : refused;
     /** @type {unknown} */
     let first;
     try {
-      // What was signed as far ahead of our clock as may be is refused for its age from then on.
-      first = await mac.spend(nonce, Math.ceil(now / 1_000) + 2 * mac.window + 1);
+      // What was signed as far ahead of our clock as may be is refused for its age from then on, wherever another clock is a
+      // minute behind, and whatever the window is set to meanwhile.
+      first = await mac.spend(nonce, Math.ceil(now / 1_000) + 2 * LONGEST_WINDOW + 60);
     } catch {
       // It is not known, which is no verdict.
     }
@@ -194,12 +199,21 @@ async function signedRequest({ host, port, window }, input, { uri, body, bodyHas
   async function hashed(answer) {
     if (bodyHash !== undefined) return { bodyHash };
     if (body === undefined) return {};
-    const algorithm = /"mac_algorithm":\s*"hmac-sha-1"/.test(answer) ? "SHA-1" : "SHA-256";
+    const algorithm = algorithmOf(answer) === "hmac-sha-1" ? "SHA-1" : "SHA-256";
     const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
     const hash = await crypto.subtle.digest(algorithm, bytes);
     return { bodyHash: btoa(String.fromCharCode(...new Uint8Array(hash))) };
   }
   return { request, hashed };
+}
+
+/** @param {string} answer of introspection; what is none, the module says */
+function algorithmOf(answer) {
+  try {
+    return JSON.parse(answer).mac_algorithm;
+  } catch {
+    return undefined;
+  }
 }
 
 /** @param {string} cause */
@@ -302,7 +316,7 @@ function signing(mac) {
   if (!/^https?:$/.test(protocol) || pathname + search + hash !== "/") throw unfit("mac.origin", "has to be an origin");
   // Without it, whoever sees a request could send it again.
   if (typeof spend !== "function") throw unfit("mac.spend", "has to be a function that spends a nonce, once");
-  if (!Number.isInteger(window) || window < 5 || window > 300) throw unfit("mac.window", "has to be 5 to 300 seconds");
+  if (!Number.isInteger(window) || window < 5 || window > LONGEST_WINDOW) throw unfit("mac.window", "has to be 5 to 300 seconds");
   /** @type {(nonce: string, rememberedUntil: number) => boolean | Promise<boolean>} */
   const spends = spend;
   return { host: hostname, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port), spend: spends, window };

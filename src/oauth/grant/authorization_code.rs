@@ -12,7 +12,7 @@ use crate::oauth::{backchannel, grantable, pkce};
 use crate::ports::ledger::{Authentication, SpendCode};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AuthorizationCode, Revocations, Unsealed, code, refresh};
+use crate::token::{AuthorizationCode, Revocations, Unsealed, code as code_token};
 
 /// The parameters this reads.
 pub const PARAMETERS: [&str; 4] = ["code", "redirect_uri", "code_verifier", "resource"];
@@ -43,6 +43,7 @@ pub async fn redeem<P: Ports>(
         methods: code.amr,
     };
     let joins = backchannel::joining(server, client, &code.scope);
+    let lifetime = client.code_lifetime.unwrap_or(code_token::LIFETIME);
     let spend = SpendCode {
         joins,
         grant,
@@ -58,7 +59,7 @@ pub async fn redeem<P: Ports>(
         issued_at: code.issued_at,
         polled: false,
         alone: false,
-        expires_at: needed_until(now, client, refreshable),
+        expires_at: super::needed_until(now, client, refreshable, lifetime),
     };
     let replayed = Reason::CodeReplayed;
     let approved = super::open(server, code.shard, spend, code.nonce, replayed, at).await?;
@@ -100,13 +101,4 @@ fn check<P: Ports>(
         return Err(Reason::UnknownResource);
     }
     Ok(Redeemable(code, grant))
-}
-
-/// The row of a grant is kept until nothing that came from it can live.
-fn needed_until(now: UnixTime, client: &Client, refreshable: bool) -> UnixTime {
-    if refreshable {
-        now + refresh::ABSOLUTE
-    } else {
-        now + client.code_lifetime.unwrap_or(code::LIFETIME) + client.access_token_lifetime
-    }
 }

@@ -14,7 +14,7 @@ use crate::ports::device::{PollDevice, Polled};
 use crate::ports::ledger::SpendCode;
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{DeviceCode, Revocations, Unsealed, device, refresh};
+use crate::token::{DeviceCode, Revocations, Unsealed, device};
 
 /// The parameters this reads.
 pub const PARAMETERS: [&str; 2] = ["device_code", "resource"];
@@ -65,13 +65,7 @@ pub async fn redeem<P: Ports>(
         polled: true,
         alone: false,
         // It also says that the code was used, for as long as that could be asked.
-        expires_at: now
-            + if refreshable {
-                refresh::ABSOLUTE
-            } else {
-                device::LIFETIME
-            }
-            + client.access_token_lifetime,
+        expires_at: super::needed_until(now, client, refreshable, device::LIFETIME),
     };
     super::open(
         server,

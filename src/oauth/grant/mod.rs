@@ -13,11 +13,13 @@ use serde_json::{Value, json};
 use super::access_token::{self, Minted};
 use super::{claims, grantable, signing};
 use crate::error::Reason;
-use crate::model::{Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts};
+use crate::model::{
+    Client, GrantId, Scope, Seconds, Secret, SessionId, Shard, SubjectFacts, UnixTime,
+};
 use crate::ports::ledger::{Authentication, SpendCode, Spent};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::{AccessToken, Generations, RefreshToken, Revocations, seal};
+use crate::token::{AccessToken, Generations, RefreshToken, Revocations, refresh, seal};
 
 /// RFC 6749 §5.1 and OpenID Connect Core §3.1.3.3; seed 000's TokenSet by its RFC names.
 #[derive(Debug, Clone, Serialize)]
@@ -53,8 +55,18 @@ impl TokenResponse {
     }
 }
 
-/// Something a person agreed to, proven by a spent code or an advanced family. Only the grants
-/// make one; only [`respond`] takes one.
+/// Until when the row of a grant is kept: as long as its family may be refreshed, or else as its code could
+/// be shown again, and then what was issued for it lives.
+fn needed_until(now: UnixTime, client: &Client, refreshable: bool, code: Seconds) -> UnixTime {
+    if refreshable {
+        now + refresh::ABSOLUTE
+    } else {
+        now + code + client.access_token_lifetime
+    }
+}
+
+/// What may be minted for a person: proven by a code, a family, a password or a session that stands. Only the
+/// grants make one; only this module mints of it.
 pub struct Approved {
     subject: SubjectFacts,
     grant: GrantId,

@@ -8,13 +8,12 @@ use super::Approved;
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::scope::OFFLINE_ACCESS;
-use crate::model::{Client, GrantId, GrantType, Scope, Secret, TokenId};
+use crate::model::{Client, GrantId, GrantType, Scope, Seconds, Secret, TokenId};
 use crate::oauth::params::Params;
 use crate::oauth::{grantable, password};
 use crate::ports::ledger::{Authentication, SpendCode};
 use crate::ports::{At, Ports};
 use crate::server::Server;
-use crate::token::refresh;
 
 /// The parameters this reads.
 pub const PARAMETERS: [&str; 4] = ["username", "password", "scope", "resource"];
@@ -71,12 +70,7 @@ pub async fn redeem<P: Ports>(
         issued_at: now,
         polled: false,
         alone: true,
-        expires_at: now
-            + if refreshable {
-                refresh::ABSOLUTE
-            } else {
-                client.access_token_lifetime
-            },
+        expires_at: super::needed_until(now, client, refreshable, Seconds(0)),
     };
     let again = Reason::Internal("a fresh grant is known");
     let approved = super::open(server, facts.shard, spend, None, again, at).await;
