@@ -137,12 +137,38 @@ pub async fn validate<P: Ports>(
     at: &At,
 ) -> Result<LiveToken, Reason> {
     let opened = open(server, text, at).await?;
+    lives(server, &opened, at).await?;
+    Ok(LiveToken(opened))
+}
+
+/// Whether a token that was opened has not expired and was not revoked within the published bound.
+///
+/// # Errors
+/// [`Reason::TokenExpired`] or [`Reason::TokenRevoked`]; [`Reason::Unavailable`].
+pub(super) async fn lives<P: Ports>(
+    server: &Server<P>,
+    opened: &Opened,
+    at: &At,
+) -> Result<(), Reason> {
     validator::in_time(&opened.token, at.now.unix())?;
     let revocations = server.ports.revocations(at).await?;
     if revocations.ends_token(&opened.id, opened.epoch, &opened.token) {
         return Err(Reason::TokenRevoked);
     }
-    Ok(LiveToken(opened))
+    Ok(())
+}
+
+/// What was found, where a verdict that a token is dead means that there is nothing. Whatever else failed is no
+/// verdict, and stays a failure.
+///
+/// # Errors
+/// Any but [`Reason::TokenUnknown`], [`Reason::TokenExpired`] and [`Reason::TokenRevoked`].
+pub(super) fn living<T>(verdict: Result<T, Reason>) -> Result<Option<T>, Reason> {
+    match verdict {
+        Ok(found) => Ok(Some(found)),
+        Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => Ok(None),
+        Err(other) => Err(other),
+    }
 }
 
 /// Opens a text as an access token of ours, expired or not.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::access_token::{self, LiveToken};
+use super::access_token::{self, LiveToken, living};
 use super::bearer;
 use super::client_authentication::{self, AuthenticatedClient};
 use super::mac::{self, LiveMac};
@@ -109,26 +109,19 @@ impl Caller {
             let Some(handle) = handle.filter(|handle| self.may_look_up(handle.value())) else {
                 return Ok(None);
             };
-            return match principal::of_handle(server, &handle, at).await {
-                Ok(token) if self.may_ask_about(&token) => Ok(Some(Found::Handle(token))),
-                Ok(_) | Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {
-                    Ok(None)
-                }
-                Err(other) => Err(other),
-            };
+            let token = living(principal::of_handle(server, &handle, at).await)?;
+            let token = token.filter(|token| self.may_ask_about(token));
+            return Ok(token.map(Found::Handle));
         }
-        match access_token::validate(server, text, at).await {
-            Ok(live) => {
-                let token = live.token();
-                if self.may_ask(&token.client, Some(&token.audience), &token.sub) {
-                    return Ok(Some(Found::Access(live)));
-                }
-            }
-            Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => {}
-            Err(other) => return Err(other),
+        if let Some(live) = living(access_token::validate(server, text, at).await)?
+            && self.may_ask_about_access(live.token())
+        {
+            return Ok(Some(Found::Access(live)));
         }
         if is_mac(text) {
-            return self.find_mac(server, text, at).await;
+            let live = living(mac::live(server, text, at).await)?;
+            let live = live.filter(|live| self.may_ask_about_access(&live.opened().token));
+            return Ok(live.map(|live| Found::Mac(Box::new(live))));
         }
         // A refresh token is nobody's business but its client's: nobody else has a shard asked for it.
         let token: Option<Unsealed<RefreshToken>> = server.keyring.unseal(text).ok();
@@ -141,23 +134,6 @@ impl Caller {
             self.may_ask(&grant.client, None, subject)
         });
         Ok(known.map(|(grant, client)| Found::Refresh(Box::new(grant), client)))
-    }
-
-    async fn find_mac<P: Ports>(
-        &self,
-        server: &Server<P>,
-        text: &str,
-        at: &At,
-    ) -> Result<Option<Found>, Reason> {
-        match mac::live(server, text, at).await {
-            Ok(live) => {
-                let token = &live.opened().token;
-                let may = self.may_ask(&token.client, Some(&token.audience), &token.sub);
-                Ok(may.then(|| Found::Mac(Box::new(live))))
-            }
-            Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => Ok(None),
-            Err(other) => Err(other),
-        }
     }
 
     /// Whether the caller checks requests that are signed with this token's key: a client that is the
@@ -189,6 +165,11 @@ impl Caller {
             Self::Bearer(live) => live.token().client == *issued_to && live.token().sub == subject,
             Self::Owner(_) => false,
         }
+    }
+
+    /// The same, of what an access token says.
+    fn may_ask_about_access(&self, token: &AccessToken) -> bool {
+        self.may_ask(&token.client, Some(&token.audience), &token.sub)
     }
 
     /// Whether the caller may learn about whatever this names, as far as it tells by itself.

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use super::access_token::LiveToken;
+use super::access_token::{self, LiveToken};
 use crate::config::Config;
 use crate::error::Reason;
 use crate::gate::origin::Url;
@@ -13,7 +13,6 @@ use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::mac::{Body, MacHeader, MacKey, MacNonce, SignedRequest, VerifiedMac, challenge};
 use crate::token::{MacToken, Opened};
-use crate::validator;
 
 /// Of all keys that one client has for one person, or for itself: a key is had for the asking. Ten a second is what
 /// a client signs for its own person; the rows of a minute stay until the next sweep, an hour away at most, and
@@ -67,11 +66,7 @@ pub fn open<P>(server: &Server<P>, text: &str) -> Result<(Rc<Opened>, MacKey), R
 /// As [`super::access_token::validate`].
 pub async fn live<P: Ports>(server: &Server<P>, text: &str, at: &At) -> Result<LiveMac, Reason> {
     let (opened, key) = open(server, text)?;
-    validator::in_time(&opened.token, at.now.unix())?;
-    let revocations = server.ports.revocations(at).await?;
-    if revocations.ends_token(&opened.id, opened.epoch, &opened.token) {
-        return Err(Reason::TokenRevoked);
-    }
+    access_token::lives(server, &opened, at).await?;
     Ok(LiveMac { opened, key })
 }
 

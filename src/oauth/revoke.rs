@@ -126,10 +126,8 @@ async fn handle<P: Ports>(
         }
         Some(_) => {}
     }
-    match principal::of_handle(server, &handle, at).await {
-        Ok(_) => {}
-        Err(Reason::TokenUnknown | Reason::TokenExpired | Reason::TokenRevoked) => return Ok(()),
-        Err(other) => return Err(other),
+    if access_token::living(principal::of_handle(server, &handle, at).await)?.is_none() {
+        return Ok(());
     }
     let (shard, key) = (handle.value().shard, handle.value().key.clone());
     let Some(facts) = server.ports.token(handle.value(), at).await? else {
