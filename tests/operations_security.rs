@@ -81,6 +81,14 @@ impl Clients for Noting<'_> {
 }
 
 impl Sessions for Noting<'_> {
+    fn kept_session(&self, handle: &SessionHandle, at: &At) -> Option<Rc<Session>> {
+        self.memory.kept_session(handle, at)
+    }
+
+    fn keep_session(&self, handle: &SessionHandle, row: &Rc<Session>, at: &At) {
+        self.memory.keep_session(handle, row, at);
+    }
+
     async fn session(
         &self,
         handle: &SessionHandle,

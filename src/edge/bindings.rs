@@ -22,9 +22,7 @@ use crate::ports::directory::{
     self, DirectoryAnswer, DirectoryVerb, FindClient, KeptQuotas, KeySet, ReadQuotas,
 };
 use crate::ports::feed::{FeedObjectAnswer, FeedVerb, Since};
-use crate::ports::ledger::{
-    self, LedgerAnswer, LedgerVerb, ReadSession, ReadSubject, Row, Session,
-};
+use crate::ports::ledger::{self, LedgerAnswer, LedgerVerb, ReadSubject, Row, Session};
 use crate::ports::tokens::KnownToken;
 use crate::ports::{
     At, Call, Clients, CodeRecord, Codes, Courier, Directory, Entropy, Feed, Ledger, Limits,
@@ -400,40 +398,14 @@ impl Clients for Bindings {
 }
 
 impl Sessions for Bindings {
-    async fn session(
-        &self,
-        handle: &SessionHandle,
-        at: &At,
-    ) -> Result<Option<Rc<Session>>, Unavailable> {
+    fn kept_session(&self, handle: &SessionHandle, at: &At) -> Option<Rc<Session>> {
         let key = (handle.session.clone(), handle.generation);
-        let feed = self.revocations(at).await?;
-        if feed.ends_session(&handle.session, handle.generation) {
-            return Ok(None);
-        }
-        let kept = self.sessions.get(&key, at.now).filter(|kept| {
-            let subject = &kept.subject;
-            !feed.ends_subject(&subject.subject, subject.generation)
-                && subject.version >= feed.subject_version(&subject.subject)
-        });
-        if kept.is_some() {
-            return Ok(kept);
-        }
-        let cookie = format!("{}:{}", handle.session, handle.generation);
-        if self.is_gone(&cookie, at) {
-            return Ok(None);
-        }
-        let read = ReadSession {
-            session: handle.session.clone(),
-        };
-        let row = self.ledger(handle.shard, at, read).await?;
-        let row = row
-            .filter(|row| row.generation == handle.generation)
-            .map(Rc::new);
-        match &row {
-            Some(row) => self.sessions.keep(key, row, at.now),
-            None => self.keep_gone(cookie, at),
-        }
-        Ok(row)
+        self.sessions.get(&key, at.now)
+    }
+
+    fn keep_session(&self, handle: &SessionHandle, row: &Rc<Session>, at: &At) {
+        let key = (handle.session.clone(), handle.generation);
+        self.sessions.keep(key, row, at.now);
     }
 }
 

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{Memory, REVOCATION_MAX_AGE};
 use crate::model::{Client, ClientId, Quotas, Shard, Subject, SubjectFacts};
 use crate::ports::directory::{FindClient, ReadQuotas};
-use crate::ports::ledger::{ReadSession, ReadSubject, Session};
+use crate::ports::ledger::{ReadSubject, Session};
 use crate::ports::tokens::KnownToken;
 use crate::ports::{
     At, Clients, Directory as _, Feed as _, Ledger as _, Limits, OLDEST_ROW, Sessions, Tokens,
@@ -47,42 +47,14 @@ impl Clients for Memory {
 }
 
 impl Sessions for Memory {
-    async fn session(
-        &self,
-        handle: &SessionHandle,
-        at: &At,
-    ) -> Result<Option<Rc<Session>>, Unavailable> {
+    fn kept_session(&self, handle: &SessionHandle, _: &At) -> Option<Rc<Session>> {
         let key = (handle.session.to_string(), handle.generation);
-        let feed = self.revocations(at).await?;
-        if feed.ends_session(&handle.session, handle.generation) {
-            return Ok(None);
-        }
-        let cached = self.sessions.borrow().get(&key).cloned();
-        let cached = cached.filter(|kept| {
-            let subject = &kept.subject;
-            !feed.ends_subject(&subject.subject, subject.generation)
-                && subject.version >= feed.subject_version(&subject.subject)
-        });
-        if cached.is_some() {
-            return Ok(cached);
-        }
-        let cookie = format!("{}:{}", handle.session, handle.generation);
-        if self.is_gone(&cookie, at) {
-            return Ok(None);
-        }
-        let read = ReadSession {
-            session: handle.session.clone(),
-        };
-        let row = self.ledger(handle.shard, at, read).await?;
-        let row = row
-            .filter(|row| row.generation == handle.generation)
-            .map(Rc::new);
-        if let Some(row) = &row {
-            self.sessions.borrow_mut().insert(key, Rc::clone(row));
-        } else {
-            self.keep_gone(cookie, at);
-        }
-        Ok(row)
+        self.sessions.borrow().get(&key).cloned()
+    }
+
+    fn keep_session(&self, handle: &SessionHandle, row: &Rc<Session>, _: &At) {
+        let key = (handle.session.to_string(), handle.generation);
+        self.sessions.borrow_mut().insert(key, Rc::clone(row));
     }
 }
 

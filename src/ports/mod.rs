@@ -23,7 +23,7 @@ use crate::token::{FeedAnswer, Revocations, SessionHandle, TokenHandle};
 use courier::{CourierAnswer, CourierVerb, RemoteKeys};
 use directory::{DirectoryAnswer, DirectoryVerb, KeySet, StoredKey};
 use feed::{FeedObjectAnswer, FeedVerb, Since};
-use ledger::{LedgerAnswer, LedgerVerb, Row, Session};
+use ledger::{LedgerAnswer, LedgerVerb, ReadSession, Row, Session};
 use tokens::{KnownToken, ReadToken};
 
 /// A store or an object did not answer. The request fails closed; nothing is half done.
@@ -263,7 +263,13 @@ pub trait Clients {
     async_fn_in_trait,
     reason = "one thread per isolate: the futures are never Send"
 )]
-pub trait Sessions {
+pub trait Sessions: Tokens {
+    /// A copy that is kept here of the row behind a handle.
+    fn kept_session(&self, handle: &SessionHandle, at: &At) -> Option<Rc<Session>>;
+
+    /// Keeps a copy.
+    fn keep_session(&self, handle: &SessionHandle, row: &Rc<Session>, at: &At);
+
     /// The row behind a handle; `None` when it has ended or the handle is of an earlier cookie.
     ///
     /// # Errors
@@ -272,7 +278,36 @@ pub trait Sessions {
         &self,
         handle: &SessionHandle,
         at: &At,
-    ) -> Result<Option<Rc<Session>>, Unavailable>;
+    ) -> Result<Option<Rc<Session>>, Unavailable> {
+        let feed = self.revocations(at).await?;
+        if feed.ends_session(&handle.session, handle.generation) {
+            return Ok(None);
+        }
+        let kept = self.kept_session(handle, at).filter(|kept| {
+            let subject = &kept.subject;
+            !feed.ends_subject(&subject.subject, subject.generation)
+                && subject.version >= feed.subject_version(&subject.subject)
+        });
+        if kept.is_some() {
+            return Ok(kept);
+        }
+        let cookie = format!("{}:{}", handle.session, handle.generation);
+        if self.is_gone(&cookie, at) {
+            return Ok(None);
+        }
+        let read = ReadSession {
+            session: handle.session.clone(),
+        };
+        let row = self.ledger(handle.shard, at, read).await?;
+        let row = row
+            .filter(|row| row.generation == handle.generation)
+            .map(Rc::new);
+        match &row {
+            Some(row) => self.keep_session(handle, row, at),
+            None => self.keep_gone(cookie, at),
+        }
+        Ok(row)
+    }
 }
 
 /// What limits people at the gate, from the nearest copy that is not known to be old.
