@@ -4,7 +4,8 @@
 mod jose_support;
 
 use edgemint::jose::{
-    Algorithm, JoseError, PublicKey, RingSigner, Signer, SigningKeyRef, UnverifiedJws, base64url,
+    Algorithm, Hs256, JoseError, PublicKey, RingSigner, Signer, SigningKeyRef, Unverified,
+    UnverifiedJws, base64url,
 };
 use jose_support::{block_on, verify};
 
@@ -22,6 +23,33 @@ fn rfc_7515_a_1_hs256_is_refused_because_it_is_not_in_the_table() {
     );
     let refusal = UnverifiedJws::parse(&token).unwrap_err();
     assert_eq!(refusal, JoseError::AlgorithmUnsupported);
+}
+
+#[test]
+fn rfc_7515_a_1_hs256_verifies_where_a_client_signs_with_its_secret() {
+    let token = format!(
+        "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{RFC_7515_PAYLOAD}.\
+         dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+    );
+    let secret = base64url::decode(
+        "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow",
+    )
+    .unwrap();
+    let verify = |secrets: &[&[u8]]| {
+        let token = Unverified::<Hs256>::parse(&token).unwrap();
+        token.verify(secrets.iter().copied())
+    };
+    let verified = verify(&[&[7; 32], &secret]).unwrap();
+    assert!(verified.payload().starts_with(br#"{"iss":"joe","#));
+    let refused = |secrets: &[&[u8]]| verify(secrets).unwrap_err();
+    assert_eq!(refused(&[]), JoseError::KeyUnknown);
+    // RFC 7518 §3.2: one that is shorter than the hash is none.
+    assert_eq!(refused(&[&[7; 31]]), JoseError::KeyUnknown);
+    assert_eq!(refused(&[&[7; 32]]), JoseError::SignatureInvalid);
+    assert_eq!(
+        refused(&[secret.split_last().unwrap().1]),
+        JoseError::SignatureInvalid
+    );
 }
 
 #[test]

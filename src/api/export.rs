@@ -20,12 +20,19 @@ use crate::oauth::password;
 use crate::ports::directory::{ExportRecords, ReadKeys, ReadQuotas, StoredKey};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::client_secret::ClientSecret;
 use crate::token::passphrase::LineKey;
 use crate::token::seal::ID;
 
 /// The member of the first line that has the number of the format. What an older release wrote is
 /// understood.
 pub(super) const NAMED: &str = "edgemint_export";
+/// The field with a client's secrets.
+pub(super) const SECRETS: &str = "_secrets";
+/// The member of one that is kept readable, under a root.
+pub(super) const SEALED: &str = "sealed";
+/// The member that stands for it in an export, which is sealed as a whole.
+pub(super) const READABLE: &str = "readable";
 /// The number.
 pub(super) const FORMAT: u64 = 1;
 /// The header with the passphrase.
@@ -61,7 +68,7 @@ async fn page<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             lines.push(of_key(key, server.ports.danger_reveal(key).ok()));
         }
         let quotas = server.ports.directory(at, ReadQuotas {}).await?;
-        lines.extend(copy::of_quotas(quotas).map(of_record));
+        lines.extend(copy::of_quotas(quotas).map(|copy| of_record(server, copy)));
     }
     let verb = ExportRecords { after, limit };
     let page = server.ports.directory(at, verb).await?;
@@ -75,7 +82,7 @@ async fn page<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resul
             let id = record.get("id").and_then(Value::as_u64);
             let next = format!("{}:{}", word.unwrap_or_default(), id.unwrap_or_default());
             end.insert("next".to_owned(), Value::from(next));
-            lines.push(of_record(record));
+            lines.push(of_record(server, record));
         } else {
             end = Map::new();
             end.insert("complete".to_owned(), Value::from(true));
@@ -122,7 +129,7 @@ fn seal(key: &LineKey, lines: Vec<Line>, ids: &[u8]) -> Option<String> {
 }
 
 /// A record, whose private members are sealed.
-fn of_record(mut clear: Map<String, Value>) -> Line {
+fn of_record<P>(server: &Server<P>, mut clear: Map<String, Value>) -> Line {
     let (mut shown, mut secret) = (Map::new(), Map::new());
     if let Some(Value::Object(fields)) = clear.remove("fields") {
         for (name, value) in fields {
@@ -132,7 +139,22 @@ fn of_record(mut clear: Map<String, Value>) -> Line {
         }
     }
     clear.insert("fields".to_owned(), Value::Object(shown));
+    if let Some(Value::Array(secrets)) = secret.get_mut(SECRETS) {
+        for kept in secrets.iter_mut().filter_map(Value::as_object_mut) {
+            reveal(server, kept);
+        }
+    }
     (clear, secret)
+}
+
+/// A client's secret that is kept readable leaves our roots for the passphrase. One whose root is gone is
+/// a digest from here on.
+fn reveal<P>(server: &Server<P>, kept: &mut Map<String, Value>) {
+    if let Some(Value::String(sealed)) = kept.remove(SEALED)
+        && let Ok(secret) = ClientSecret::open(&server.keyring, &sealed)
+    {
+        kept.insert(READABLE.to_owned(), Value::from(secret.expose()));
+    }
 }
 
 /// A signing key. One whose root is gone has no private part any more, and can only be published.

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use super::export::{FORMAT, NAMED, passphrase, unfit};
+use super::export::{FORMAT, NAMED, READABLE, SEALED, SECRETS, passphrase, unfit};
 use super::{actor, problem};
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::records::{Actor, Changed, Fields};
@@ -17,6 +17,7 @@ use crate::oauth::password;
 use crate::ports::directory::{ChangeKey, ImportRecords, StoredKey};
 use crate::ports::{At, Ports};
 use crate::server::Server;
+use crate::token::client_secret::ClientSecret;
 use crate::token::passphrase::read_clear;
 
 /// Lines of one batch: subjects and roles are told to shards before they are acknowledged.
@@ -52,7 +53,10 @@ async fn import<P: Ports>(
         address: request.address.clone(),
     };
     let lines = request.lines()?;
-    let batch = read(passphrase(request)?, lines)?;
+    let mut batch = read(passphrase(request)?, lines)?;
+    for copy in &mut batch.copies {
+        reseal(server, copy)?;
+    }
     let verb = ImportRecords {
         copies: batch.copies,
         actor: actor.clone(),
@@ -92,6 +96,22 @@ async fn import<P: Ports>(
         told.insert(name.to_owned(), Value::from(before + more));
     }
     Ok(told)
+}
+
+/// Puts a client's readable secrets under our own root.
+fn reseal<P: Ports>(server: &Server<P>, copy: &mut Fields) -> Result<(), Reason> {
+    let fields = copy.get_mut("fields").and_then(Value::as_object_mut);
+    let secrets = fields.and_then(|fields| fields.get_mut(SECRETS)?.as_array_mut());
+    for kept in secrets.into_iter().flatten() {
+        if let Some(kept) = kept.as_object_mut()
+            && let Some(Value::String(secret)) = kept.remove(READABLE)
+        {
+            let id = server.fresh_id()?;
+            let sealed = ClientSecret::seal(&Secret::new(secret), &server.keyring, id)?;
+            kept.insert(SEALED.to_owned(), Value::from(sealed));
+        }
+    }
+    Ok(())
 }
 
 /// What the lines of a body hold.

@@ -7,10 +7,11 @@ use crate::directory::Collection;
 use crate::directory::records::{Change, Fields};
 use crate::error::Reason;
 use crate::http::Response;
-use crate::model::{AuthenticationMethod, ClientId, Secret, UnixTime, Username};
+use crate::model::{AuthenticationMethod, ClientId, Secret, Username};
 use crate::oauth::{claims, logout};
 use crate::ports::Ports;
 use crate::ports::directory::{FindAccount, FindClient, Part, ReadKeys, ReadRecord};
+use crate::token::client_secret::ClientSecret;
 
 /// Answers `/api/v1/providers/oauth2/{id}/{part}/`.
 pub(super) async fn answer<P: Ports>(
@@ -34,7 +35,7 @@ pub(super) async fn answer<P: Ports>(
         ("GET", "secrets", "") => Ok(shown(200, asked.read(id, Part::Secrets).await?)),
         ("POST", "secrets", "") => {
             let secret = fresh(asked)?;
-            let kept = kept(&secret, asked.at.now.unix());
+            let kept = kept(asked, &secret)?;
             let fields = Fields::from_iter([("_add_secret".to_owned(), kept)]);
             asked.change(Change::Set(id, fields)).await?;
             let told = json!({"client_secret": secret.expose()});
@@ -71,7 +72,7 @@ pub(super) fn complete<P: Ports>(
         return Ok(None);
     }
     let secret = fresh(asked)?;
-    let kept = kept(&secret, asked.at.now.unix());
+    let kept = kept(asked, &secret)?;
     fields.insert("_secrets".to_owned(), json!([kept]));
     Ok(Some(secret))
 }
@@ -106,9 +107,12 @@ fn fresh<P: Ports>(asked: &Asked<'_, P>) -> Result<Secret, Reason> {
     Ok(Secret::new(asked.server.fresh_text(32)?))
 }
 
-/// A secret as it is kept.
-pub(super) fn kept(secret: &Secret, now: UnixTime) -> Value {
-    json!({"digest": secret.digest(), "created_at": now})
+/// A secret as it is kept. Whether it may be readable the directory knows, which forgets that of all others.
+pub(super) fn kept<P: Ports>(asked: &Asked<'_, P>, secret: &Secret) -> Result<Value, Reason> {
+    let server = asked.server;
+    let sealed = ClientSecret::seal(secret, &server.keyring, server.fresh_id()?)?;
+    let created_at = asked.at.now.unix();
+    Ok(json!({"digest": secret.digest(), "sealed": sealed, "created_at": created_at}))
 }
 
 /// Seed 004's `for_user`.

@@ -196,7 +196,7 @@ impl<P: Ports> Asked<'_, P> {
             fields.insert("_password".to_owned(), json!(hash));
         }
         if let Some(Value::String(secret)) = fields.remove("client_secret") {
-            let kept = providers::kept(&Secret::new(secret), now);
+            let kept = providers::kept(self, &Secret::new(secret))?;
             fields.insert("_secrets".to_owned(), json!([kept]));
         }
         let private = self.server.config.danger_allow_private_fetch_targets;

@@ -54,9 +54,14 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
     let seconds = |field: &str| parse_duration(record.text(field)).unwrap_or_default();
     let unless =
         |field: &str, usual: &str| Some(seconds(field)).filter(|_| record.text(field) != usual);
-    let secrets = record.list("_secrets").iter();
-    let secrets =
-        secrets.filter_map(|secret| message::read_value::<Digest>(secret.get("digest")?).ok());
+    let kept = record.list("_secrets");
+    let secrets = kept
+        .iter()
+        .filter_map(|secret| message::read_value::<Digest>(secret.get("digest")?).ok());
+    let sealed_secrets = kept.iter().filter_map(|secret| {
+        let text = |member: &str| secret.get(member)?.as_str().map(str::to_owned);
+        Some((text("digest")?, text("sealed")?))
+    });
     let public = record.text("client_type") == "public";
     let mut flows = Vec::new();
     for (field, designation) in FLOWS {
@@ -106,6 +111,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         client_uri: text("client_uri"),
         authentication,
         secrets: secrets.collect(),
+        sealed_secrets: sealed_secrets.collect(),
         redirect_uris: uris("redirect_uris"),
         post_logout_redirect_uris: uris("post_logout_redirect_uris"),
         grant_types: texts("grant_types")
@@ -144,6 +150,7 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         danger_issue_mac_tokens: record.flag("danger_issue_mac_tokens"),
         danger_issue_mac_tokens_with_hmac_sha_1: record
             .flag("danger_issue_mac_tokens_with_hmac_sha_1"),
+        danger_keep_client_secret_readable: record.flag("danger_keep_client_secret_readable"),
         code_lifetime: unless("access_code_validity", CODE_VALIDITY),
         refresh_idle: unless("refresh_token_validity", REFRESH_VALIDITY),
         sub_mode: message::read_value(&json!(record.text("sub_mode"))).unwrap_or_default(),
@@ -229,7 +236,10 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
     } else {
         None
     };
-    let secrets = client.secrets.iter();
+    let secrets = client.secrets.iter().map(|digest| {
+        let sealed = client.sealed_secrets.get(digest.as_str());
+        json!({"digest": digest, "sealed": sealed})
+    });
     let method = if public {
         AuthenticationMethod::ClientSecretBasic
     } else {
@@ -244,7 +254,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "enabled": client.enabled,
         "client_uri": client.client_uri.as_deref().unwrap_or_default(),
         "token_endpoint_auth_method": method.as_str(),
-        "_secrets": secrets.map(|digest| json!({"digest": digest})).collect::<Vec<_>>(),
+        "_secrets": secrets.collect::<Vec<_>>(),
         "redirect_uris": lines(&client.redirect_uris),
         "post_logout_redirect_uris": lines(&client.post_logout_redirect_uris),
         "backchannel_logout_uri": client.backchannel_logout_uri.as_deref().unwrap_or_default(),
@@ -269,6 +279,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "danger_allow_password_grant": client.danger_allow_password_grant,
         "danger_issue_mac_tokens": client.danger_issue_mac_tokens,
         "danger_issue_mac_tokens_with_hmac_sha_1": client.danger_issue_mac_tokens_with_hmac_sha_1,
+        "danger_keep_client_secret_readable": client.danger_keep_client_secret_readable,
         "sub_mode": client.sub_mode,
         "include_claims_in_id_token": !client.claims_in_userinfo_only,
         "jwks": keys.map(|keys| &keys.jwks).filter(|jwks| !jwks.is_empty()),
@@ -290,7 +301,8 @@ pub(super) fn put<R: Rows>(
     // Whose secret, source or subject is taken away loses what somebody may have got by it.
     let fewer = |field: &str| {
         let left = after.list(field);
-        before.list(field).iter().any(|one| !left.contains(one))
+        let is_left = |one| left.iter().any(|other| is_same(field, one, other));
+        !before.list(field).iter().all(is_left)
     };
     let gone = |field: &str| before.flag(field) && !after.flag(field);
     if gone("enabled")
@@ -310,6 +322,12 @@ pub(super) fn put<R: Rows>(
         after.generation = after.version;
     }
     put_ending(rows, before, &after)
+}
+
+/// Whether two elements of a list are one: a secret is what it was, whether it can be read or not.
+fn is_same(field: &str, one: &Value, other: &Value) -> bool {
+    let digest = |secret: &Value| secret.get("digest").cloned();
+    one == other || (field == "_secrets" && digest(one) == digest(other))
 }
 
 /// Writes a provider, and ends what is below its generation where that was raised.

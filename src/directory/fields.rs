@@ -300,6 +300,7 @@ pub(super) static PROVIDER: &[Field] = &[
             "client_secret_basic",
             "client_secret_post",
             "private_key_jwt",
+            "client_secret_jwt",
         ]),
         "how it shows who it is",
     )
@@ -363,6 +364,10 @@ pub(super) static PROVIDER: &[Field] = &[
     flag(
         "danger_issue_mac_tokens_with_hmac_sha_1",
         "whether it signs by hmac-sha-1 and not by hmac-sha-256",
+    ),
+    flag(
+        "danger_keep_client_secret_readable",
+        "whether secrets that it is given from now on are kept so that we can read them, which `client_secret_jwt` needs",
     ),
 ];
 

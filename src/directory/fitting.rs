@@ -10,6 +10,8 @@ use crate::model::{AuthenticationMethod, GrantType, ResponseType};
 
 /// Secrets that a client may have at a time: the one in use, and those that are being rolled out.
 const MOST_SECRETS: usize = 4;
+/// The switch by which secrets are kept so that we can read them.
+const READABLE: &str = "danger_keep_client_secret_readable";
 /// What flows that are for one thing say of it, and what others say there.
 const OF_FLOWS: [(&str, &str, &str); 3] = [
     ("authentication", "max_session_age", ""),
@@ -89,6 +91,7 @@ pub(super) fn fit<R: Rows>(
         unfit.push(Unfit::new("grant_types", "must not be empty"));
     }
     fit_mac(record, unfit);
+    fit_readable_secrets(record, unfit);
     fit_keys(record, unfit);
     let own = !record.fields.get("jwks").is_none_or(Value::is_null)
         || !record.text("jwks_uri").is_empty();
@@ -185,6 +188,27 @@ fn fit_mac(record: &Record, unfit: &mut Vec<Unfit>) {
     unfit.extend(broken.map(|(_, field, rule)| Unfit::new(field, rule)));
 }
 
+/// Who signs with a secret has one that we can read.
+fn fit_readable_secrets(record: &Record, unfit: &mut Vec<Unfit>) {
+    const METHOD: &str = "token_endpoint_auth_method";
+    let public = record.text("client_type") == "public";
+    if record.text(METHOD) != AuthenticationMethod::ClientSecretJwt.as_str() || public {
+        return;
+    }
+    if !record.flag(READABLE) {
+        let rule = "client_secret_jwt needs danger_keep_client_secret_readable";
+        unfit.push(Unfit::new(METHOD, rule));
+    } else if !record.list("_secrets").iter().any(is_readable) {
+        let rule = "client_secret_jwt needs a secret that was made since \
+                    danger_keep_client_secret_readable is true: make one first";
+        unfit.push(Unfit::new(METHOD, rule));
+    }
+}
+
+fn is_readable(secret: &Value) -> bool {
+    secret.get("sealed").is_some_and(Value::is_string)
+}
+
 /// Keys are in one place.
 pub(super) fn fit_keys(record: &Record, unfit: &mut Vec<Unfit>) {
     let here = !record.fields.get("jwks").is_none_or(Value::is_null);
@@ -194,7 +218,8 @@ pub(super) fn fit_keys(record: &Record, unfit: &mut Vec<Unfit>) {
     }
 }
 
-/// Adds a secret or takes one away, as the API asks in fields of their own.
+/// Adds a secret or takes one away, as the API asks in fields of their own. Each comes sealed besides its
+/// digest, which is kept by the switch alone.
 pub(super) fn change_secrets(record: &mut Record, unfit: &mut Vec<Unfit>) {
     let added = record.fields.remove("_add_secret");
     let dropped = record.fields.remove("_drop_secret");
@@ -224,6 +249,11 @@ pub(super) fn change_secrets(record: &mut Record, unfit: &mut Vec<Unfit>) {
             ));
         } else {
             secrets.push(secret);
+        }
+    }
+    if !record.flag(READABLE) {
+        for secret in secrets.iter_mut().filter_map(Value::as_object_mut) {
+            secret.remove("sealed");
         }
     }
     record

@@ -7,34 +7,54 @@ use super::{
     parse_strict_object,
 };
 
-/// A compact JWS whose form is right and whose signature nobody has checked.
-#[derive(Clone, Debug)]
-pub struct UnverifiedJws {
-    header: Header,
-    signing_input: String,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
+/// A compact JWS under one of [`Algorithm`], which nobody has checked.
+pub type UnverifiedJws = Unverified<Algorithm>;
+/// A JWS whose signature was checked with a key the caller chose.
+pub type VerifiedJws = Verified<Algorithm>;
+
+/// The algorithms of one family. A text is read for one of them, so that what is checked by a public key
+/// is never checked by a shared secret, nor the reverse (RFC 8725 §2.1).
+pub trait Family: Sized {
+    /// Reads an `alg` value.
+    ///
+    /// # Errors
+    /// [`JoseError::AlgorithmUnsupported`] for whatever is not of the family.
+    fn parse(name: &str) -> Result<Self, JoseError>;
 }
 
-/// A JWS whose signature was checked with a key the caller chose. Only
-/// [`UnverifiedJws::verify`] makes one.
+impl Family for Algorithm {
+    fn parse(name: &str) -> Result<Self, JoseError> {
+        Self::parse(name)
+    }
+}
+
+/// A compact JWS whose form is right and whose signature nobody has checked.
 #[derive(Clone, Debug)]
-pub struct VerifiedJws {
-    header: Header,
+pub struct Unverified<A> {
+    header: Header<A>,
+    pub(super) signing_input: String,
+    payload: Vec<u8>,
+    pub(super) signature: Vec<u8>,
+}
+
+/// A JWS whose signature was checked. Only `verify` of an [`Unverified`] makes one.
+#[derive(Clone, Debug)]
+pub struct Verified<A> {
+    header: Header<A>,
     payload: Vec<u8>,
 }
 
 /// The header parameters we read. `jwk`, `jku`, `x5u` and `x5c` are not among them: a token does not
 /// bring its own key (RFC 8725 §3.10).
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Header {
-    algorithm: Algorithm,
+struct Header<A> {
+    algorithm: A,
     kid: Option<String>,
     typ: Option<String>,
     members: Map<String, Value>,
 }
 
-impl UnverifiedJws {
+impl<A: Family> Unverified<A> {
     /// Reads the compact form, at most 16 KiB of it.
     pub fn parse(compact: &str) -> Result<Self, JoseError> {
         Self::parse_within(compact, SIZE_LIMIT)
@@ -60,11 +80,6 @@ impl UnverifiedJws {
         })
     }
 
-    /// The algorithm it claims.
-    pub fn algorithm(&self) -> Algorithm {
-        self.header.algorithm
-    }
-
     /// The key it names; an opaque text from a stranger.
     pub fn kid(&self) -> Option<&str> {
         self.header.kid.as_deref()
@@ -85,6 +100,21 @@ impl UnverifiedJws {
         &self.payload
     }
 
+    /// What it is, once its signature was checked.
+    pub(super) fn verified(self) -> Verified<A> {
+        Verified {
+            header: self.header,
+            payload: self.payload,
+        }
+    }
+}
+
+impl UnverifiedJws {
+    /// The algorithm it claims.
+    pub fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
+    }
+
     /// Checks the signature. The key must be for the algorithm the header names (RFC 8725 §3.1).
     pub async fn verify(
         self,
@@ -100,10 +130,7 @@ impl UnverifiedJws {
         verifier
             .verify(key, self.signing_input.as_bytes(), &self.signature)
             .await?;
-        Ok(VerifiedJws {
-            header: self.header,
-            payload: self.payload,
-        })
+        Ok(self.verified())
     }
 }
 
@@ -112,7 +139,9 @@ impl VerifiedJws {
     pub fn algorithm(&self) -> Algorithm {
         self.header.algorithm
     }
+}
 
+impl<A> Verified<A> {
     /// Its type.
     pub fn typ(&self) -> Option<&str> {
         self.header.typ.as_deref()
@@ -156,7 +185,7 @@ pub async fn sign(
     Ok(compact)
 }
 
-impl Header {
+impl<A: Family> Header<A> {
     fn parse(text: &[u8]) -> Result<Self, JoseError> {
         let members = parse_strict_object(text)?;
         // We understand no extension, so `crit` can only name what we do not (RFC 7515 §4.1.11);
@@ -172,7 +201,7 @@ impl Header {
             Some(Value::String(text)) => Ok(Some(text.as_str())),
             Some(_) => Err(JoseError::HeaderInvalid),
         };
-        let algorithm = Algorithm::parse(text("alg")?.ok_or(JoseError::HeaderInvalid)?)?;
+        let algorithm = A::parse(text("alg")?.ok_or(JoseError::HeaderInvalid)?)?;
         let kid = text("kid")?.map(str::to_owned);
         let typ = text("typ")?.map(str::to_owned);
         text("cty")?;

@@ -4,8 +4,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Algorithm, JoseError, KeySet, Signer, SigningKeyRef, UnverifiedJws, VerifiedJws, Verifier, jws,
-    parse_strict_object,
+    Algorithm, Hs256, JoseError, KeySet, Signer, SigningKeyRef, UnverifiedJws, Verified,
+    VerifiedJws, Verifier, jws, parse_strict_object,
 };
 
 /// What a token must say to be accepted.
@@ -118,6 +118,15 @@ impl Policy {
         if !self.algorithms.contains(&token.algorithm()) {
             return Err(JoseError::AlgorithmUnsupported);
         }
+        self.check_claims(token, now)
+    }
+
+    /// [`Self::check`] for what was signed with a shared secret.
+    pub fn check_hs256(&self, token: &Verified<Hs256>, now: u64) -> Result<Claims, JoseError> {
+        self.check_claims(token, now)
+    }
+
+    fn check_claims<A>(&self, token: &Verified<A>, now: u64) -> Result<Claims, JoseError> {
         if !self.typ.admits(token.typ()) {
             return Err(JoseError::TypMismatch);
         }

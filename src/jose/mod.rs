@@ -4,12 +4,14 @@
 //! ```text
 //! text ─► UnverifiedJws ─(PublicKey, Verifier)─► VerifiedJws ─(Policy, now)─► Claims
 //! ```
-//! Each type on that line can only be made from the one before it.
+//! Each type on that line can only be made from the one before it. Beside it stands [`hs256`], for what clients
+//! say of themselves.
 
 mod alg;
 pub mod base64url;
 mod curve;
 mod error;
+pub mod hs256;
 pub mod id_token;
 mod json;
 mod jwk;
@@ -22,9 +24,10 @@ mod ring;
 
 pub use alg::{Algorithm, HalfHash};
 pub use error::JoseError;
+pub use hs256::Hs256;
 pub use json::{parse_strict_json, parse_strict_object};
 pub use jwk::{KeyMaterial, PublicKey};
-pub use jws::{UnverifiedJws, VerifiedJws};
+pub use jws::{Unverified, UnverifiedJws, Verified, VerifiedJws};
 pub use jwt::{Audience, Claims, ExpectedTyp, Policy};
 pub use keyset::KeySet;
 pub use ports::{Signer, SigningKeyRef, Verifier};

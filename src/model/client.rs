@@ -20,14 +20,17 @@ pub enum AuthenticationMethod {
     ClientSecretPost,
     /// RFC 7523 §2.2, by a key of its own.
     PrivateKeyJwt,
+    /// RFC 7523 §2.2, by its secret (OpenID Connect Core §9).
+    ClientSecretJwt,
 }
 
 impl AuthenticationMethod {
     /// Every method, in the order in which metadata lists them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::ClientSecretBasic,
         Self::ClientSecretPost,
         Self::PrivateKeyJwt,
+        Self::ClientSecretJwt,
         Self::None,
     ];
 
@@ -39,6 +42,7 @@ impl AuthenticationMethod {
             Self::ClientSecretBasic => "client_secret_basic",
             Self::ClientSecretPost => "client_secret_post",
             Self::PrivateKeyJwt => "private_key_jwt",
+            Self::ClientSecretJwt => "client_secret_jwt",
         }
     }
 
@@ -131,6 +135,9 @@ pub struct Client {
     /// Digests of its secrets; more than one while a new one is being rolled out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<Digest>,
+    /// Those that are kept readable, sealed, by their digests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sealed_secrets: BTreeMap<String, String>,
     /// Where answers may go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redirect_uris: Vec<RedirectUri>,
@@ -196,6 +203,10 @@ pub struct Client {
     /// Has it sign by HMAC-SHA-1.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub danger_issue_mac_tokens_with_hmac_sha_1: bool,
+    /// Keeps its secrets so that we can read them, which `client_secret_jwt` needs. `private_key_jwt` does
+    /// the same, and leaves nothing with us that is good for signing in the client's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub danger_keep_client_secret_readable: bool,
     /// How long its codes live, where it is not as long as everybody's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_lifetime: Option<Seconds>,
@@ -311,6 +322,7 @@ impl Client {
             client_uri: None,
             authentication: AuthenticationMethod::None,
             secrets: Vec::new(),
+            sealed_secrets: BTreeMap::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),
             backchannel_logout_uri: None,
@@ -333,6 +345,7 @@ impl Client {
             danger_allow_password_grant: false,
             danger_issue_mac_tokens: false,
             danger_issue_mac_tokens_with_hmac_sha_1: false,
+            danger_keep_client_secret_readable: false,
             code_lifetime: None,
             refresh_idle: None,
             sub_mode: SubjectMode::Subject,

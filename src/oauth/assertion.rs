@@ -1,16 +1,19 @@
 //! Assertions that authenticate a client, RFC 7523 §2.2 and §3: `private_key_jwt` by a key of its own
-//! (OpenID Connect Core §9), and those of a source that the administrator trusts to speak for it.
+//! (OpenID Connect Core §9), `client_secret_jwt` by a secret that is kept readable for it, and those of a
+//! source that the administrator trusts to speak for it.
 
 use crate::config::APPLICATIONS;
 use crate::error::Reason;
 use crate::jose::{
-    Audience, ExpectedTyp, JoseError, KeySet, Policy, UnverifiedJws, parse_strict_object,
+    Audience, ExpectedTyp, Hs256, JoseError, KeySet, Policy, Unverified, UnverifiedJws,
+    parse_strict_object,
 };
-use crate::model::{Client, Digest, KeySource, Seconds, UnixTime};
+use crate::model::{AuthenticationMethod, Client, Digest, KeySource, Seconds, Secret, UnixTime};
 use crate::ports::courier::remote_keys;
 use crate::ports::ledger::SpendOnce;
 use crate::ports::{At, Ports, Unavailable};
 use crate::server::Server;
+use crate::token::client_secret::ClientSecret;
 
 /// The one `client_assertion_type` (RFC 7523 §2.2).
 pub const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -28,8 +31,14 @@ const LONGEST_NAME: usize = 255;
 
 /// An assertion whose form is right and which nobody has checked.
 pub struct Assertion {
-    jws: UnverifiedJws,
+    signed: Signed,
     issuer: String,
+}
+
+/// By what it is signed: which of the two its client may use is registered, and never its own choice.
+enum Signed {
+    ByKey(UnverifiedJws),
+    BySecret(Unverified<Hs256>),
 }
 
 /// An assertion that proves who the client is, unless it was used before.
@@ -46,11 +55,17 @@ impl Assertion {
     /// # Errors
     /// What it would have to be.
     pub fn parse(compact: &str) -> Result<Self, JoseError> {
-        let jws = UnverifiedJws::parse(compact)?;
-        let claims = parse_strict_object(jws.danger_unverified_payload())?;
+        let signed = match UnverifiedJws::parse(compact) {
+            Err(JoseError::AlgorithmUnsupported) => Signed::BySecret(Unverified::parse(compact)?),
+            jws => Signed::ByKey(jws?),
+        };
+        let claims = parse_strict_object(match &signed {
+            Signed::ByKey(jws) => jws.danger_unverified_payload(),
+            Signed::BySecret(jws) => jws.danger_unverified_payload(),
+        })?;
         let issuer = claims.get("iss").ok_or(JoseError::ClaimMissing)?;
         let issuer = issuer.as_str().ok_or(JoseError::ClaimInvalid)?.to_owned();
-        Ok(Self { jws, issuer })
+        Ok(Self { signed, issuer })
     }
 
     /// Who says to have made it: good for choosing whose keys to try.
@@ -76,35 +91,50 @@ pub async fn check<P: Ports>(
     acts_for_itself: bool,
     at: &At,
 ) -> Result<Proof, Reason> {
-    let Assertion { jws, issuer } = assertion;
-    let own = client.keys.as_deref().filter(|keys| keys.issuer == issuer);
+    let Assertion { signed, issuer } = assertion;
+    let by_secret = client.authentication == AuthenticationMethod::ClientSecretJwt;
+    let own = issuer == client.id.as_str() && (by_secret || client.keys.is_some());
     let source = match own {
-        Some(own) => own,
-        None => source(server, client, &issuer)?,
+        true => None,
+        false => Some(source(server, client, &issuer)?),
     };
-    if own.is_none() && !acts_for_itself {
+    if !own && !acts_for_itself {
         return Err(Reason::AssertionNotForThisGrant);
     }
     let config = &server.config;
-    let audiences = if source.audience.is_empty() {
-        let endpoint = config.url("/oauth/token");
-        vec![endpoint, config.issuer.clone(), config.issuer_of(client)]
-    } else {
-        vec![source.audience.clone()]
+    let audiences = match source.map(|source| source.audience.as_str()) {
+        None | Some("") => {
+            let endpoint = config.url("/oauth/token");
+            vec![endpoint, config.issuer.clone(), config.issuer_of(client)]
+        }
+        Some(audience) => vec![audience.to_owned()],
     };
-    let typ = match jws.typ() {
+    let typ = match signed.typ() {
         // With `application/` before it or without (RFC 7515 §4.1.9).
         Some(typ) if typ.to_ascii_lowercase().ends_with(TYP) => ExpectedTyp::exactly(TYP),
         _ => ExpectedTyp::Plain,
     };
     let mut policy = Policy::new(&issuer, "", typ);
     policy.audience = Audience::AnyOf(audiences);
-    let keys = keys(server, source, &jws, at).await?;
-    let key = keys.select_for(&jws).map_err(refused)?;
-    let signer = key.thumbprint();
-    let verified = jws.verify(key, &server.ports).await.map_err(refused)?;
     let now = at.now.unix();
-    let claims = policy.check(&verified, now.0).map_err(refused)?;
+    let (signer, claims) = match signed {
+        Signed::ByKey(jws) => {
+            let source = source.or(client.keys.as_deref());
+            let source = source.ok_or(refused(JoseError::AlgorithmMismatch))?;
+            let keys = keys(server, source, &jws, at).await?;
+            let key = keys.select_for(&jws).map_err(refused)?;
+            let verified = jws.verify(key, &server.ports).await.map_err(refused)?;
+            (key.thumbprint(), policy.check(&verified, now.0))
+        }
+        Signed::BySecret(jws) if own && by_secret => {
+            let secrets = secrets(server, client);
+            let secrets = secrets.iter().map(|secret| secret.expose().as_bytes());
+            let verified = jws.verify(secrets).map_err(refused)?;
+            (Hs256::NAME.to_owned(), policy.check_hs256(&verified, now.0))
+        }
+        Signed::BySecret(_) => return Err(refused(JoseError::AlgorithmUnsupported)),
+    };
+    let claims = claims.map_err(refused)?;
     let text = |claim: Option<&str>, name| {
         let fits = |text: &&str| (1..=LONGEST_NAME).contains(&text.len());
         let text = claim.filter(fits).ok_or(Reason::AssertionLacks(name))?;
@@ -118,7 +148,7 @@ pub async fn check<P: Ports>(
         return Err(Reason::AssertionLivesTooLong);
     }
     let subject = text(claims.subject(), "sub")?;
-    if own.is_some() {
+    if own {
         if subject != client.id.as_str() {
             return Err(Reason::AssertionForOtherClient);
         }
@@ -143,6 +173,24 @@ pub async fn check<P: Ports>(
             expires_at: expires_at + SKEW,
         },
     })
+}
+
+impl Signed {
+    fn typ(&self) -> Option<&str> {
+        match self {
+            Self::ByKey(jws) => jws.typ(),
+            Self::BySecret(jws) => jws.typ(),
+        }
+    }
+}
+
+/// The client's secrets that can be read: what opens, and is one of those that it has.
+fn secrets<P>(server: &Server<P>, client: &Client) -> Vec<Secret> {
+    let sealed = client.sealed_secrets.values();
+    let opened = sealed.filter_map(|sealed| ClientSecret::open(&server.keyring, sealed).ok());
+    opened
+        .filter(|secret| client.check_secret(secret))
+        .collect()
 }
 
 /// The client's source of this issuer. Never ourselves, whatever an administrator wrote: an ID token of

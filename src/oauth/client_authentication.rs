@@ -191,7 +191,11 @@ async fn asserted<P: Ports>(
 ) -> Result<(Rc<Client>, Option<Proof>), Reason> {
     let known = client.filter(|client| client.enabled);
     let client = known.ok_or(Reason::UnknownClient)?;
-    if client.is_public() || (client.keys.is_none() && client.sources.is_empty()) {
+    let signs = matches!(
+        client.authentication,
+        AuthenticationMethod::PrivateKeyJwt | AuthenticationMethod::ClientSecretJwt
+    );
+    if client.is_public() || (!signs && client.sources.is_empty()) {
         return Err(Reason::OtherAuthenticationMethod);
     }
     let assertion = assertion.map_err(Reason::AssertionRefused)?;

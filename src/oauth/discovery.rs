@@ -89,8 +89,10 @@ pub async fn client_of_application<P: Ports>(
 }
 
 fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response {
+    // What a client may be switched to is here; what is dangerous nobody is invited to.
     let methods: Vec<&str> = AuthenticationMethod::ALL
         .into_iter()
+        .filter(|method| *method != AuthenticationMethod::ClientSecretJwt)
         .map(AuthenticationMethod::as_str)
         .collect();
     // A public client introspects with its own token, never with its bare id (RFC 7662 §2.1).
@@ -100,7 +102,6 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         .filter(|method| *method != "none")
         .collect();
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
-    // What a client may be switched to is here; what is dangerous nobody is invited to.
     let grants: Vec<&str> = GrantType::ALL
         .into_iter()
         .filter(|grant| *grant != GrantType::Password)

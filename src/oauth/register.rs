@@ -1,5 +1,7 @@
 //! Dynamic client registration, RFC 7591: with an administrator's token, or open by setting.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::bearer;
@@ -20,6 +22,7 @@ use crate::ports::ledger::{RateLimit, ReadFailures, RecordFailure};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 use crate::token::KEPT;
+use crate::token::client_secret::ClientSecret;
 
 /// Clients that one address may register in an hour without a token: a developer's morning, not a
 /// flood of records that nobody uses (CVE-2026-9705).
@@ -177,11 +180,25 @@ fn read<P: Ports>(
         return Err(Reason::UnfitMetadata(sha_1));
     }
     let by_address = by_address && !danger_issue_mac_tokens;
+    let danger_keep_client_secret_readable = flag("danger_keep_client_secret_readable")?;
+    let by_secret = authentication == AuthenticationMethod::ClientSecretJwt;
+    if by_secret && !danger_keep_client_secret_readable {
+        return Err(Reason::UnfitMetadata("token_endpoint_auth_method"));
+    }
+    let mut sealed_secrets = BTreeMap::new();
+    if let Some(secret) = secret
+        .as_ref()
+        .filter(|_| danger_keep_client_secret_readable)
+    {
+        let sealed = ClientSecret::seal(secret, &server.keyring, server.fresh_id()?)?;
+        sealed_secrets.insert(secret.digest().as_str().to_owned(), sealed);
+    }
     let name = name(metadata, &id)?;
     let client = Client {
         client_uri: web_uri(metadata, "client_uri")?,
         authentication,
         secrets: secret.iter().map(Secret::digest).collect(),
+        sealed_secrets,
         redirect_uris,
         post_logout_redirect_uris: uris(metadata, "post_logout_redirect_uris")?,
         backchannel_logout_uri: target(server, metadata, "backchannel_logout_uri", vouched)?,
@@ -208,6 +225,7 @@ fn read<P: Ports>(
         danger_allow_password_grant,
         danger_issue_mac_tokens,
         danger_issue_mac_tokens_with_hmac_sha_1,
+        danger_keep_client_secret_readable,
         ..Client::named(id, name, server.config.access_token_lifetime)
     };
     Ok((client, secret))

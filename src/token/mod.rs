@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod access_jwt;
+pub mod client_secret;
 pub mod code;
 pub mod device;
 pub mod handle;

@@ -70,11 +70,13 @@ pub enum Kind {
     Token,
     /// An access token that names the key by which requests are signed.
     Mac,
+    /// A client's secret, where it has to be read again.
+    ClientSecret,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Access,
         Self::Code,
         Self::Device,
@@ -85,6 +87,7 @@ impl Kind {
         Self::Snapshot,
         Self::Token,
         Self::Mac,
+        Self::ClientSecret,
     ];
 
     /// What the sealed text begins with.
@@ -101,6 +104,7 @@ impl Kind {
             Self::Snapshot => "emx_",
             Self::Token => "emt_",
             Self::Mac => "emm_",
+            Self::ClientSecret => "emh_",
         }
     }
 
@@ -116,6 +120,7 @@ impl Kind {
             Self::Snapshot => b'x',
             Self::Token => b't',
             Self::Mac => b'm',
+            Self::ClientSecret => b'h',
         }
     }
 

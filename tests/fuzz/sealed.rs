@@ -61,11 +61,11 @@ pub(crate) fn run(data: &[u8]) {
         return;
     };
     ISSUED.with(|issued| {
-        let text = match issued.texts.get(mode % 12) {
+        let text = match issued.texts.get(mode % 17) {
             Some((_, text)) => bent(text, rest),
             None => {
                 // A kind's prefix, and bytes that chance would not encode; or a text as it came.
-                let prefix = Kind::ALL.get(mode % 12 - 5).map(|kind| kind.prefix());
+                let prefix = Kind::ALL.get(mode % 17 - 5).map(|kind| kind.prefix());
                 match prefix {
                     Some(prefix) => format!("{prefix}{}", edgemint::jose::base64url::encode(rest)),
                     None => String::from_utf8_lossy(rest).into_owned(),

@@ -122,7 +122,7 @@ pub(super) fn authenticate(client: &Client, form: &Form) -> Request {
                 .with("client_id", id)
                 .with("client_secret", &secret(id)),
         ),
-        AuthenticationMethod::ClientSecretBasic | AuthenticationMethod::PrivateKeyJwt => Request {
+        _ => Request {
             authorization: Some(basic(id, &secret(id))),
             ..post(form)
         },

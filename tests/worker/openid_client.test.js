@@ -36,6 +36,7 @@ describe("openid-client", () => {
     client_secret_basic: () => oidc.ClientSecretBasic(),
     client_secret_post: () => oidc.ClientSecretPost(),
     private_key_jwt: () => oidc.PrivateKeyJwt({ key: key.privateKey, kid: key.jwk.kid }),
+    client_secret_jwt: () => oidc.ClientSecretJwt(),
     none: () => oidc.None(),
   };
 
@@ -51,6 +52,7 @@ describe("openid-client", () => {
       scope: SCOPE,
       implicit_consent: true,
       ...(method === "private_key_jwt" ? { jwks: { keys: [key.jwk] } } : {}),
+      ...(method === "client_secret_jwt" ? { danger_keep_client_secret_readable: true } : {}),
     };
     return oidc.dynamicClientRegistration(new URL(server.url), metadata, methods[method](), { initialAccessToken, execute: EXECUTE });
   }
