@@ -152,10 +152,11 @@ class Store {
       }
       this.wakeToSend();
       this.sendMore?.();
-      if (outcome.owes > 0n || outcome.posts) {
-        // Nobody who signs out is told that they have not because the courier is away.
-        await Promise.all([this.settle(outcome.owes), this.post().catch(report)]);
+      if (outcome.posts) {
+        // Nobody who signs out waits for the courier, or is told that they have not because it is away.
+        this.ctx.waitUntil(this.post().catch(report));
       }
+      await this.settle(outcome.owes);
       return outcome.answer;
     } catch (error) {
       if (typeof error === "string") {

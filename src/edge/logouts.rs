@@ -6,12 +6,12 @@ use worker::Env;
 
 use super::entry::{at, edge};
 use super::object::logouts::Due;
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::message;
 use crate::model::{RequestId, public_id};
 use crate::oauth::backchannel::{self, Prepared};
+use crate::ports::Directory as _;
 use crate::ports::directory::{Event, NoteEvent};
-use crate::ports::{At, Directory as _};
 
 /// Makes the token for a logout that is due: the URI and the token, a line each, or a word of
 /// [`Outcome`](crate::ports::logouts::Outcome).
@@ -23,7 +23,9 @@ pub async fn courier_prepare(env: Env, now: f64, due: String) -> String {
 }
 
 async fn prepare(env: &Env, now: f64, due: &str) -> Option<String> {
-    let (due, at) = read(now, due)?;
+    let due: Due = message::read(due.as_bytes()).ok()?;
+    // Another each time, also for one whose answer was lost in a crash: a client may refuse what it knows.
+    let at = at(now, name(&format!("{}:{now}", attempt(&due)))?.as_str())?;
     let edge = edge(env).ok()?;
     let id = at.request.as_str();
     let prepared = backchannel::prepare(&edge.server, &due.waiting.notice, id, &at).await;
@@ -41,7 +43,9 @@ pub async fn courier_note(env: Env, now: f64, due: String) -> bool {
 }
 
 async fn note(env: &Env, now: f64, due: &str) -> Option<()> {
-    let (due, at) = read(now, due)?;
+    let due: Due = message::read(due.as_bytes()).ok()?;
+    // The same for the same one, so that the history has it once.
+    let at = at(now, name(&attempt(&due))?.as_str())?;
     let verb = NoteEvent {
         event: Event::LogoutUndelivered(Box::new(due.waiting)),
         actor: Actor {
@@ -53,10 +57,11 @@ async fn note(env: &Env, now: f64, due: &str) -> Option<()> {
     ports.directory(&at, verb).await.ok()
 }
 
-/// The logout, and a name of this attempt.
-fn read(now: f64, due: &str) -> Option<(Due, At)> {
-    let due: Due = message::read(due.as_bytes()).ok()?;
-    let attempt = format!("{}:{}:{}", due.source, due.number, due.waiting.attempts);
-    let name = RequestId::parse(&format!("logout-{}", public_id(&attempt))).ok()?;
-    Some((due, at(now, name.as_str())?))
+/// Which attempt of which logout.
+fn attempt(due: &Due) -> String {
+    format!("{}:{}:{}", due.source, due.number, due.waiting.attempts)
+}
+
+fn name(of: &str) -> Option<RequestId> {
+    RequestId::parse(&format!("logout-{}", public_id(of))).ok()
 }

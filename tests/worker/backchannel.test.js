@@ -217,7 +217,8 @@ describe("back-channel logout", () => {
 
   test("while the courier is away people sign out, and clients are told when it is back", async () => {
     const one = await client("/good/outage");
-    for (const courier of ["unreachable", "overloaded"]) {
+    // Where it is held, whoever waited for it would wait until it is let go.
+    for (const courier of ["unreachable", "overloaded", "held"]) {
       const visitor = browser(server);
       const { access_token } = await signedIn(visitor, one);
       const before = clients.came["/good/outage"]?.length ?? 0;

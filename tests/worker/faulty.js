@@ -5,9 +5,9 @@
  * told what was waited for since the last time, `POST /cold` makes the isolate forget every copy it has, `POST /fire`
  * has every object tell what it owes, as its alarm would, and `/kv?key=` tells which version KV has.
  *
- * @typedef {"unreachable" | "overloaded" | "silent" | "done-and-silent" | "answer-lost"} Away
- *   refuses; refuses and is not to be asked again; never answers, and did nothing; never answers,
- *   though it is done; fails once it is done, and may be asked again
+ * @typedef {"unreachable" | "overloaded" | "silent" | "held" | "done-and-silent" | "answer-lost"} Away
+ *   refuses; refuses and is not to be asked again; never answers, and did nothing; the same, and who waits is
+ *   not told that it was long enough before something else is wrong; never answers, though it is done; fails once it is done, and may be asked again
  *
  * @typedef {object} Faults
  * @property {"500" | "silent" | "stale" | "missed"} [kv] `stale`: what was read once is answered for a
@@ -17,6 +17,7 @@
  * @property {string} [shard] the one shard that `ledger` is about; else all are
  * @property {Away} [directory]
  * @property {Away} [feed]
+ * @property {Away} [courier]
  * @property {"worker" | "object"} [only] whose bindings are broken; else both
  * @property {number} [ahead] milliseconds that the clock is ahead
  */
@@ -62,6 +63,9 @@ function silence(done = Promise.resolve()) {
 
 /** @type {((error: Error) => void)[]} writes that hang: their connections break when something else is wrong */
 const hanging = [];
+
+/** @type {(() => void)[]} calls that are held, by whom they are let go */
+const held = [];
 
 /** @returns {Promise<any>} */
 function hang() {
@@ -144,6 +148,8 @@ function faultyObjects(namespace, kind, whose) {
             return Promise.reject(Object.assign(new Error("Durable Object is overloaded."), { overloaded: true, retryable: true }));
           case "silent":
             return silence();
+          case "held":
+            return silence(new Promise((go) => held.push(() => go(undefined))));
           case "done-and-silent":
             return silence(stub.call(call));
           case "answer-lost":
@@ -226,6 +232,7 @@ export default {
         const told = { refused, waits };
         faults = /** @type {Faults} */ (await request.json());
         reads.clear();
+        held.splice(0).forEach((go) => go());
         hanging.splice(0).forEach((end) => end(new Error("Network connection lost.")));
         waits = [];
         refused = 0;
