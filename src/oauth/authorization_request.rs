@@ -160,11 +160,9 @@ fn scope(
     asked: &ClaimsRequest,
     params: &Params,
 ) -> Result<Scope, Reason> {
-    let mut scope = match params.optional("scope")? {
-        Some(text) => Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?,
-        // Access that outlives the session is never a default.
-        None => client.scope.filter(|token| token != OFFLINE_ACCESS),
-    };
+    // Access that outlives the session is never a default.
+    let usual = || client.scope.filter(|token| token != OFFLINE_ACCESS);
+    let mut scope = params.scope()?.unwrap_or_else(usual);
     if !scope.is_subset(&client.scope) {
         return Err(Reason::ScopeExceeded);
     }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::introspect::{Caller, Found, INACTIVE, print, refusal};
+use super::caller::{Caller, Found};
+use super::introspect::{INACTIVE, print, refusal};
 use super::params::Params;
 use crate::error::Reason;
 use crate::http::{Request, Response};

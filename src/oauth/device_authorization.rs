@@ -8,7 +8,7 @@ use super::{client_authentication, grantable};
 use crate::error::Reason;
 use crate::http::{Request, Response, with_query};
 use crate::model::scope::OFFLINE_ACCESS;
-use crate::model::{GrantId, GrantType, Scope, Seconds, Shard, TokenId};
+use crate::model::{GrantId, GrantType, Seconds, Shard, TokenId};
 use crate::pages::field;
 use crate::ports::device::BeginDevice;
 use crate::ports::ledger::{Once, RateLimit, RecordFailure};
@@ -58,11 +58,9 @@ async fn begin<P: Ports>(server: &Server<P>, request: &Request, at: &At) -> Resu
     if !client.check_grant_type(GrantType::DeviceCode) {
         return Err(Reason::GrantNotAllowed);
     }
-    let scope = match params.optional("scope")? {
-        Some(text) => Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?,
-        // Access that outlives the session is never a default.
-        None => client.scope.filter(|token| token != OFFLINE_ACCESS),
-    };
+    // Access that outlives the session is never a default.
+    let usual = || client.scope.filter(|token| token != OFFLINE_ACCESS);
+    let scope = params.scope()?.unwrap_or_else(usual);
     if !scope.is_subset(&client.scope) {
         return Err(Reason::ScopeExceeded);
     }

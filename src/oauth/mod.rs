@@ -7,6 +7,7 @@ pub mod authorization_response;
 pub mod authorize;
 pub mod backchannel;
 pub mod bearer;
+pub mod caller;
 pub mod check_token;
 pub mod claims;
 pub mod claims_parameter;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::Reason;
+use crate::model::Scope;
 
 /// What was sent, as far as the endpoint knows the names.
 #[derive(Debug, Default)]
@@ -84,6 +85,16 @@ impl Params {
     /// As [`Params::optional`], and [`Reason::MissingParameter`].
     pub fn required(&self, name: &'static str) -> Result<&str, Reason> {
         self.optional(name)?.ok_or(Reason::MissingParameter(name))
+    }
+
+    /// The scope that is asked for (RFC 6749 §3.3), if any is. Whether it may be, [`grantable`](super::grantable) says.
+    ///
+    /// # Errors
+    /// As [`Params::optional`], and [`Reason::MalformedParameter`] for what is no list of scope tokens.
+    pub fn scope(&self) -> Result<Option<Scope>, Reason> {
+        let text = self.optional("scope")?;
+        let read = text.map(Scope::parse).transpose();
+        read.map_err(|_| Reason::MalformedParameter("scope"))
     }
 
     /// The value as it was typed: control characters included, for passwords.

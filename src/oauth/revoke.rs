@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use super::introspect::{self, PARAMETERS};
+use super::caller::serves;
+use super::introspect::PARAMETERS;
 use super::params::Params;
 use super::token::client_refusal;
 use super::{access_token, client_authentication, mac};
@@ -121,7 +122,7 @@ async fn handle<P: Ports>(
     };
     match &handle.value().service {
         None => return Err(Reason::UnrevocableToken),
-        service if !introspect::serves(client, service.as_ref()) => {
+        service if !serves(client, service.as_ref()) => {
             return Err(Reason::TokenForOtherClient);
         }
         Some(_) => {}

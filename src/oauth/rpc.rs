@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
+use super::caller::{self, Caller};
 use super::client_authentication::{self, AuthenticatedClient};
-use super::introspect::{self, Caller};
+use super::introspect;
 use super::{access_token, bearer, mac, revoke};
 use crate::error::Reason;
 use crate::gate::principal;
@@ -192,9 +193,8 @@ async fn validate<P: Ports>(
     if text.starts_with(Kind::Token.prefix()) {
         let shown = principal::by_token(server, text, at).await?;
         // The binding says that it is behind the gate: whatever is not for another service is for it.
-        let other =
-            shown.service.is_some() && !introspect::serves(resource, shown.service.as_ref());
-        if other || !introspect::is_in(resource, &shown) {
+        let other = shown.service.is_some() && !caller::serves(resource, shown.service.as_ref());
+        if other || !caller::is_in(resource, &shown) {
             return Err(Reason::TokenForOtherAudience);
         }
         needed.of(&shown.scopes)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::TokenResponse;
 use crate::error::Reason;
-use crate::model::{Client, Scope, Shard, Username};
+use crate::model::{Client, Shard, Username};
 use crate::oauth::params::Params;
 use crate::oauth::{access_token, grantable};
 use crate::ports::{At, Ports};
@@ -29,14 +29,11 @@ pub async fn issue<P: Ports>(
     if client.is_public() {
         return Err(Reason::GrantNotAllowed);
     }
-    let requested = match params.optional("scope")? {
-        Some(text) => {
-            let asked = Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?;
-            if grantable::for_client(client, &asked) != asked {
-                return Err(Reason::ScopeExceeded);
-            }
-            asked
+    let requested = match params.scope()? {
+        Some(asked) if grantable::for_client(client, &asked) != asked => {
+            return Err(Reason::ScopeExceeded);
         }
+        Some(asked) => asked,
         None => grantable::for_client(client, &client.scope),
     };
     let now = at.now.unix();

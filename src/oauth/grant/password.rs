@@ -8,7 +8,7 @@ use super::Approved;
 use crate::error::Reason;
 use crate::http::Request;
 use crate::model::scope::OFFLINE_ACCESS;
-use crate::model::{Client, GrantId, GrantType, Scope, Seconds, Secret, TokenId};
+use crate::model::{Client, GrantId, GrantType, Seconds, Secret, TokenId};
 use crate::oauth::params::Params;
 use crate::oauth::{grantable, password};
 use crate::ports::ledger::{Authentication, SpendCode};
@@ -37,10 +37,7 @@ pub async fn redeem<P: Ports>(
     };
     let username = typed("username")?;
     let secret = Secret::new(typed("password")?);
-    let scope = match params.optional("scope")? {
-        Some(text) => Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?,
-        None => client.scope.clone(),
-    };
+    let scope = params.scope()?.unwrap_or_else(|| client.scope.clone());
     if !scope.is_subset(&client.scope) {
         return Err(Reason::ScopeExceeded);
     }

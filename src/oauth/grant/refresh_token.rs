@@ -2,7 +2,7 @@
 
 use super::Approved;
 use crate::error::Reason;
-use crate::model::{Client, Scope};
+use crate::model::Client;
 use crate::oauth::params::Params;
 use crate::ports::ledger::{AdvanceFamily, Advanced};
 use crate::ports::{At, Ports};
@@ -41,10 +41,7 @@ pub async fn refresh<P: Ports>(
     if from_before || token.client_generation != client.generation {
         return Err(Reason::FamilyEnded);
     }
-    let scope = match params.optional("scope")? {
-        Some(text) => Some(Scope::parse(text).map_err(|_| Reason::MalformedParameter("scope"))?),
-        None => None,
-    };
+    let scope = params.scope()?;
     // What the client lost since then has dropped out (RFC 9700 §4.14.2).
     let resource = params.optional("resource")?;
     let audiences = client
