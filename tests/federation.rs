@@ -8,7 +8,7 @@ mod support;
 use std::cell::Cell;
 
 use edgemint::directory::Collection;
-use edgemint::directory::records::{Actor, Changed};
+use edgemint::directory::record::{Actor, Changed};
 use edgemint::error::Reason;
 use edgemint::http::Response;
 use edgemint::jose::{Algorithm, JoseError};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::records::{envelope, parse_query};
 use crate::directory::list::{ListQuery, Page};
-use crate::directory::records::Fields;
+use crate::directory::record::Fields;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::{MOST_SHARDS, Shard, UnixTime};

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{actor, body, problem};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::ports::directory::{Event, NoteEvent};

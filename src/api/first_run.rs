@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{actor, body, problem};
 use crate::directory::Collection;
 use crate::directory::form::Form;
-use crate::directory::records::{Actor, Change, Fields};
+use crate::directory::record::{Actor, Change, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::{

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::export::{FORMAT, NAMED, READABLE, SEALED, SECRETS, passphrase, unfit};
 use super::{actor, problem};
 use crate::directory::keys::{KeyChange, KeyChanged};
-use crate::directory::records::{Actor, Changed, Fields};
+use crate::directory::record::{Actor, Changed, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::{PublicKey, base64url};

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::records::{envelope, parse_query, shown};
 use crate::directory::Collection;
 use crate::directory::list::{ListQuery, page_of};
-use crate::directory::records::{Actor, Fields};
+use crate::directory::record::{Actor, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::base64url;

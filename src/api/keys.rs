@@ -9,7 +9,7 @@ use super::actor::{self, Administrator};
 use super::{body, problem, records};
 use crate::directory::keys::{KeyChange, KeyChanged, KeyState};
 use crate::directory::list::page_of;
-use crate::directory::records::{Actor, Fields};
+use crate::directory::record::{Actor, Fields};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::{Algorithm, JoseError, PrivateJwk, parse_strict_object};

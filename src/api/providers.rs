@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::records::{Asked, shown};
 use crate::directory::Collection;
-use crate::directory::records::{Change, Fields};
+use crate::directory::record::{Change, Fields};
 use crate::error::Reason;
 use crate::http::Response;
 use crate::model::{AuthenticationMethod, ClientId, Secret, Username};

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{actor, body, problem};
 use crate::directory::Unfit;
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::Quotas;

@@ -7,7 +7,7 @@ use super::actor::{self, Administrator};
 use super::{audit, body, issued, problem, providers};
 use crate::directory::form::{Form, UNFETCHABLE};
 use crate::directory::list::ListQuery;
-use crate::directory::records::{Actor, Change, Changed, Fields};
+use crate::directory::record::{Actor, Change, Changed, Fields};
 use crate::directory::{Collection, Reading, schema, uuid};
 use crate::error::Reason;
 use crate::http::{Request, Response};

@@ -1,7 +1,7 @@
 //! `POST /api/v1/resource-keys`: hands the key of one resource to its owner, by an administrator.
 
 use super::{actor, body, problem};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::ports::directory::{Event, NoteEvent};

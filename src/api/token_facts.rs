@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::actor::Holder;
 use crate::directory::Collection;
-use crate::directory::records::Fields;
+use crate::directory::record::Fields;
 use crate::error::Reason;
 use crate::gate::quota;
 use crate::http::Response;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::actor::{self};
 use super::token_fields::{expires_of, members, name_of, scopes_of};
 use super::tokens::{SERVICE, Target, USERS, of_service};
-use crate::directory::records::{self};
+use crate::directory::record::Actor;
 use crate::error::{Input, Reason};
 use crate::http::{Request, Response};
 use crate::model::{Scope, Username};
@@ -16,8 +16,8 @@ use crate::server::Server;
 use crate::token::TokenHandle;
 
 /// Who does something, for the history.
-pub(super) fn by(name: &str, request: &Request) -> records::Actor {
-    records::Actor {
+pub(super) fn by(name: &str, request: &Request) -> Actor {
+    Actor {
         name: name.to_owned(),
         address: request.address.clone(),
     }

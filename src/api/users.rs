@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::actor::{self, Actor, Holder};
 use super::{body, problem};
 use crate::directory::list::ListQuery;
-use crate::directory::records::{self, Change, Changed, Fields};
+use crate::directory::record::{self, Change, Changed, Fields};
 use crate::directory::{Collection, Reading, fields, schema};
 use crate::error::Reason;
 use crate::http::{Request, Response};
@@ -67,7 +67,7 @@ async fn respond<P: Ports>(
     let asked = Asked {
         server,
         at,
-        actor: Some(records::Actor {
+        actor: Some(record::Actor {
             name: holder.username,
             address: request.address.clone(),
         }),
@@ -132,7 +132,7 @@ async fn change_password<P: Ports>(
             account.facts.number,
             Fields::from_iter([("_password".to_owned(), json!(hash))]),
         ),
-        actor: records::Actor {
+        actor: record::Actor {
             name: holder.username.clone(),
             address: request.address.clone(),
         },
@@ -206,7 +206,7 @@ async fn login<P: Ports>(server: &Server<P>, holder: &Holder, at: &At) -> Result
 struct Asked<'a, P> {
     server: &'a Server<P>,
     at: &'a At,
-    actor: Option<records::Actor>,
+    actor: Option<record::Actor>,
     session: Option<SessionId>,
     by_cookie: bool,
     owner: Subject,

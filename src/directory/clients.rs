@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::records::{Answer, Fields, Record, Rows, put as put_record, unlink};
+use super::record::{Fields, Record};
+use super::records::{put as put_record, unlink};
+use super::rows::{Answer, Rows};
 use super::schema::Collection;
 use super::scopes::IMPLICIT;
 use crate::jose::Algorithm;

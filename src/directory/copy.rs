@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::list::Page;
 use super::people;
-use super::records::{
-    Actor, Answer, Audited, Changed, Fields, Record, Rows, administered, is_protected, write,
-};
+use super::record::{Actor, Audited, Changed, Fields, Record};
+use super::records::{administered, is_protected, write};
+use super::rows::{Answer, Rows};
 use super::schema::{Collection, Given};
 use super::view::view;
 use crate::message;

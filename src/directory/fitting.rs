@@ -4,7 +4,8 @@
 use serde_json::Value;
 
 use super::clients::{FLOWS, MOST_SOURCES, claims};
-use super::records::{Answer, Record, Rows};
+use super::record::Record;
+use super::rows::{Answer, Rows};
 use super::schema::{Collection, Unfit};
 use crate::model::{AuthenticationMethod, GrantType, ResponseType};
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::records::Actor;
+use super::record::Actor;
 use crate::jose::{PublicKey, base64url};
 use crate::model::UnixTime;
 use crate::ports::directory::{AddKeys, KeySet, LONGEST_SIGNED, StoredKey};

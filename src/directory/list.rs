@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::records::{Answer, Fields, Record, Rows};
+use super::record::{Fields, Record};
+use super::rows::{Answer, Rows};
 use super::schema::Collection;
 use super::view::view;
 

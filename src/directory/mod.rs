@@ -1,6 +1,6 @@
 //! The directory: what its records are made of, and the rules by which they and the signing keys
 //! change. Nothing here knows where rows are kept; memory and SQLite are asked through
-//! [`records::Rows`].
+//! [`rows::Rows`].
 
 pub mod clients;
 pub mod copy;
@@ -10,7 +10,9 @@ pub mod form;
 pub mod keys;
 pub mod list;
 mod people;
+pub mod record;
 pub mod records;
+pub mod rows;
 pub mod schema;
 mod scopes;
 pub mod uuid;

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::records::{Answer, DEEPEST, Fields, Record, Rows, put as put_record, unlink};
+use super::record::{Fields, Record};
+use super::records::{DEEPEST, put as put_record, unlink};
+use super::rows::{Answer, Rows};
 use super::schema::{Collection, Unfit};
 use crate::model::scope::ADMIN;
 use crate::model::{Profile, Scope, Shard, Subject, SubjectFacts, Username};

@@ -3,7 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::records::{Answer, Record, Rows, put};
+use super::record::Record;
+use super::records::put;
+use super::rows::{Answer, Rows};
 use super::schema::Collection;
 use super::{clients, people};
 use crate::model::scope::{ADMIN, OFFLINE_ACCESS, OPENID_CONNECT, OWN, REVOCATIONS};

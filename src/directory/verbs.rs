@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use super::records::{
-    self, Actor, Answer, Audited, Change, Changed, Fields, Record, Rows, repeated,
-};
+use super::record::{Actor, Audited, Change, Changed, Fields, Record};
+use super::records::{self, repeated};
+use super::rows::{Answer, Rows};
 use super::schema::Collection;
 use super::view::view;
 use super::{clients, copy, list, people, scopes};

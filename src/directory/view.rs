@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::form::Form;
-use super::records::{Answer, Fields, Record, Rows};
+use super::record::{Fields, Record};
+use super::rows::{Answer, Rows};
 use super::schema::{Collection, Given};
 use super::{clients, people, uuid};
 use crate::model::{Digest, UnixTime};

@@ -1,7 +1,7 @@
 //! Delegation: a child is found or made, with no more than its parent, and no longer.
 
 use super::tokens::{Answer, Index, Rows, facts, lives, make, read, standing};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{TokenKey, TokenType, UnixTime};
 use crate::ports::At;
 use crate::ports::tokens::{

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use super::token_history::Line;
 use super::tokens::{Index, Rows, end_all, follow};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{
     GrantId, Moment, RequestId, Scope, SessionId, Subject, SubjectFacts, TokenKey, TokenType,
     UnixTime, Username,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{RequestId, TokenKey, UnixTime};
 use crate::ports::ledger::Row;
 use crate::ports::tokens::{INTERNAL, Owner, ReadTokenHistory, TokenRow};

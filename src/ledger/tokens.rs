@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::token_history::{Line, expired, line, nobody};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{
     GrantId, RequestId, SessionId, Subject, SubjectFacts, TokenId, TokenKey, TokenType, UnixTime,
 };

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::directory::keys::KeyChanged;
 use crate::directory::list::{ListQuery, Page, page_of, printed};
-use crate::directory::records::{Actor, Audited, Fields, Index, Record, Rows};
+use crate::directory::record::{Actor, Audited, Fields, Record};
+use crate::directory::rows::{Index, Rows};
 use crate::directory::{self, Collection};
 use crate::model::{ClientId, Moment, RequestId, RoleFacts, Shard, SubjectFacts};
 use crate::ports::At;

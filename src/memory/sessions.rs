@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::ledger::{LedgerState, SessionRow, Spending, newest};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{ClientId, SessionId, Subject, UnixTime, public_id};
 use crate::ports::At;
 use crate::ports::history::Noted;

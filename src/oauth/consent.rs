@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::page::{self, Browser};
 use super::params::Params;
 use super::{authorization_response, authorize, grantable, session};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::redirect::display_host;

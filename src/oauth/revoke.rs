@@ -8,7 +8,7 @@ use super::introspect::PARAMETERS;
 use super::params::Params;
 use super::token::client_refusal;
 use super::{access_token, client_authentication, mac};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::error::Reason;
 use crate::gate::principal;
 use crate::http::{Request, Response};

@@ -8,7 +8,7 @@ use super::logouts::Waiting;
 use super::verbs;
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::list::{ListQuery, Page};
-use crate::directory::records::{Actor, Change, Changed, Fields};
+use crate::directory::record::{Actor, Change, Changed, Fields};
 use crate::directory::{Collection, Unfit};
 use crate::jose::Algorithm;
 use crate::model::{

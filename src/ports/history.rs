@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::At;
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 
 /// Under which name the history tells of an end, and who wanted it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

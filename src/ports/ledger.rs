@@ -11,7 +11,7 @@ use super::tokens::{
     TokenAdded, TokenChanged, TokenDelegated, TokenFacts, TokenHistory, TokenList,
 };
 use super::verbs;
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{
     ClientId, GrantId, RoleFacts, Scope, Seconds, SessionId, Subject, SubjectFacts, TokenId,
     UnixTime,

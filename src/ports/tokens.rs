@@ -8,7 +8,7 @@ use std::rc::Rc;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{RateLimit, Row, SpendQuota};
-use crate::directory::records::Actor;
+use crate::directory::record::Actor;
 use crate::model::{
     ClientId, GrantId, RequestId, Scope, Seconds, SessionId, Shard, Subject, SubjectFacts, TokenId,
     TokenKey, TokenType, UnixTime, Username,

@@ -1,6 +1,6 @@
 //! Tokens that are rows of the ledger, made and changed right there.
 
-use edgemint::directory::records::Actor;
+use edgemint::directory::record::Actor;
 use edgemint::gate::principal;
 use edgemint::model::{Scope, TokenKey, UnixTime, Username};
 use edgemint::ports::Directory;

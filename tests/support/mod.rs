@@ -26,7 +26,7 @@ use std::task::{Context, Poll, Waker};
 use argon2::password_hash::{PasswordHasher, Salt};
 use argon2::{Algorithm as Argon2Variant, Argon2, Params, Version};
 use edgemint::config::Config;
-use edgemint::directory::records::{Actor, Change, Changed};
+use edgemint::directory::record::{Actor, Change, Changed};
 use edgemint::directory::{Collection, Reading, schema};
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, base64url};
