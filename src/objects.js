@@ -5,9 +5,11 @@
  * of Rust between two calls.
  */
 import { DurableObject } from "cloudflare:workers";
-import { core, enter, trapped } from "./deciding.js";
-import { fetchKeys, sendLogout } from "./edge/fetching.js";
-import { Unfinished } from "./edge/unfinished.js";
+import { core, trapped } from "./deciding.js";
+import { fetchKeys } from "./edge/fetching.js";
+import { Publishing } from "./edge/publishing.js";
+import { Sending } from "./edge/sending.js";
+import { Sql } from "./edge/sql.js";
 import { within } from "./edge/within.js";
 
 /** Until what a call could not tell is told again: long enough for the call itself to succeed. */
@@ -16,54 +18,14 @@ const RETRY = 5_000;
 const LONGEST_RETRY = 60_000;
 /** How long another object may take: less than who waits for this one waits (`LONGEST_WAIT`). */
 const LONGEST_TELLING = 3_000;
-/** How long KV may take; nobody waits for it, but the next write of the same key does. */
-const LONGEST_WRITE = 10_000;
 /** Between two sweeps. */
 const SWEEP = 3_600_000;
-/** KV takes one write per second and key. */
-const KV_PAUSE = 1_100;
 /** Subjects are spread over so many shards unless `LEDGER_SHARDS` says more. */
 const SHARDS = 16;
 /** Until the alarm goes off that need not wait. */
 const SOON = 10;
-/** Milliseconds after which an alarm leaves the rest to the next: it may take minutes, and not for ever. */
-const LONGEST_SENDING = 60_000;
-/** Clients that are told of ends at once: a request may have six connections open. */
-const MOST_SENDERS = 6;
 /** A role that changes is told to each of them before that is acknowledged. */
 const MOST_SHARDS = 256;
-
-/** What Rust asks of the database: a statement and its values in, rows out, all of it text. */
-class Sql {
-  /** @param {SqlStorage} sql */
-  constructor(sql) {
-    this.sql = sql;
-  }
-
-  /**
-   * @param {string} statement
-   * @param {string} values a JSON list, or `null`
-   */
-  rows(statement, values) {
-    return JSON.stringify(this.exec(statement, values).toArray());
-  }
-
-  /**
-   * @param {string} statement
-   * @param {string} values a JSON list, or `null`
-   */
-  write(statement, values) {
-    return this.exec(statement, values).rowsWritten;
-  }
-
-  /**
-   * @param {string} statement
-   * @param {string} values
-   */
-  exec(statement, values) {
-    return this.sql.exec(statement, ...(JSON.parse(values) ?? []));
-  }
-}
 
 /**
  * What tells the kinds apart.
@@ -106,17 +68,14 @@ class Store {
     /** When the alarm is due; `Infinity` when there is none. */
     this.due = Infinity;
     this.failures = 0;
-    /** @type {Map<string, number>} when each key of KV was written last */
-    this.written = new Map();
-    this.unfinished = new Unfinished();
     /** @type {Promise<void> | undefined} while the outbox is told */
     this.draining = undefined;
     /** @type {Promise<void> | undefined} while clients are told */
     this.posting = undefined;
-    /** @type {(() => void) | undefined} while clients are told of ends: takes up what came meanwhile */
-    this.sendMore = undefined;
-    /** @type {Promise<void> | undefined} while KV is written */
-    this.publishing = undefined;
+    /** @type {import("./edge/publishing.js").Transaction} */
+    const transaction = (body) => this.transaction(body);
+    this.publishing = kind.publishes ? new Publishing(this.sql, env, transaction) : undefined;
+    this.sending = kind.sends ? new Sending(this.sql, env, transaction) : undefined;
     /** @type {Map<string, Promise<void>>} what is being fetched */
     this.fetching = new Map();
     ctx.blockConcurrencyWhile(async () => {
@@ -147,11 +106,11 @@ class Store {
         // No await since the transaction: alarm and decision are committed together.
         this.wake(RETRY);
       }
-      if (outcome.publishes) {
-        this.ctx.waitUntil(this.publish().catch(report));
+      if (outcome.publishes && this.publishing !== undefined) {
+        this.ctx.waitUntil(this.publishing.publish().catch(report));
       }
       this.wakeToSend();
-      this.sendMore?.();
+      this.sending?.more();
       if (outcome.posts) {
         // Nobody who signs out waits for the courier, or is told that they have not because it is away.
         this.ctx.waitUntil(this.post().catch(report));
@@ -219,9 +178,9 @@ class Store {
     let failed = false;
     const tasks = [
       () => this.settle(this.transaction(() => this.newest())),
-      () => this.publish(),
+      async () => this.publishing?.publish(),
       () => this.post(),
-      () => this.send(),
+      async () => this.sending?.send(),
       () => (more = this.transaction(() => this.kind.sweep(this.sql, this.env))),
     ];
     // One that fails must not keep the others from their work: the feed may be away for hours.
@@ -363,111 +322,10 @@ class Store {
    *   it waits for its end
    */
   wakeToSend(later = 0) {
-    const next = this.kind.sends ? this.transaction(() => core().courier_next(this.sql)) : undefined;
+    const next = this.sending?.next();
     if (next !== undefined) {
       // Never for now: an alarm that is set for the instant of the one that runs is taken for that one.
       this.wake(Math.max(SOON, next + later - Date.now()));
-    }
-  }
-
-  /**
-   * Tells clients of ends, each client of one at a time, so that who hangs keeps one sender busy and not all. The alarm
-   * comes again for what is not due yet, or was not told in time.
-   */
-  async send() {
-    if (!this.kind.sends) {
-      return;
-    }
-    const until = Date.now() + LONGEST_SENDING;
-    /** @type {Map<string, Promise<void>>} by client */
-    const underWay = new Map();
-    /** @type {unknown} */
-    let failed;
-    const next = () => {
-      /** @type {{ waiting: { notice: { client: string } } }[]} */
-      const due = JSON.parse(this.transaction(() => core().courier_due(this.sql, BigInt(Date.now()))));
-      return due.find(({ waiting }) => !underWay.has(waiting.notice.client));
-    };
-    this.sendMore = () => {
-      try {
-        while (failed === undefined && Date.now() < until && underWay.size < MOST_SENDERS) {
-          const one = next();
-          if (one === undefined) {
-            return;
-          }
-          const { client } = one.waiting.notice;
-          const sending = this.sendOne(JSON.stringify(one)).catch((error) => void (failed = error));
-          underWay.set(client, sending.then(() => void underWay.delete(client)).then(this.sendMore));
-        }
-      } catch (error) {
-        failed = error;
-      }
-    };
-    this.sendMore();
-    while (underWay.size > 0) {
-      await Promise.race(underWay.values());
-    }
-    this.sendMore = undefined;
-    if (failed !== undefined) {
-      throw failed;
-    }
-  }
-
-  /** @param {string} due */
-  async sendOne(due) {
-    let given_up = JSON.parse(due).waiting.failed === null ? undefined : due;
-    if (given_up === undefined) {
-      const prepared = await enter((core) => core.courier_prepare(this.env, Date.now(), due));
-      const [uri, token] = prepared.split("\n");
-      const outcome = token === undefined ? uri : String(await sendLogout(uri, token));
-      given_up = this.transaction(() => core().courier_sent(this.sql, BigInt(Date.now()), due, outcome));
-    }
-    if (given_up !== undefined) {
-      const line = given_up;
-      const { notice, failed } = JSON.parse(line).waiting;
-      console.error(JSON.stringify({ level: "error", event: "logout_undelivered", client: notice.client, reason: failed }));
-      const noted = await enter((core) => core.courier_note(this.env, Date.now(), line));
-      this.transaction(() => core().courier_noted(this.sql, BigInt(Date.now()), line, noted));
-    }
-  }
-
-  /** Brings KV up to date. */
-  async publish() {
-    if (this.kind.publishes) {
-      this.publishing ??= this.publishAll().finally(() => (this.publishing = undefined));
-      await this.publishing;
-    }
-  }
-
-  /** One after the other, so that an older snapshot does not follow a newer one. */
-  async publishAll() {
-    for (;;) {
-      const text = this.transaction(() => core().directory_publications(this.sql, this.env));
-      /** @type {{ key: string, version: number, value: string | null }[]} */
-      const waiting = JSON.parse(text);
-      const publications = waiting.filter(({ key }) => !this.unfinished.blocks(key, Date.now()));
-      if (waiting.length > 0 && publications.length === 0) {
-        throw new Error("a write to KV that was given up may still land");
-      }
-      for (const { key, version, value } of publications) {
-        const pause = (this.written.get(key) ?? 0) + KV_PAUSE - Date.now();
-        if (pause > 0) {
-          await scheduler.wait(pause);
-        }
-        this.written.set(key, Date.now());
-        const write = value === null ? this.env.KV.delete(key) : this.env.KV.put(key, value, { metadata: { version } });
-        this.unfinished.begin(key, Date.now(), write);
-        await within(write, LONGEST_WRITE);
-        this.transaction(() => core().directory_published(this.sql, key, BigInt(version)));
-      }
-      for (const [key, at] of this.written) {
-        if (at + KV_PAUSE < Date.now()) {
-          this.written.delete(key);
-        }
-      }
-      if (publications.length === 0) {
-        return;
-      }
     }
   }
 }

@@ -1,5 +1,5 @@
 //! What the courier sends to clients: tokens are made here, where signing keys can be used, and nothing is
-//! sent. `objects.js` calls this between two transactions.
+//! sent. `sending.js` calls this between two transactions.
 
 use wasm_bindgen::prelude::wasm_bindgen;
 use worker::Env;

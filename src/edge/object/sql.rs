@@ -1,5 +1,5 @@
 //! The database of a Durable Object: a statement and its values go in as text, rows come out as
-//! text, and serde types both. The JavaScript side is `Sql` in `src/objects.js`.
+//! text, and serde types both. The JavaScript side is `Sql` in `src/edge/sql.js`.
 
 use std::any::type_name;
 
