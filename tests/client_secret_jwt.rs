@@ -7,24 +7,33 @@ mod support;
 
 use std::cell::Cell;
 
+use edgemint::directory::Collection;
+use edgemint::directory::record::{Actor, Change, Fields};
 use edgemint::error::Reason;
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, JoseError, base64url};
 use edgemint::memory::Fault;
 use edgemint::model::Secret;
+use edgemint::oauth::password;
+use edgemint::ports::Directory as _;
+use edgemint::ports::directory::ChangeRecord;
 use edgemint::server::Endpoint;
 use edgemint::token::Keyring;
 use jose_support::Owner;
 use ring::hmac;
 use serde_json::{Value, json};
 use support::records::{PROVIDERS, at, made, patched, read, refused};
-use support::{BOOTSTRAP, Fixture, Form, ISSUER, Seen as _, Tokens, exchange_form, refresh_form};
+use support::{
+    BOOTSTRAP, Fixture, Form, ISSUER, PASSWORD, Seen as _, Tokens, block_on, exchange_form,
+    refresh_form,
+};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const METHOD: &str = "token_endpoint_auth_method";
 const SWITCH: &str = "danger_keep_client_secret_readable";
 const ROOT: &str = "root secret of the tests, 32 bytes";
 const NEWER: &str = "a newer root of the tests, 32 bytes";
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const PASSPHRASE: &str = "a passphrase of the tests";
 
 /// A client that signs with its secret.
@@ -46,7 +55,11 @@ impl Signs {
         let made = made(&fixture, PROVIDERS, provider(fields));
         Self {
             path: at(PROVIDERS, &made),
-            secret: made["client_secret"].as_str().unwrap().to_owned(),
+            // Who has keys is given none.
+            secret: made["client_secret"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
             fixture,
             shown: Cell::new(0),
         }
@@ -443,6 +456,11 @@ fn te_13_its_assertion_names_it_twice_and_us_and_ends_within_the_hour() {
             json!({"aud": "other"}),
             refusal(JoseError::AudienceMismatch),
         ),
+        // CVE-2025-27370: whoever poses as its server may say that an endpoint of ours is its own.
+        (
+            json!({"aud": format!("{ISSUER}/oauth/token")}),
+            refusal(JoseError::AudienceMismatch),
+        ),
         (
             json!({"aud": [ISSUER, "https://elsewhere.example"]}),
             refusal(JoseError::AudienceMismatch),
@@ -458,11 +476,7 @@ fn te_13_its_assertion_names_it_twice_and_us_and_ends_within_the_hour() {
         let answer = signs.fixture.post(Endpoint::Token, &form);
         assert_eq!(answer.reason, Some(reason), "{change}");
     }
-    for aud in [
-        json!(ISSUER),
-        json!(format!("{ISSUER}/oauth/token")),
-        json!([ISSUER]),
-    ] {
+    for aud in [json!(ISSUER), json!([ISSUER])] {
         assert_eq!(
             signs.show(&signs.assertion(json!({"aud": aud}))).status,
             200
@@ -549,10 +563,9 @@ fn ops_5_a_root_that_is_taken_out_takes_the_secrets_with_it() {
     signs.refuses(json!({}), refusal(JoseError::KeyUnknown));
 }
 
-#[test]
-fn a_copy_of_the_deployment_reads_them_under_its_own_root() {
-    let signs = Signs::new();
-    let request = |method: &str, body: String| Request {
+/// A request for an export or an import.
+fn request(method: &str, body: String) -> Request {
+    Request {
         method: method.to_owned(),
         path: "/api/v1/".to_owned(),
         body,
@@ -560,11 +573,18 @@ fn a_copy_of_the_deployment_reads_them_under_its_own_root() {
         authorization: Some(format!("Bearer {BOOTSTRAP}")),
         passphrase: Some(Secret::new(PASSPHRASE)),
         ..Request::default()
-    };
-    let lines = signs
-        .fixture
-        .send(Endpoint::Export, &request("GET", String::new()))
-        .body;
+    }
+}
+
+fn exported(fixture: &Fixture) -> String {
+    let asked = request("GET", String::new());
+    fixture.send(Endpoint::Export, &asked).body
+}
+
+#[test]
+fn a_copy_of_the_deployment_reads_them_under_its_own_root() {
+    let signs = Signs::new();
+    let lines = exported(&signs.fixture);
     assert!(!lines.contains("emh_") && !lines.contains(&signs.secret));
     let copy = Fixture::empty(NEWER, |_| {});
     let answer = copy.send(Endpoint::Import, &request("POST", lines));
@@ -619,4 +639,303 @@ fn te_13_failures_are_counted_as_those_of_a_secret_are() {
     }
     assert_eq!(signs.by("").status, 429);
     signs.works();
+}
+
+#[test]
+fn te_13_a_copy_brings_no_readable_secret_to_who_may_have_none() {
+    let signs = Signs::new();
+    // Whoever has the passphrase can write what they like.
+    let import = |change: &dyn Fn(&mut Value, &mut Value)| {
+        let copy = Fixture::empty(NEWER, |_| {});
+        let lines = bent(&exported(&signs.fixture), change);
+        let answer = copy.send(Endpoint::Import, &request("POST", lines));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        Signs {
+            fixture: copy,
+            path: signs.path.clone(),
+            secret: signs.secret.clone(),
+            shown: Cell::new(0),
+        }
+    };
+    let stored = |copy: &Signs| copy.fixture.memory().everything_stored();
+    let off = import(&|fields, _| {
+        fields[SWITCH] = json!(false);
+        fields[METHOD] = json!("client_secret_basic");
+    });
+    assert!(!stored(&off).contains("emh_"));
+    let foreign = import(&|_, kept| {
+        kept["sealed"] = json!("emh_nonsense");
+        kept["readable"] = json!(17);
+    });
+    assert!(!stored(&foreign).contains("nonsense"));
+    foreign.refuses(json!({}), refusal(JoseError::KeyUnknown));
+    let short = "x".repeat(31);
+    for (secret, digest) in [
+        ("another secret, thirty-two octets", None),
+        (&short, Some(&short)),
+    ] {
+        let copy = import(&|_, kept| {
+            kept["readable"] = json!(secret);
+            if let Some(digest) = digest {
+                kept["digest"] = json!(Secret::new(digest.as_str()).digest());
+            }
+        });
+        assert_refused(&copy.by(secret), refusal(JoseError::KeyUnknown));
+    }
+}
+
+/// An export in which the client's fields and its secret are others.
+fn bent(lines: &str, change: &dyn Fn(&mut Value, &mut Value)) -> String {
+    let mut lines = lines.lines();
+    let first = lines.next().unwrap();
+    let kdf = serde_json::from_str::<Value>(first).unwrap()["kdf"].clone();
+    let salt = kdf.as_str().unwrap().strip_prefix(password::SETTING);
+    let salt: [u8; 16] = base64url::decode(salt.unwrap())
+        .unwrap()
+        .try_into()
+        .unwrap();
+    let key = password::stretch(&Secret::new(PASSPHRASE), &salt).unwrap();
+    let mut all = vec![first.to_owned()];
+    for (number, line) in (0u8..).zip(lines) {
+        let (mut clear, mut private) = key.open(line).unwrap();
+        if clear
+            .get("fields")
+            .is_some_and(|fields| fields["client_id"] == "signs")
+        {
+            let fields = clear.get_mut("fields").unwrap();
+            change(fields, &mut private["_secrets"][0]);
+        }
+        all.push(
+            key.seal(clear, Value::Object(private), [number; 24])
+                .unwrap(),
+        );
+    }
+    all.join("\n")
+}
+
+#[test]
+fn a_client_whose_way_is_not_known_is_no_client_and_not_a_public_one() {
+    let signs = Signs::new();
+    let copy = Fixture::empty(NEWER, |_| {});
+    let lines = bent(&exported(&signs.fixture), &|fields, _| {
+        fields[METHOD] = json!("tls_client_auth");
+    });
+    let answer = copy.send(Endpoint::Import, &request("POST", lines));
+    assert_eq!(answer.status, 409, "{}", answer.body);
+    // A later release may have written it.
+    let later = ChangeRecord {
+        collection: Collection::Providers,
+        change: Change::Set(
+            read(&signs.fixture, &signs.path)["pk"].as_u64().unwrap(),
+            Fields::from_iter([(METHOD.to_owned(), json!("tls_client_auth"))]),
+        ),
+        actor: Actor {
+            name: "later".to_owned(),
+            address: None,
+        },
+    };
+    let memory = signs.fixture.memory();
+    block_on(memory.directory(&signs.fixture.at(), later)).unwrap();
+    let form = Form::new(&[
+        ("grant_type", "refresh_token"),
+        ("refresh_token", "emr_x"),
+        ("client_id", "signs"),
+    ]);
+    let answer = signs.fixture.post(Endpoint::Token, &form);
+    assert_refused(&answer, Reason::UnknownClient);
+}
+
+#[test]
+fn a_client_that_lost_its_readable_secret_can_be_switched_off() {
+    let mut signs = Signs::new();
+    signs.fixture.server.keyring = keyring(&[NEWER]);
+    let lines = exported(&signs.fixture);
+    let copy = Fixture::empty(NEWER, |_| {});
+    let answer = copy.send(Endpoint::Import, &request("POST", lines));
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(!copy.memory().everything_stored().contains("emh_"));
+    let patch = |body: Value| copy.api("PATCH", &signs.path, &body);
+    refused(&patch(json!({"name": "Other"})), 400, METHOD);
+    assert_eq!(patch(json!({"enabled": false})).status, 200);
+    refused(&patch(json!({"enabled": true})), 400, METHOD);
+}
+
+#[test]
+fn te_13_what_registers_without_the_switch_has_a_digest_alone() {
+    let fixture = Fixture::new();
+    let metadata = json!({"client_id": "signs", "grant_types": ["client_credentials"]});
+    let registered = fixture.register(&metadata);
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    assert!(!fixture.memory().everything_stored().contains("emh_"));
+    let list = format!("{PROVIDERS}?client_id=signs");
+    let path = at(PROVIDERS, &read(&fixture, &list)["results"][0]);
+    let patch = |body: Value| fixture.api("PATCH", &path, &body);
+    assert_eq!(patch(json!({SWITCH: true})).status, 200);
+    refused(&patch(json!({METHOD: "client_secret_jwt"})), 400, METHOD);
+    // What has no secret at all has none to sign with.
+    let keys = Owner::new("issuer").keys.to_members();
+    let keyed = provider(json!({"client_id": "keyed", METHOD: "private_key_jwt", "jwks": keys}));
+    let path = at(PROVIDERS, &made(&fixture, PROVIDERS, keyed));
+    let body = json!({METHOD: "client_secret_jwt", SWITCH: true});
+    refused(&fixture.api("PATCH", &path, &body), 400, METHOD);
+}
+
+#[test]
+fn te_13_a_registration_keeps_its_switch_and_names_an_algorithm_that_counts() {
+    let fixture = Fixture::new();
+    let metadata = |alg: &str| {
+        json!({METHOD: "client_secret_jwt", SWITCH: true, "client_id": "signs",
+               "grant_types": ["client_credentials"], "scope": "read",
+               "token_endpoint_auth_signing_alg": alg})
+    };
+    for alg in ["HS384", "HS512", "ES256", "none", ""] {
+        let answer = fixture.register(&metadata(alg));
+        assert_eq!(answer.error(), "invalid_client_metadata", "{alg}");
+    }
+    let by_key = json!({METHOD: "private_key_jwt", "jwks": Owner::new("issuer").keys.to_members(),
+                        "grant_types": ["client_credentials"], "token_endpoint_auth_signing_alg": "HS256"});
+    assert_eq!(fixture.register(&by_key).error(), "invalid_client_metadata");
+    let registered = fixture.register(&metadata("HS256"));
+    assert_eq!(registered.status, 201, "{}", registered.body);
+    let signs = Signs {
+        path: at(
+            PROVIDERS,
+            &read(&fixture, &format!("{PROVIDERS}?client_id=signs"))["results"][0],
+        ),
+        secret: registered.json()["client_secret"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        fixture,
+        shown: Cell::new(0),
+    };
+    patched(&signs.fixture, &signs.path, json!({"name": "Other"}));
+    signs.works();
+}
+
+#[test]
+fn te_13_a_public_client_keeps_nothing_readable() {
+    let signs = Signs::new();
+    let patch = |body: Value| signs.fixture.api("PATCH", &signs.path, &body);
+    let public = json!({"client_type": "public", "grant_types": ["authorization_code"]});
+    assert_eq!(patch(public).status, 200);
+    assert!(!signs.fixture.memory().everything_stored().contains("emh_"));
+    let answer = signs.show(&signs.assertion(json!({})));
+    assert_refused(&answer, Reason::OtherAuthenticationMethod);
+    refused(&patch(json!({"client_type": "confidential"})), 400, METHOD);
+}
+
+#[test]
+fn te_13_which_secrets_are_readable_is_told() {
+    let signs = Signs::with(json!({}));
+    patched(&signs.fixture, &signs.path, json!({SWITCH: true}));
+    signs.another();
+    let told = read(&signs.fixture, &format!("{}secrets/", signs.path));
+    let told = told["secrets"].as_array().unwrap().iter();
+    let readable: Vec<bool> = told.map(|one| one["readable"] == true).collect();
+    assert_eq!(readable, [false, true]);
+}
+
+#[test]
+fn te_13_an_issuer_of_its_own_is_an_audience_and_anothers_is_none() {
+    let signs = Signs::new();
+    patched(
+        &signs.fixture,
+        &signs.path,
+        json!({"issuer_mode": "per_provider"}),
+    );
+    let pk = read(&signs.fixture, &signs.path)["pk"].clone();
+    let application = json!({"name": "Signs", "slug": "signs", "provider": pk});
+    made(&signs.fixture, "/api/v1/applications/", application);
+    let own = format!("{ISSUER}/application/o/signs/");
+    for aud in [own.as_str(), ISSUER] {
+        assert_eq!(
+            signs.show(&signs.assertion(json!({"aud": aud}))).status,
+            200
+        );
+    }
+    for aud in [
+        format!("{ISSUER}/application/o/other/"),
+        own[..own.len() - 1].to_owned(),
+    ] {
+        signs.refuses(json!({"aud": aud}), refusal(JoseError::AudienceMismatch));
+    }
+}
+
+#[test]
+fn te_15_an_assertion_is_used_once_wherever_clients_authenticate() {
+    let owner = Owner::new("issuer");
+    let grants = json!([
+        "authorization_code",
+        "refresh_token",
+        "client_credentials",
+        "password",
+        DEVICE
+    ]);
+    let more = json!({"grant_types": grants, "danger_allow_password_grant": true});
+    let by_secret = Signs::with(merged(
+        json!({METHOD: "client_secret_jwt", SWITCH: true}),
+        more.clone(),
+    ));
+    used_once(&by_secret, &|| by_secret.assertion(json!({})));
+    let keys = owner.keys.to_members();
+    let fields = merged(json!({METHOD: "private_key_jwt", "jwks": keys}), more);
+    let by_key = Signs::with(fields);
+    let header = owner.header(Algorithm::Es256, "JWT");
+    used_once(&by_key, &|| {
+        let claims = by_key.claims().to_string();
+        owner.craft(Algorithm::Es256, &header, &claims)
+    });
+}
+
+/// Stops unless each endpoint and grant refuses an assertion that was used at another, and spends nothing then.
+fn used_once(signs: &Signs, assertion: &dyn Fn() -> String) {
+    let fixture = &signs.fixture;
+    let once = |endpoint, form: Form| {
+        let used = assertion();
+        let elsewhere = with_assertion(Form::new(&[("token", "ema_x")]), &used);
+        assert_eq!(fixture.post(Endpoint::Introspect, &elsewhere).status, 200);
+        let replayed = fixture.post(endpoint, &with_assertion(form.clone(), &used));
+        assert_refused(&replayed, Reason::AssertionReplayed);
+        let answer = fixture.post(endpoint, &with_assertion(form, &assertion()));
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    };
+    let token = |grant: &str, more: &[(&str, &str)]| {
+        let mut form = Form::new(more);
+        form = form.with("grant_type", grant);
+        once(Endpoint::Token, form)
+    };
+    let browser = fixture.signed_in_browser();
+    let form = support::authorization("web")
+        .with("client_id", "signs")
+        .with("scope", "openid read offline_access");
+    let code = browser.code(&form);
+    let tokens = Tokens::of(&once(Endpoint::Token, exchange_form("web", &code)));
+    let tokens = Tokens::of(&once(Endpoint::Token, refresh_form(tokens.refresh())));
+    token("client_credentials", &[("scope", "read")]);
+    token(
+        "password",
+        &[
+            ("username", "ada"),
+            ("password", PASSWORD),
+            ("scope", "read"),
+        ],
+    );
+    let began = once(
+        Endpoint::DeviceAuthorization,
+        Form::new(&[("scope", "openid")]),
+    )
+    .json();
+    let code = began["user_code"].as_str().unwrap();
+    let page = browser.submit(&browser.open("/device"), &[("user_code", code)]);
+    browser.submit(&page, &[("decision", "allow")]);
+    token(
+        DEVICE,
+        &[("device_code", began["device_code"].as_str().unwrap())],
+    );
+    let of = Form::new(&[("token", &tokens.access)]);
+    once(Endpoint::Introspect, of.clone());
+    once(Endpoint::CheckToken, of.clone());
+    once(Endpoint::Revoke, of);
 }

@@ -103,6 +103,13 @@ impl World {
         self.fixture.post(Endpoint::Token, &shown("job", assertion))
     }
 
+    /// Stops unless an assertion so changed gets a token.
+    #[track_caller]
+    fn works_with(&self, change: Value) {
+        let answer = self.show(&self.assertion(change));
+        assert_eq!(answer.status, 200, "{} {:?}", answer.body, answer.reason);
+    }
+
     /// Stops unless an assertion so changed is refused for this.
     fn refuses(&self, change: Value, reason: Reason) {
         let answer = self.show(&self.assertion(change));
@@ -112,8 +119,7 @@ impl World {
 
     /// Stops unless a good assertion gets a token.
     fn works(&self) {
-        let answer = self.show(&self.assertion(json!({})));
-        assert_eq!(answer.status, 200, "{} {:?}", answer.body, answer.reason);
+        self.works_with(json!({}));
     }
 }
 
@@ -290,14 +296,11 @@ fn s4_4_the_audience_is_the_sources_or_ourselves() {
     assert_eq!(world.show(&several).status, 200);
 
     let world = World::with(json!({"audience": ""}), json!({}));
-    for aud in [ISSUER.to_owned(), format!("{ISSUER}/oauth/token")] {
-        assert_eq!(
-            world.show(&world.assertion(json!({"aud": aud}))).status,
-            200
-        );
-    }
+    world.works_with(json!({"aud": ISSUER}));
     for aud in [
         "",
+        // CVE-2025-27370: whoever poses as a server may say that an endpoint of ours is its own.
+        &format!("{ISSUER}/oauth/token"),
         "job",
         &format!("{ISSUER}/"),
         &format!("{ISSUER}/api/v1"),
@@ -868,13 +871,14 @@ fn te_13_its_own_assertion_names_it_twice_and_us() {
     );
     let late = json!({"exp": world.fixture.now() + 3661});
     assert_refused(&show(late), Reason::AssertionLivesTooLong);
-    for aud in [
-        json!(ISSUER),
-        json!(format!("{ISSUER}/oauth/token")),
-        json!([ISSUER]),
-    ] {
+    for aud in [json!(ISSUER), json!([ISSUER])] {
         assert_eq!(show(json!({"aud": aud})).status, 200);
     }
+    // CVE-2025-27370: whoever poses as its server may say that an endpoint of ours is its own.
+    assert_refused(
+        &show(json!({"aud": format!("{ISSUER}/oauth/token")})),
+        jose(JoseError::AudienceMismatch),
+    );
     // One that is for somebody else as well, they could bring here.
     assert_refused(
         &show(json!({"aud": [ISSUER, "https://elsewhere.example"]})),
@@ -920,6 +924,28 @@ fn te_14_a_client_with_a_key_has_no_secret_and_one_with_a_secret_no_key() {
         .fixture
         .post(Endpoint::Token, &shown("keyed", &own(&world, json!({}))));
     assert_refused(&answer, Reason::OtherAuthenticationMethod);
+}
+
+#[test]
+fn s4_4_a_client_with_keys_of_its_own_has_its_sources_besides() {
+    let world = World::with(
+        json!({}),
+        json!({"token_endpoint_auth_method": "private_key_jwt",
+               "jwks": Owner::new("stranger").keys.to_members()}),
+    );
+    world.works();
+    // Each signs for itself.
+    let stranger = Owner::new("stranger");
+    let by = |owner: &Owner, change: Value| {
+        let claims = merged(world.claims(), change).to_string();
+        let header = owner.header(Algorithm::Es256, "JWT");
+        world.show(&owner.craft(Algorithm::Es256, &header, &claims))
+    };
+    let itself = json!({"iss": "job", "sub": "job", "aud": ISSUER});
+    assert_eq!(by(&stranger, itself.clone()).status, 200);
+    let unknown = || jose(JoseError::KeyUnknown);
+    assert_refused(&by(&stranger, json!({})), unknown());
+    assert_refused(&by(&world.cluster, itself), unknown());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use edgemint::http::Response;
 use edgemint::jose::base64url;
-use edgemint::model::{ClientId, GrantType, Scope};
+use edgemint::model::{ClientId, GrantType, Scope, Seconds};
 use edgemint::ports::Ledger;
 use edgemint::ports::ledger::WithdrawConsent;
 use edgemint::server::Endpoint;
@@ -554,4 +554,43 @@ fn a_refresh_token_that_is_none_is_refused_without_asking_the_ledger() {
     let anonymous = post(&refresh_form(tokens.refresh()));
     assert_eq!(fixture.send(Endpoint::Token, &anonymous).status, 401);
     next(&fixture, &tokens);
+}
+
+#[test]
+fn s2_5_an_answer_says_how_long_its_refresh_token_is_good_for() {
+    let fixture = Fixture::new();
+    let offline = || tokens_for(&fixture, "openid offline_access");
+    let told = |answer: &Response| {
+        let json = answer.json();
+        let seconds = json["refresh_token_expires_in"].as_u64().unwrap();
+        let known = fixture.introspect(json["refresh_token"].as_str().unwrap());
+        assert_eq!(known.json()["exp"], fixture.now() + seconds);
+        seconds
+    };
+    let code = |scope: &str| {
+        let form = authorization("web").with("scope", scope);
+        let code = fixture.signed_in_browser().code(&form);
+        fixture.exchange(&code)
+    };
+    assert_eq!(told(&code("openid offline_access")), 14 * DAY);
+    // A client's own pause, and never behind the end of the family.
+    fixture.change_client("web", |client| client.refresh_idle = Some(Seconds(DAY)));
+    assert_eq!(told(&code("openid offline_access")), DAY);
+    fixture.change_client("web", |client| client.refresh_idle = None);
+    let mut tokens = offline();
+    for _ in 0..8 {
+        fixture.later(10 * DAY);
+        let answer = fixture.refresh(tokens.refresh());
+        told(&answer);
+        tokens = Tokens::of(&answer);
+    }
+    // 80 of 90 days are over.
+    let last = fixture.refresh(tokens.refresh());
+    assert_eq!(told(&last), 10 * DAY);
+    let tokens = Tokens::of(&last);
+    fixture.later(10 * DAY);
+    assert_refused(&fixture.refresh(tokens.refresh()), "family_ended");
+    // Where there is none, nothing is told of it.
+    let answer = fixture.client_credentials("web");
+    assert!(answer.json().get("refresh_token_expires_in").is_none());
 }

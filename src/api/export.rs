@@ -10,7 +10,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{actor, problem, records};
-use crate::directory::{Collection, copy};
+use crate::directory::{Collection, copy, secrets};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::{base64url, parse_strict_object};
@@ -27,11 +27,7 @@ use crate::token::seal::ID;
 /// The member of the first line that has the number of the format. What an older release wrote is
 /// understood.
 pub(super) const NAMED: &str = "edgemint_export";
-/// The field with a client's secrets.
-pub(super) const SECRETS: &str = "_secrets";
-/// The member of one that is kept readable, under a root.
-pub(super) const SEALED: &str = "sealed";
-/// The member that stands for it in an export, which is sealed as a whole.
+/// The member with the text of a client's secret that can be read: its line is sealed as a whole.
 pub(super) const READABLE: &str = "readable";
 /// The number.
 pub(super) const FORMAT: u64 = 1;
@@ -139,7 +135,7 @@ fn of_record<P>(server: &Server<P>, mut clear: Map<String, Value>) -> Line {
         }
     }
     clear.insert("fields".to_owned(), Value::Object(shown));
-    if let Some(Value::Array(secrets)) = secret.get_mut(SECRETS) {
+    if let Some(Value::Array(secrets)) = secret.get_mut(secrets::FIELD) {
         for kept in secrets.iter_mut().filter_map(Value::as_object_mut) {
             reveal(server, kept);
         }
@@ -150,7 +146,7 @@ fn of_record<P>(server: &Server<P>, mut clear: Map<String, Value>) -> Line {
 /// A client's secret that is kept readable leaves our roots for the passphrase. One whose root is gone is
 /// a digest from here on.
 fn reveal<P>(server: &Server<P>, kept: &mut Map<String, Value>) {
-    if let Some(Value::String(sealed)) = kept.remove(SEALED)
+    if let Some(Value::String(sealed)) = kept.remove(secrets::SEALED)
         && let Ok(secret) = ClientSecret::open(&server.keyring, &sealed)
     {
         kept.insert(READABLE.to_owned(), Value::from(secret.expose()));

@@ -4,10 +4,11 @@
 
 use serde_json::{Map, Value};
 
-use super::export::{FORMAT, NAMED, READABLE, SEALED, SECRETS, passphrase, unfit};
+use super::export::{FORMAT, NAMED, READABLE, passphrase, unfit};
 use super::{actor, problem};
 use crate::directory::keys::{KeyChange, KeyChanged};
 use crate::directory::record::{Actor, Changed, Fields};
+use crate::directory::secrets;
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::jose::{PublicKey, base64url};
@@ -101,14 +102,17 @@ async fn import<P: Ports>(
 /// Puts a client's readable secrets under our own root.
 fn reseal<P: Ports>(server: &Server<P>, copy: &mut Fields) -> Result<(), Reason> {
     let fields = copy.get_mut("fields").and_then(Value::as_object_mut);
-    let secrets = fields.and_then(|fields| fields.get_mut(SECRETS)?.as_array_mut());
+    let secrets = fields.and_then(|fields| fields.get_mut(secrets::FIELD)?.as_array_mut());
     for kept in secrets.into_iter().flatten() {
-        if let Some(kept) = kept.as_object_mut()
-            && let Some(Value::String(secret)) = kept.remove(READABLE)
-        {
+        let Some(kept) = kept.as_object_mut() else {
+            continue;
+        };
+        // Under whose root that was, nobody says.
+        kept.remove(secrets::SEALED);
+        if let Some(Value::String(secret)) = kept.remove(READABLE) {
             let id = server.fresh_id()?;
             let sealed = ClientSecret::seal(&Secret::new(secret), &server.keyring, id)?;
-            kept.insert(SEALED.to_owned(), Value::from(sealed));
+            kept.insert(secrets::SEALED.to_owned(), Value::from(sealed));
         }
     }
     Ok(())

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::records::{Asked, shown};
-use crate::directory::Collection;
 use crate::directory::record::{Change, Fields};
+use crate::directory::{Collection, secrets};
 use crate::error::Reason;
 use crate::http::Response;
 use crate::model::{AuthenticationMethod, ClientId, Secret, Username};
@@ -68,12 +68,12 @@ pub(super) fn complete<P: Ports>(
     let by_key = fields
         .get("token_endpoint_auth_method")
         .is_some_and(|method| method == AuthenticationMethod::PrivateKeyJwt.as_str());
-    if public || by_key || fields.contains_key("_secrets") {
+    if public || by_key || fields.contains_key(secrets::FIELD) {
         return Ok(None);
     }
     let secret = fresh(asked)?;
     let kept = kept(asked, &secret)?;
-    fields.insert("_secrets".to_owned(), json!([kept]));
+    fields.insert(secrets::FIELD.to_owned(), json!([kept]));
     Ok(Some(secret))
 }
 
@@ -107,12 +107,12 @@ fn fresh<P: Ports>(asked: &Asked<'_, P>) -> Result<Secret, Reason> {
     Ok(Secret::new(asked.server.fresh_text(32)?))
 }
 
-/// A secret as it is kept. Whether it may be readable the directory knows, which forgets that of all others.
+/// A secret as it is kept.
 pub(super) fn kept<P: Ports>(asked: &Asked<'_, P>, secret: &Secret) -> Result<Value, Reason> {
     let server = asked.server;
     let sealed = ClientSecret::seal(secret, &server.keyring, server.fresh_id()?)?;
-    let created_at = asked.at.now.unix();
-    Ok(json!({"digest": secret.digest(), "sealed": sealed, "created_at": created_at}))
+    let created_at = Some(asked.at.now.unix());
+    Ok(secrets::kept(&secret.digest(), Some(&sealed), created_at))
 }
 
 /// Seed 004's `for_user`.

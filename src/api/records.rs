@@ -8,7 +8,7 @@ use super::{audit, body, issued, problem, providers};
 use crate::directory::form::{Form, UNFETCHABLE};
 use crate::directory::list::ListQuery;
 use crate::directory::record::{Actor, Change, Changed, Fields};
-use crate::directory::{Collection, Reading, schema, uuid};
+use crate::directory::{Collection, Reading, schema, secrets, uuid};
 use crate::error::Reason;
 use crate::http::{Request, Response};
 use crate::model::target::may_be_fetched;
@@ -197,7 +197,7 @@ impl<P: Ports> Asked<'_, P> {
         }
         if let Some(Value::String(secret)) = fields.remove("client_secret") {
             let kept = providers::kept(self, &Secret::new(secret))?;
-            fields.insert("_secrets".to_owned(), json!([kept]));
+            fields.insert(secrets::FIELD.to_owned(), json!([kept]));
         }
         let private = self.server.config.danger_allow_private_fetch_targets;
         for name in ["jwks_uri", "backchannel_logout_uri"] {

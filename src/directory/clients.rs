@@ -10,10 +10,11 @@ use super::records::{put as put_record, unlink};
 use super::rows::{Answer, Rows};
 use super::schema::Collection;
 use super::scopes::IMPLICIT;
+use super::secrets;
 use crate::jose::Algorithm;
 use crate::message;
 use crate::model::{
-    AccessTokenFormat, AuthenticationMethod, Client, ClientId, Digest, GrantType, KeySource,
+    AccessTokenFormat, AuthenticationMethod, Client, ClientId, GrantType, KeySource,
     PropertyMapping, RedirectUri, ResponseType, Seconds, parse_duration, print_duration,
 };
 use crate::ports::At;
@@ -56,14 +57,6 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
     let seconds = |field: &str| parse_duration(record.text(field)).unwrap_or_default();
     let unless =
         |field: &str, usual: &str| Some(seconds(field)).filter(|_| record.text(field) != usual);
-    let kept = record.list("_secrets");
-    let secrets = kept
-        .iter()
-        .filter_map(|secret| message::read_value::<Digest>(secret.get("digest")?).ok());
-    let sealed_secrets = kept.iter().filter_map(|secret| {
-        let text = |member: &str| secret.get(member)?.as_str().map(str::to_owned);
-        Some((text("digest")?, text("sealed")?))
-    });
     let public = record.text("client_type") == "public";
     let mut flows = Vec::new();
     for (field, designation) in FLOWS {
@@ -99,8 +92,10 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
     let application = application(rows, record.id)?;
     let authentication =
         match AuthenticationMethod::parse(record.text("token_endpoint_auth_method")) {
-            Some(method) if !public => method,
-            _ => AuthenticationMethod::None,
+            _ if public => AuthenticationMethod::None,
+            Some(method) if method != AuthenticationMethod::None => method,
+            // One whose way to prove itself is not known here is no client, and not one that proves nothing.
+            _ => return Ok(None),
         };
     let keys = (authentication == AuthenticationMethod::PrivateKeyJwt)
         .then(|| Box::new(key_source(record, id.as_str())));
@@ -112,8 +107,8 @@ pub fn client<R: Rows>(rows: &R, record: &Record) -> Answer<Option<Client>, R> {
         name: record.text("name").to_owned(),
         client_uri: text("client_uri"),
         authentication,
-        secrets: secrets.collect(),
-        sealed_secrets: sealed_secrets.collect(),
+        secrets: secrets::digests(record),
+        sealed_secrets: secrets::sealed(record),
         redirect_uris: uris("redirect_uris"),
         post_logout_redirect_uris: uris("post_logout_redirect_uris"),
         grant_types: texts("grant_types")
@@ -240,7 +235,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
     };
     let secrets = client.secrets.iter().map(|digest| {
         let sealed = client.sealed_secrets.get(digest.as_str());
-        json!({"digest": digest, "sealed": sealed})
+        secrets::kept(digest, sealed.map(String::as_str), None)
     });
     let method = if public {
         AuthenticationMethod::ClientSecretBasic
@@ -256,7 +251,7 @@ pub fn fields<R: Rows>(rows: &R, client: &Client) -> Answer<Fields, R> {
         "enabled": client.enabled,
         "client_uri": client.client_uri.as_deref().unwrap_or_default(),
         "token_endpoint_auth_method": method.as_str(),
-        "_secrets": secrets.collect::<Vec<_>>(),
+        secrets::FIELD: secrets.collect::<Vec<_>>(),
         "redirect_uris": lines(&client.redirect_uris),
         "post_logout_redirect_uris": lines(&client.post_logout_redirect_uris),
         "backchannel_logout_uri": client.backchannel_logout_uri.as_deref().unwrap_or_default(),
@@ -296,6 +291,7 @@ pub(super) fn put<R: Rows>(
     before: Option<&Record>,
     mut after: Record,
 ) -> Answer<(), R> {
+    secrets::forget_readable(&mut after.fields);
     let Some(before) = before else {
         put_record(rows, Collection::Providers, &after)?;
         return publish(rows, &after);
@@ -303,7 +299,11 @@ pub(super) fn put<R: Rows>(
     // Whose secret, source or subject is taken away loses what somebody may have got by it.
     let fewer = |field: &str| {
         let left = after.list(field);
-        let is_left = |one| left.iter().any(|other| is_same(field, one, other));
+        let is_same = |one: &Value, other: &Value| match field {
+            secrets::FIELD => secrets::is_same(one, other),
+            _ => one == other,
+        };
+        let is_left = |one| left.iter().any(|other| is_same(one, other));
         !before.list(field).iter().all(is_left)
     };
     let gone = |field: &str| before.flag(field) && !after.flag(field);
@@ -314,7 +314,7 @@ pub(super) fn put<R: Rows>(
         || [
             "grant_types",
             "response_types",
-            "_secrets",
+            secrets::FIELD,
             "jwks_sources",
             "jwks_subjects",
         ]
@@ -324,12 +324,6 @@ pub(super) fn put<R: Rows>(
         after.generation = after.version;
     }
     put_ending(rows, before, &after)
-}
-
-/// Whether two elements of a list are one: a secret is what it was, whether it can be read or not.
-fn is_same(field: &str, one: &Value, other: &Value) -> bool {
-    let digest = |secret: &Value| secret.get("digest").cloned();
-    one == other || (field == "_secrets" && digest(one) == digest(other))
 }
 
 /// Writes a provider, and ends what is below its generation where that was raised.

@@ -7,12 +7,9 @@ use super::clients::{FLOWS, MOST_SOURCES, claims};
 use super::record::Record;
 use super::rows::{Answer, Rows};
 use super::schema::{Collection, Unfit};
+use super::secrets;
 use crate::model::{AuthenticationMethod, GrantType, ResponseType};
 
-/// Secrets that a client may have at a time: the one in use, and those that are being rolled out.
-const MOST_SECRETS: usize = 4;
-/// The switch by which secrets are kept so that we can read them.
-const READABLE: &str = "danger_keep_client_secret_readable";
 /// What flows that are for one thing say of it, and what others say there.
 const OF_FLOWS: [(&str, &str, &str); 3] = [
     ("authentication", "max_session_age", ""),
@@ -92,7 +89,7 @@ pub(super) fn fit<R: Rows>(
         unfit.push(Unfit::new("grant_types", "must not be empty"));
     }
     fit_mac(record, unfit);
-    fit_readable_secrets(record, unfit);
+    secrets::fit(record, unfit);
     fit_keys(record, unfit);
     let own = !record.fields.get("jwks").is_none_or(Value::is_null)
         || !record.text("jwks_uri").is_empty();
@@ -189,27 +186,6 @@ fn fit_mac(record: &Record, unfit: &mut Vec<Unfit>) {
     unfit.extend(broken.map(|(_, field, rule)| Unfit::new(field, rule)));
 }
 
-/// Who signs with a secret has one that we can read.
-fn fit_readable_secrets(record: &Record, unfit: &mut Vec<Unfit>) {
-    const METHOD: &str = "token_endpoint_auth_method";
-    let public = record.text("client_type") == "public";
-    if record.text(METHOD) != AuthenticationMethod::ClientSecretJwt.as_str() || public {
-        return;
-    }
-    if !record.flag(READABLE) {
-        let rule = "client_secret_jwt needs danger_keep_client_secret_readable";
-        unfit.push(Unfit::new(METHOD, rule));
-    } else if !record.list("_secrets").iter().any(is_readable) {
-        let rule = "client_secret_jwt needs a secret that was made since \
-                    danger_keep_client_secret_readable is true: make one first";
-        unfit.push(Unfit::new(METHOD, rule));
-    }
-}
-
-fn is_readable(secret: &Value) -> bool {
-    secret.get("sealed").is_some_and(Value::is_string)
-}
-
 /// Keys are in one place.
 pub(super) fn fit_keys(record: &Record, unfit: &mut Vec<Unfit>) {
     let here = !record.fields.get("jwks").is_none_or(Value::is_null);
@@ -217,49 +193,6 @@ pub(super) fn fit_keys(record: &Record, unfit: &mut Vec<Unfit>) {
         let rule = "must be empty where jwks says the keys themselves";
         unfit.push(Unfit::new("jwks_uri", rule));
     }
-}
-
-/// Adds a secret or takes one away, as the API asks in fields of their own. Each comes sealed besides its
-/// digest, which is kept by the switch alone.
-pub(super) fn change_secrets(record: &mut Record, unfit: &mut Vec<Unfit>) {
-    let added = record.fields.remove("_add_secret");
-    let dropped = record.fields.remove("_drop_secret");
-    let mut secrets = record.list("_secrets").to_vec();
-    let before = secrets.len();
-    if let Some(Value::String(id)) = &dropped {
-        secrets.retain(|secret| {
-            let digest = secret.get("digest").and_then(Value::as_str);
-            digest.and_then(|digest| digest.get(..8)) != Some(id)
-        });
-        if secrets.len() == before {
-            unfit.push(Unfit::new("secret", "names a secret that does not exist"));
-        } else if secrets.is_empty() {
-            unfit.push(Unfit::new("secret", "is the last one: make another first"));
-        }
-    }
-    if let Some(secret) = added {
-        if before >= MOST_SECRETS {
-            unfit.push(Unfit::new(
-                "secret",
-                "would be the fifth: take one away first",
-            ));
-        } else if record.text("client_type") == "public" {
-            unfit.push(Unfit::new(
-                "secret",
-                "is nothing that a public client can keep",
-            ));
-        } else {
-            secrets.push(secret);
-        }
-    }
-    if !record.flag(READABLE) {
-        for secret in secrets.iter_mut().filter_map(Value::as_object_mut) {
-            secret.remove("sealed");
-        }
-    }
-    record
-        .fields
-        .insert("_secrets".to_owned(), Value::Array(secrets));
 }
 
 /// A mapping says nothing that is the protocol's.

@@ -15,6 +15,7 @@ pub mod records;
 pub mod rows;
 pub mod schema;
 mod scopes;
+pub mod secrets;
 pub mod uuid;
 mod verbs;
 pub mod view;

@@ -8,7 +8,7 @@ use super::record::{Actor, Audited, Change, Changed, Record};
 use super::rows::{Answer, Index, Rows};
 use super::schema::{Collection, Field, Given, Unfit};
 use super::view::view;
-use super::{clients, fitting, people, scopes};
+use super::{clients, fitting, people, scopes, secrets};
 use crate::model::Scope;
 use crate::ports::At;
 
@@ -186,7 +186,7 @@ fn fit<R: Rows>(
             return Ok(Some(Changed::Taken("client_id".to_owned())));
         }
         Collection::Providers => {
-            fitting::change_secrets(after, &mut unfit);
+            secrets::change(after, &mut unfit);
             fitting::fit(rows, before, after, &mut unfit)?;
         }
         _ => {}

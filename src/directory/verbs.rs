@@ -117,7 +117,7 @@ fn part<R: Rows>(
     let (name, told) = match part {
         Part::Record => return view(rows, collection, record),
         Part::UsedBy => ("used_by", used_by(rows, collection, record)?),
-        Part::Secrets => ("secrets", super::view::secrets(record)),
+        Part::Secrets => ("secrets", super::secrets::told(record)),
     };
     Ok(Fields::from_iter([(name.to_owned(), told)]))
 }

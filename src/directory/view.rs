@@ -7,7 +7,7 @@ use super::record::{Fields, Record};
 use super::rows::{Answer, Rows};
 use super::schema::{Collection, Given};
 use super::{clients, people, uuid};
-use crate::model::{Digest, UnixTime};
+use crate::model::Digest;
 
 /// A record as it is answered.
 ///
@@ -130,21 +130,4 @@ fn shown<R: Rows>(
 
 fn text(value: Value) -> Value {
     if value.is_null() { json!("") } else { value }
-}
-
-/// When a secret was made, and what it is called; never what it is.
-#[must_use]
-pub fn secrets(record: &Record) -> Value {
-    let shown = record.list("_secrets").iter().map(|secret| {
-        let digest = secret
-            .get("digest")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let created = secret.get("created_at").and_then(Value::as_u64);
-        json!({
-            "id": digest.get(..8),
-            "created": created.map(|created| UnixTime(created).rfc3339()),
-        })
-    });
-    shown.collect()
 }

@@ -1,11 +1,11 @@
 //! HS256 (RFC 7518 §3.2), for the one thing that is signed so here: what a client says of itself
-//! (`client_secret_jwt`). It is no [`Algorithm`](super::Algorithm): no token of ours is made with what
+//! (`client_secret_jwt`). It is no [`Algorithm`]: no token of ours is made with what
 //! checks it.
 
 use ring::hmac;
 
-use super::JoseError;
 use super::jws::{Family, Unverified, Verified};
+use super::{Algorithm, JoseError};
 
 /// HMAC with SHA-256, and nothing else of its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ impl Family for Hs256 {
             Self::NAME => Ok(Self),
             _ => Err(JoseError::AlgorithmUnsupported),
         }
+    }
+
+    /// Whoever verified by a secret chose to.
+    fn is_accepted(&self, _: &[Algorithm]) -> bool {
+        true
     }
 }
 

@@ -20,11 +20,18 @@ pub trait Family: Sized {
     /// # Errors
     /// [`JoseError::AlgorithmUnsupported`] for whatever is not of the family.
     fn parse(name: &str) -> Result<Self, JoseError>;
+
+    /// Whether a policy that accepts these accepts it.
+    fn is_accepted(&self, among: &[Algorithm]) -> bool;
 }
 
 impl Family for Algorithm {
     fn parse(name: &str) -> Result<Self, JoseError> {
         Self::parse(name)
+    }
+
+    fn is_accepted(&self, among: &[Algorithm]) -> bool {
+        among.contains(self)
     }
 }
 
@@ -134,14 +141,12 @@ impl UnverifiedJws {
     }
 }
 
-impl VerifiedJws {
-    /// The algorithm it was signed with.
-    pub fn algorithm(&self) -> Algorithm {
-        self.header.algorithm
-    }
-}
-
 impl<A> Verified<A> {
+    /// The algorithm it was signed with.
+    pub fn algorithm(&self) -> &A {
+        &self.header.algorithm
+    }
+
     /// Its type.
     pub fn typ(&self) -> Option<&str> {
         self.header.typ.as_deref()

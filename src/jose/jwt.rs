@@ -3,9 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::jws::Family;
 use super::{
-    Algorithm, Hs256, JoseError, KeySet, Signer, SigningKeyRef, UnverifiedJws, Verified,
-    VerifiedJws, Verifier, jws, parse_strict_object,
+    Algorithm, JoseError, KeySet, Signer, SigningKeyRef, UnverifiedJws, Verified, VerifiedJws,
+    Verifier, jws, parse_strict_object,
 };
 
 /// What a token must say to be accepted.
@@ -114,19 +115,10 @@ impl Policy {
     }
 
     /// Checks the claims of a verified token. `now` is in seconds since 1970.
-    pub fn check(&self, token: &VerifiedJws, now: u64) -> Result<Claims, JoseError> {
-        if !self.algorithms.contains(&token.algorithm()) {
+    pub fn check<A: Family>(&self, token: &Verified<A>, now: u64) -> Result<Claims, JoseError> {
+        if !token.algorithm().is_accepted(&self.algorithms) {
             return Err(JoseError::AlgorithmUnsupported);
         }
-        self.check_claims(token, now)
-    }
-
-    /// [`Self::check`] for what was signed with a shared secret.
-    pub fn check_hs256(&self, token: &Verified<Hs256>, now: u64) -> Result<Claims, JoseError> {
-        self.check_claims(token, now)
-    }
-
-    fn check_claims<A>(&self, token: &Verified<A>, now: u64) -> Result<Claims, JoseError> {
         if !self.typ.admits(token.typ()) {
             return Err(JoseError::TypMismatch);
         }

@@ -102,11 +102,9 @@ pub async fn check<P: Ports>(
         return Err(Reason::AssertionNotForThisGrant);
     }
     let config = &server.config;
+    // The URL of an endpoint would be what a client was told by whoever it takes for its server (CVE-2025-27370).
     let audiences = match source.map(|source| source.audience.as_str()) {
-        None | Some("") => {
-            let endpoint = config.url("/oauth/token");
-            vec![endpoint, config.issuer.clone(), config.issuer_of(client)]
-        }
+        None | Some("") => vec![config.issuer.clone(), config.issuer_of(client)],
         Some(audience) => vec![audience.to_owned()],
     };
     let typ = match signed.typ() {
@@ -130,7 +128,7 @@ pub async fn check<P: Ports>(
             let secrets = secrets(server, client);
             let secrets = secrets.iter().map(|secret| secret.expose().as_bytes());
             let verified = jws.verify(secrets).map_err(refused)?;
-            (Hs256::NAME.to_owned(), policy.check_hs256(&verified, now.0))
+            (Hs256::NAME.to_owned(), policy.check(&verified, now.0))
         }
         Signed::BySecret(_) => return Err(refused(JoseError::AlgorithmUnsupported)),
     };
@@ -164,7 +162,8 @@ pub async fn check<P: Ports>(
     }
     let id = text(claims.id(), "jti")?;
     // By the key and not by the record that named it: two sources may have the same one, and what was
-    // signed once is used once. None of the three can contain the character between them, but for `jti`.
+    // signed once is used once; all of a client's secrets are one signer. None of the three can contain the
+    // character between them, but for `jti`.
     let used = Digest::of(format!("{issuer}\n{signer}\n{id}").as_bytes());
     Ok(Proof {
         subject,

@@ -9,7 +9,7 @@ use crate::api::{actor, body};
 use crate::directory::form::{Form, is_resource, is_web_uri};
 use crate::error::Reason;
 use crate::http::{Request, Response};
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, Hs256};
 use crate::model::redirect::UnfitUri;
 use crate::model::scope::OFFLINE_ACCESS;
 use crate::model::target::may_be_fetched;
@@ -182,6 +182,16 @@ fn read<P: Ports>(
     let by_address = by_address && !danger_issue_mac_tokens;
     let danger_keep_client_secret_readable = flag("danger_keep_client_secret_readable")?;
     let by_secret = authentication == AuthenticationMethod::ClientSecretJwt;
+    // One that does not count would be a client that is refused for good.
+    let algorithm = text(metadata, "token_endpoint_auth_signing_alg")?;
+    let counts = |name: &str| match authentication {
+        AuthenticationMethod::ClientSecretJwt => name == Hs256::NAME,
+        AuthenticationMethod::PrivateKeyJwt => Algorithm::parse(name).is_ok(),
+        _ => true,
+    };
+    if !algorithm.is_none_or(counts) {
+        return Err(Reason::UnfitMetadata("token_endpoint_auth_signing_alg"));
+    }
     if by_secret && !danger_keep_client_secret_readable {
         return Err(Reason::UnfitMetadata("token_endpoint_auth_method"));
     }

@@ -103,10 +103,11 @@ pub(super) fn schemas() -> Map<String, Value> {
         .into_iter()
         .collect();
     let secret = object(
-        &["id", "created"],
+        &["id", "created", "readable"],
         json!({
             "id": { "type": "string", "description": "names the secret; it is made of its digest" },
             "created": { "type": ["string", "null"], "format": "date-time", "description": "if it is known" },
+            "readable": { "type": "boolean", "description": "whether it is kept so that `client_secret_jwt` may be by it" },
         }),
     );
     let setup_urls = object(&names, Value::Object(urls));

@@ -272,6 +272,8 @@ pub struct Standing {
     pub session: Option<SessionId>,
     /// The sign-in.
     pub authentication: Authentication,
+    /// When its refresh token is good for nothing more, unless that is used or ended before.
+    pub refreshable_until: UnixTime,
     /// The subject now.
     pub subject: SubjectFacts,
 }

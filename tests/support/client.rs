@@ -122,7 +122,9 @@ pub(super) fn authenticate(client: &Client, form: &Form) -> Request {
                 .with("client_id", id)
                 .with("client_secret", &secret(id)),
         ),
-        _ => Request {
+        AuthenticationMethod::ClientSecretBasic
+        | AuthenticationMethod::PrivateKeyJwt
+        | AuthenticationMethod::ClientSecretJwt => Request {
             authorization: Some(basic(id, &secret(id))),
             ..post(form)
         },

@@ -188,6 +188,7 @@ impl Shard<'_> {
                 (&at.request, &verb.grant),
             )?;
         }
+        let advanced_at = if retry { row.advanced_at } else { now };
         Ok(Advanced::To(Box::new(Standing {
             generation: row.generation + u64::from(!retry),
             retry,
@@ -196,6 +197,7 @@ impl Shard<'_> {
             audience: terms.audience,
             session: bound.then_some(row.session),
             authentication: terms.authentication,
+            refreshable_until: row.expires_at.min(advanced_at + verb.idle),
             subject: facts.0,
         })))
     }

@@ -69,6 +69,7 @@ pub async fn redeem<P: Ports>(
     };
     super::open(
         server,
+        client,
         approval.shard,
         spend,
         None,

@@ -78,6 +78,7 @@ pub async fn issue<P: Ports>(
         };
         let opened = super::open(
             server,
+            client,
             approved.shard,
             spend,
             None,

@@ -34,6 +34,9 @@ pub struct TokenResponse {
     mac_algorithm: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// Seed 002's: seconds until that is good for nothing more, unless it is used or its session ends before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token_expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id_token: Option<String>,
 }
@@ -50,6 +53,7 @@ impl TokenResponse {
             mac_key: mac.map(|mac| mac.key.expose().to_owned()),
             mac_algorithm: mac.map(|mac| mac.algorithm.as_str()),
             refresh_token: None,
+            refresh_token_expires_in: None,
             id_token: None,
         }
     }
@@ -81,8 +85,8 @@ pub struct Approved {
     nonce: Option<String>,
     /// Claims that the ID token is asked to have by name.
     claims: Vec<String>,
-    /// The generation of the refresh token to hand out, if one is.
-    refresh: Option<u64>,
+    /// The generation of the refresh token to hand out, if one is, and until when that is good for anything.
+    refresh: Option<(u64, UnixTime)>,
     /// Whether an answer that was lost is given again.
     again: bool,
 }
@@ -91,12 +95,15 @@ pub struct Approved {
 /// not, where somebody has.
 async fn open<P: Ports>(
     server: &Server<P>,
+    client: &Client,
     shard: Shard,
     spend: SpendCode,
     nonce: Option<String>,
     again: Reason,
     at: &At,
 ) -> Result<Approved, Reason> {
+    let idle = client.refresh_idle.unwrap_or(refresh::IDLE);
+    let refreshable_until = spend.expires_at.min(at.now.unix() + idle);
     match server.ports.ledger(shard, at, spend.clone()).await? {
         Spent::First(subject) => Ok(Approved {
             subject: *subject,
@@ -110,7 +117,7 @@ async fn open<P: Ports>(
             authentication: spend.authentication,
             nonce,
             claims: Vec::new(),
-            refresh: spend.refreshable.then_some(0),
+            refresh: spend.refreshable.then_some((0, refreshable_until)),
             again: false,
         }),
         Spent::Again => Err(again),
@@ -140,7 +147,7 @@ pub async fn respond<P: Ports>(
 ) -> Result<TokenResponse, Reason> {
     let (access, scope) = access(server, client, &approved, id, revocations, at).await?;
     let refresh = match approved.refresh {
-        Some(generation) => {
+        Some((generation, until)) => {
             let refresh = RefreshToken {
                 shard: approved.shard,
                 grant: approved.grant.clone(),
@@ -148,7 +155,8 @@ pub async fn respond<P: Ports>(
                 client: client.id.clone(),
                 client_generation: client.generation,
             };
-            Some(refresh.mint(&server.keyring, revocations.epoch())?)
+            let secret = refresh.mint(&server.keyring, revocations.epoch())?;
+            Some((secret, at.now.unix().until(until).0))
         }
         None => None,
     };
@@ -163,7 +171,8 @@ pub async fn respond<P: Ports>(
         None
     };
     Ok(TokenResponse {
-        refresh_token: refresh.map(|secret| secret.expose().to_owned()),
+        refresh_token_expires_in: refresh.as_ref().map(|(_, seconds)| *seconds),
+        refresh_token: refresh.map(|(secret, _)| secret.expose().to_owned()),
         id_token,
         ..TokenResponse::of(client, &access, scope)
     })

@@ -70,7 +70,7 @@ pub async fn refresh<P: Ports>(
             authentication: standing.authentication,
             nonce: None,
             claims: Vec::new(),
-            refresh: Some(standing.generation),
+            refresh: Some((standing.generation, standing.refreshable_until)),
             again: standing.retry,
         }),
         Advanced::ScopeExceeded => Err(Reason::ScopeExceeded),
