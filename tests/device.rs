@@ -3,84 +3,18 @@
 
 mod support;
 
-use edgemint::http::Response;
+use edgemint::http::{Request, Response};
 use edgemint::model::{GrantType, Scope};
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
+use support::device::{
+    Began, GRANT, assert_told, began, began_with, begin, decided, devices, poll, poll_form, typed,
+};
 use support::records::{App, FLOWS, made};
 use support::{
-    Browser, Fixture, Form, ISSUER, Operations, Outage, Page, RESOURCE, Seen, Tokens,
-    authenticated, authorization, exchange_form,
+    Fixture, Form, ISSUER, Operations, Outage, Page, RESOURCE, Seen, Tokens, authenticated,
+    authorization, exchange_form,
 };
-
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-
-/// A deployment in which `web` (confidential) and `native` (public) may begin so.
-fn devices() -> Fixture {
-    let fixture = Fixture::new();
-    for id in ["web", "native", "other"] {
-        fixture.change_client(id, |client| client.grant_types.push(GrantType::DeviceCode));
-    }
-    fixture
-}
-
-fn begin(fixture: &Fixture, id: &str, form: &Form) -> Response {
-    fixture.send(Endpoint::DeviceAuthorization, &authenticated(id, form))
-}
-
-/// What a device was given.
-struct Began {
-    device_code: String,
-    user_code: String,
-    complete: String,
-}
-
-impl Began {
-    fn of(answer: &Response) -> Self {
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        let body = answer.json();
-        let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        Self {
-            device_code: text("device_code"),
-            user_code: text("user_code"),
-            complete: text("verification_uri_complete"),
-        }
-    }
-}
-
-fn began_with(fixture: &Fixture, id: &str, scope: &str) -> Began {
-    Began::of(&begin(fixture, id, &Form::new(&[("scope", scope)])))
-}
-
-fn began(fixture: &Fixture, id: &str) -> Began {
-    began_with(fixture, id, "openid offline_access read")
-}
-
-fn poll_form(code: &str) -> Form {
-    Form::new(&[("grant_type", GRANT), ("device_code", code)])
-}
-
-fn poll(fixture: &Fixture, id: &str, device: &Began) -> Response {
-    fixture.token_as(id, &poll_form(&device.device_code))
-}
-
-#[track_caller]
-fn assert_told(answer: &Response, error: &str) {
-    assert_eq!((answer.status, answer.error()), (400, error.to_owned()));
-}
-
-/// The page that asks, for a code that was typed.
-fn typed(browser: &Browser<'_>, code: &str) -> Page {
-    let page = browser.open("/device");
-    assert!(page.is_page_at("/device"), "{:?}", page.response);
-    browser.submit(&page, &[("user_code", code)])
-}
-
-fn decided(browser: &Browser<'_>, device: &Began, decision: &str) -> Page {
-    let page = typed(browser, &device.user_code);
-    assert!(page.response.body.contains(&device.user_code));
-    browser.submit(&page, &[("decision", decision)])
-}
 
 #[test]
 fn s4_6_a_device_gets_what_somebody_agreed_to() {
@@ -184,6 +118,13 @@ fn clients_that_prove_nothing_begin_so_often_from_one_address() {
     let refused = one();
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").is_some());
+    let elsewhere = Request {
+        address: Some("192.0.2.2".to_owned()),
+        ..authenticated("native", &Form::default())
+    };
+    let elsewhere = fixture.send(Endpoint::DeviceAuthorization, &elsewhere);
+    assert_eq!(elsewhere.status, 200, "{}", elsewhere.body);
+    // Who proves who it is is counted nowhere.
     assert_eq!(begin(&fixture, "web", &Form::default()).status, 200);
     fixture.later(600);
     assert_eq!(one().status, 200);
@@ -280,6 +221,28 @@ fn rfc_8628_3_4_only_the_client_that_began_may_ask() {
 }
 
 #[test]
+fn te_10_a_client_that_lost_the_grant_since_it_began_is_unauthorized() {
+    let fixture = devices();
+    let waiting = began(&fixture, "web");
+    let agreed = began(&fixture, "web");
+    let browser = fixture.signed_in_browser();
+    decided(&browser, &agreed, "allow");
+    fixture.change_client("web", |client| {
+        client.grant_types.retain(|it| *it != GrantType::DeviceCode);
+    });
+    for device in [&waiting, &agreed] {
+        assert_told(&poll(&fixture, "web", device), "unauthorized_client");
+    }
+    // Nor is anybody asked on its behalf.
+    let page = typed(&browser, &waiting.user_code);
+    assert_eq!(page.response.label(), "user_code_unknown");
+    fixture.change_client("web", |client| {
+        client.grant_types.push(GrantType::DeviceCode);
+    });
+    Tokens::of(&poll(&fixture, "web", &agreed));
+}
+
+#[test]
 fn ac_10_no_other_sealed_thing_is_a_device_code_and_it_is_no_other() {
     let fixture = devices();
     let device = began(&fixture, "web");
@@ -364,52 +327,6 @@ fn s4_6_unknown_used_and_malformed_codes_are_answered_alike() {
 }
 
 #[test]
-fn rfc_8628_5_1_guessing_user_codes_is_throttled_for_the_person_and_the_address() {
-    let fixture = devices();
-    let device = began(&fixture, "native");
-    let wrong = |browser: &Browser<'_>| typed(browser, "BBBB-BBBB").response.status;
-    let browser = fixture.signed_in_browser();
-    for _ in 0..5 {
-        assert_eq!(wrong(&browser), 400);
-    }
-    // The right one is not looked at, nor in another session of the same person.
-    for browser in [browser, fixture.signed_in_browser()] {
-        let page = typed(&browser, &device.user_code);
-        assert_eq!(page.response.status, 429);
-        assert!(page.response.body.contains("Too many attempts"));
-    }
-    let bob = fixture.browser_of("bob");
-    assert!(
-        typed(&bob, &device.user_code)
-            .response
-            .body
-            .contains("The native client")
-    );
-}
-
-#[test]
-fn s4_6_the_answer_needs_the_browser_that_was_asked_and_its_form() {
-    let fixture = devices();
-    let device = began(&fixture, "native");
-    let browser = fixture.signed_in_browser();
-    let page = typed(&browser, &device.user_code);
-    let request = browser.form_post(&page, &[("decision", "allow")]);
-    let elsewhere = fixture
-        .browser_of("bob")
-        .send(Endpoint::Device, request.clone());
-    assert_eq!(elsewhere.label(), "page_from_elsewhere");
-    let forged = edgemint::http::Request {
-        fetch_site: Some("cross-site".to_owned()),
-        ..request
-    };
-    let forged = browser.send(Endpoint::Device, forged);
-    assert_eq!(forged.label(), "page_from_elsewhere");
-    let without = browser.submit_only(&page, &[("decision", "allow"), ("csrf", "x")]);
-    assert_eq!(without.label(), "page_from_elsewhere");
-    assert_told(&poll(&fixture, "native", &device), "authorization_pending");
-}
-
-#[test]
 fn s4_6_a_device_is_answered_once() {
     let fixture = devices();
     let device = began(&fixture, "native");
@@ -447,45 +364,6 @@ fn s4_6_what_is_granted_is_what_the_person_holds_and_was_shown() {
     scope("openid read write");
     let tokens = Tokens::of(&poll(&fixture, "native", &device));
     assert_eq!(tokens.scope, "openid");
-}
-
-#[test]
-fn s4_6_what_ends_codes_ends_device_codes() {
-    type End = fn(&Fixture, &Browser<'_>);
-    let ends: [(&str, End, &str); 4] = [
-        (
-            "disabled",
-            |fixture, _| fixture.disable_account("ada"),
-            "invalid_grant",
-        ),
-        (
-            "password",
-            |fixture, _| fixture.change_password("ada", "another password"),
-            "invalid_grant",
-        ),
-        (
-            "signed out",
-            |_, browser| {
-                let page = browser.open("/logout");
-                browser.submit(&page, &[]);
-            },
-            "invalid_grant",
-        ),
-        (
-            "client",
-            |fixture, _| fixture.change_client("web", |client| client.generation += 1),
-            "expired_token",
-        ),
-    ];
-    for (name, end, error) in ends {
-        let fixture = devices();
-        let browser = fixture.signed_in_browser();
-        let device = began(&fixture, "web");
-        decided(&browser, &device, "allow");
-        end(&fixture, &browser);
-        let answer = poll(&fixture, "web", &device);
-        assert_eq!(answer.error(), error, "{name}");
-    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use edgemint::http::{Request, Response};
 use edgemint::model::GrantType;
 use edgemint::server::Endpoint;
 use serde_json::json;
+use support::device::{began, poll_form};
 use support::{
     FORM, Fixture, Form, PASSWORD, Seen, Tokens, authenticated, authorization, basic,
     exchange_form, post, refresh_form, secret,
@@ -356,10 +357,16 @@ fn te_10_an_unknown_grant_is_unsupported_and_one_that_is_not_the_clients_is_unau
         }
     }
     let code = fixture.code();
+    fixture.change_client("native", |client| {
+        client.grant_types.push(GrantType::DeviceCode);
+    });
+    let device = began(&fixture, "native");
     for (id, form) in [
         ("api", exchange_form("web", &code)),
         ("api", refresh_form("emr_x")),
         ("spa", client_credentials()),
+        ("web", poll_form("emd_x")),
+        ("web", poll_form(&device.device_code)),
     ] {
         let response = fixture.token_as(id, &form);
         let seen = (response.status, response.error());

@@ -11,6 +11,7 @@
 
 mod browser;
 mod client;
+pub(crate) mod device;
 mod form;
 pub(crate) mod gate;
 mod handles;
