@@ -15,11 +15,12 @@ use edgemint::ports::logouts::{Outcome, Waiting};
 use edgemint::ports::{Directory as _, Ledger as _};
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
+use support::device::{Began, GRANT, decided, poll_form};
 use support::records::{App, FLOWS, PROVIDERS, USERS, at, made, patched, read, refused, user};
 use support::tokens::json_post;
 use support::{
-    BOOTSTRAP, Browser, Fixture, Form, ISSUER, Operations, Outage, PASSWORD, Seen as _, block_on,
-    decoded, subject,
+    BOOTSTRAP, Browser, Fixture, Form, ISSUER, Operations, Outage, PASSWORD, Seen as _, Tokens,
+    block_on, decoded, subject,
 };
 
 const URI: &str = "https://app.example/backchannel";
@@ -159,24 +160,72 @@ fn s4_2_a_logout_token_names_whom_the_client_knows_and_tells_nothing_of_them() {
     assert_eq!(names, expected);
 }
 
+/// Signs Bob in for an answer of this type, and out again; tells whether an ID token was in it.
+fn left_after<'a>(fixture: &'a Fixture, response_type: &str) -> (App<'a>, bool) {
+    let app = told_with(
+        fixture,
+        json!({
+            "grant_types": ["authorization_code", "implicit"],
+            "response_types": [response_type],
+            "danger_allow_front_channel_access_tokens": true,
+        }),
+    );
+    let browser = fixture.browser_of("bob");
+    let asked = app.authorization().with("response_type", response_type);
+    let answer = browser.allow(&asked).response.answer();
+    let asked_for_token = response_type.split(' ').any(|name| name == "token");
+    assert_eq!(answer.value("access_token").is_some(), asked_for_token);
+    logout(&browser);
+    (app, answer.value("id_token").is_some())
+}
+
 #[test]
 fn who_got_an_id_token_without_a_code_is_told_as_well() {
-    for response_type in ["id_token", "code id_token"] {
+    for response_type in [
+        "id_token",
+        "id_token token",
+        "code id_token",
+        "code id_token token",
+    ] {
         let fixture = Fixture::new();
-        let app = told_with(
-            &fixture,
-            json!({
-                "grant_types": ["authorization_code", "implicit"],
-                "response_types": [response_type],
-            }),
-        );
-        let browser = fixture.browser_of("bob");
-        let asked = app.authorization().with("response_type", response_type);
-        let answer = browser.allow(&asked).response.answer();
-        assert!(answer.value("id_token").is_some(), "{response_type}");
-        logout(&browser);
+        let (app, given) = left_after(&fixture, response_type);
+        assert!(given, "{response_type}");
         assert!(delivered(&fixture, &app)["sid"].is_string());
     }
+}
+
+#[test]
+fn who_got_an_access_token_alone_is_not_told() {
+    for response_type in ["token", "code token"] {
+        let fixture = Fixture::new();
+        let (_, given) = left_after(&fixture, response_type);
+        assert!(!given, "{response_type}");
+        assert!(deliver(&fixture, 200).is_empty(), "{response_type}");
+    }
+}
+
+#[test]
+fn who_got_an_id_token_by_a_device_is_told_as_well() {
+    let fixture = Fixture::new();
+    let app = told_with(&fixture, json!({ "grant_types": [GRANT] }));
+    let browser = fixture.browser_of("bob");
+    let given = |scope: &str| {
+        let form = Form::new(&[("scope", scope)]);
+        let device = Began::of(&app.ask(Endpoint::DeviceAuthorization, &form));
+        decided(&browser, &device, "allow");
+        Tokens::of(&app.ask(Endpoint::Token, &poll_form(&device.device_code)))
+    };
+    assert!(given("read").id_token.is_none());
+    logout(&browser);
+    assert!(deliver(&fixture, 200).is_empty(), "it knows of no session");
+    browser.sign_in("bob");
+    let claims = given("openid").claims();
+    logout(&browser);
+    let told = delivered(&fixture, &app);
+    assert_eq!(
+        (&told["sid"], &told["sub"]),
+        (&claims["sid"], &claims["sub"])
+    );
 }
 
 #[test]

@@ -226,9 +226,17 @@ fn s2_8_an_error_says_where_it_is_explained_in_bodies_challenges_and_redirects()
             "invalid_request",
         ),
     ] {
-        let answer = browser.authorize(&form).response.answer();
-        assert_eq!(answer.value("error"), Some(code));
-        assert_eq!(answer.value("error_uri"), Some(uri(code).as_str()));
+        for mode in ["query", "fragment", "form_post"] {
+            let page = browser.authorize(&form.clone().with("response_mode", mode));
+            let answer = match page.response.location() {
+                Some(_) => page.response.answer(),
+                None => page.hidden_fields(),
+            };
+            assert_eq!(page.response.location().is_none(), mode == "form_post");
+            assert_eq!(answer.value("error"), Some(code), "{mode}");
+            let said = answer.value("error_uri");
+            assert_eq!(said, Some(uri(code).as_str()), "{mode}");
+        }
     }
     drop(browser);
 
