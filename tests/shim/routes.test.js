@@ -40,6 +40,10 @@ test("every path runs the worker before the demo's files", () => {
   for (const path of ["/", "/callback", "/app.js", "/pkg/index.js", "/docs/viewer.js"]) assert.equal(runs(path), false, path);
 });
 
+test("CR-4: what is fetched on behalf of others never reaches the account's own hosts", () => {
+  assert.ok(wranglerConfig().compatibility_flags.includes("global_fetch_strictly_public"));
+});
+
 test("every URL in the metadata is a route with a fitting method", async () => {
   const server = await serve({ bindings: { EDGEMINT_DANGER_OPEN_REGISTRATION: "1" } });
   try {

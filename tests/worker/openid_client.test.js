@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { exportJWK, generateKeyPair } from "jose";
 import * as oidc from "openid-client";
-import { BOOTSTRAP_TOKEN, CALLBACK, answerDevice, browser, code, register, serveReady, told } from "./support.js";
+import { ADMINISTRATOR, BOOTSTRAP_TOKEN, CALLBACK, answerDevice, browser, code, register, serveReady, told } from "./support.js";
 
 const DEVICE = "urn:ietf:params:oauth:grant-type:device_code";
 const DEPARTURE = "https://client.example/bye";
@@ -211,6 +211,23 @@ describe("openid-client", () => {
     const authentication = oidc.ClientSecretJwt(/** @type {string} */ (registered.client_secret));
     const config = await oidc.discovery(new URL(server.url), registered.client_id, undefined, authentication, { execute: EXECUTE });
     await assert.rejects(oidc.clientCredentialsGrant(config), (error) => error instanceof oidc.ResponseBodyError && error.error === "invalid_client");
+  });
+
+  test("gets tokens for a name and a password where that was switched on, and nowhere else", async () => {
+    const password = { ...ADMINISTRATOR, scope: "openid offline_access" };
+    const own = await register(server, { grant_types: ["password", "refresh_token"], redirect_uris: [], danger_allow_password_grant: true });
+    const config = await oidc.discovery(new URL(server.url), own.client_id, undefined, oidc.ClientSecretBasic(own.client_secret ?? ""), { execute: EXECUTE });
+    const tokens = await oidc.genericGrantRequest(config, "password", password);
+    // Nobody was asked for access that outlives a session.
+    assert.equal(tokens.scope, "openid");
+    const claims = tokens.claims();
+    assert.ok(claims);
+    assert.equal((await oidc.fetchUserInfo(config, tokens.access_token, claims.sub)).sub, claims.sub);
+    const renewed = await oidc.refreshTokenGrant(config, tokens.refresh_token ?? "");
+    assert.equal(renewed.claims()?.sub, claims.sub);
+    await assert.rejects(oidc.genericGrantRequest(config, "password", { ...password, password: "guess" }), { error: "invalid_grant" });
+    const usual = await registerAs("client_secret_basic");
+    await assert.rejects(oidc.genericGrantRequest(usual, "password", password), { error: "unsupported_grant_type" });
   });
 
   test("is told which grants there are not", async () => {
