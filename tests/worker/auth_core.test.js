@@ -2,10 +2,10 @@
 // Auth.js as an application uses it: its own handler before a socket of its own, one entry with our issuer, and a
 // browser without JavaScript that goes to and fro.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { after, before, describe, test } from "node:test";
 import { Auth } from "@auth/core";
 import { exportJWK, generateKeyPair } from "jose";
+import { serveApplication } from "./application.js";
 import { browser, formOf, introspect, refresh, register, serveReady } from "./support.js";
 
 const ALGORITHMS = ["EdDSA", "ES256", "RS256"];
@@ -34,19 +34,8 @@ describe("@auth/core", () => {
     const kept = { errors: [] };
     /** @type {any} */
     let config;
-    const listener = createServer(async (asked, answer) => {
-      let body = "";
-      for await (const part of asked) body += part;
-      const headers = Object.entries(asked.headers).map(([name, value]) => /** @type {[string, string]} */ ([name, String(value)]));
-      const request = new Request(new URL(asked.url ?? "/", url), { method: asked.method, headers, body: body || undefined });
-      const response = /** @type {Response} */ (await Auth(request, config));
-      const cookies = response.headers.getSetCookie();
-      answer.writeHead(response.status, { ...Object.fromEntries(response.headers), ...(cookies.length > 0 ? { "set-cookie": cookies } : {}) });
-      answer.end(await response.text());
-    });
-    await new Promise((listening) => listener.listen(0, "127.0.0.1", () => listening(undefined)));
-    t.after(() => new Promise((closed) => (listener.closeAllConnections(), listener.close(closed))));
-    const url = `http://127.0.0.1:${/** @type {import("node:net").AddressInfo} */ (listener.address()).port}`;
+    const { url, stop } = await serveApplication(async (request) => /** @type {Response} */ (await Auth(request, config)));
+    t.after(stop);
     const client = await register(server, {
       redirect_uris: [`${url}/auth/callback/edgemint`],
       post_logout_redirect_uris: [`${url}/bye`],
