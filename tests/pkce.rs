@@ -3,9 +3,15 @@
 
 mod support;
 
+use edgemint::http::Response;
 use edgemint::jose::base64url;
 use edgemint::server::Endpoint;
-use support::{CHALLENGE, Fixture, Form, Seen, VERIFIER, authorization, exchange_form};
+use serde_json::{Value, json};
+use support::records::{PROVIDERS, at, made, patched, read};
+use support::tokens::json_post;
+use support::{
+    CHALLENGE, Fixture, Form, Seen, VERIFIER, authorization, exchange_form, redirect_uri,
+};
 
 const CLIENTS: [&str; 7] = ["web", "other", "post", "jwt", "spa", "native", "stranger"];
 
@@ -193,6 +199,78 @@ fn s2_4_a_plain_challenge_is_nowhere_where_it_could_be_read() {
     let answer = fixture.signed_in_browser().allow(&form).response;
     assert!(!answer.location().unwrap().contains(VERIFIER));
     assert!(!fixture.memory().everything_stored().contains(VERIFIER));
+}
+
+const DANGER: &str = "danger_allow_plain_code_challenge";
+
+/// Whether a client of `redirect_uri("web")` gets through both endpoints with a plain challenge.
+fn goes_plain(fixture: &Fixture, id: &str) -> bool {
+    let form = authorization("web")
+        .with("client_id", id)
+        .with("scope", "openid")
+        .with("code_challenge", VERIFIER)
+        .with("code_challenge_method", "plain");
+    let answer = fixture.signed_in_browser().allow(&form).response;
+    if answer.error() == "invalid_request" {
+        assert_eq!(answer.label(), "malformed_parameter");
+        return false;
+    }
+    let form = exchange_form("web", &answer.code()).with("client_id", id);
+    let tokens = fixture.post(Endpoint::Token, &form);
+    assert_eq!(tokens.status, 200, "{}", tokens.body);
+    true
+}
+
+#[test]
+fn s2_4_the_management_api_has_the_switch() {
+    let fixture = Fixture::new();
+    let provider = |id: &str, danger: Option<bool>| {
+        let mut fields = json!({
+            "name": id, "client_id": id, "client_type": "public",
+            "redirect_uris": redirect_uri("web"), "scope": "openid",
+        });
+        if let Some(danger) = danger {
+            fields[DANGER] = json!(danger);
+        }
+        made(&fixture, PROVIDERS, fields)
+    };
+    let without = provider("without", None);
+    assert_eq!(without[DANGER], false);
+    assert!(!goes_plain(&fixture, "without"));
+    let with = provider("with", Some(true));
+    assert_eq!(with[DANGER], true);
+    assert!(goes_plain(&fixture, "with"));
+    for (provider, id) in [(with, "with"), (without, "without")] {
+        let path = at(PROVIDERS, &provider);
+        for danger in [false, true, false] {
+            let changed = patched(&fixture, &path, json!({DANGER: danger}));
+            assert_eq!(changed[DANGER], danger);
+            assert_eq!(read(&fixture, &path)[DANGER], danger);
+            assert_eq!(goes_plain(&fixture, id), danger, "{id}");
+        }
+    }
+}
+
+#[test]
+fn s2_4_an_administrator_registers_it_and_a_strangers_word_for_it_counts_for_nothing() {
+    let fixture = Fixture::with(|config| config.danger_open_registration = true);
+    let metadata = |danger: Value| {
+        json!({
+            "redirect_uris": [redirect_uri("web")], "token_endpoint_auth_method": "none",
+            "scope": "openid", DANGER: danger,
+        })
+    };
+    let id = |answer: &Response| {
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        answer.json()["client_id"].as_str().unwrap().to_owned()
+    };
+    let vouched = fixture.register(&metadata(json!(true)));
+    assert!(goes_plain(&fixture, &id(&vouched)));
+    let vouched = fixture.register(&metadata(json!(false)));
+    assert!(!goes_plain(&fixture, &id(&vouched)));
+    let request = json_post(None, &metadata(json!(true)).to_string());
+    let stranger = fixture.send(Endpoint::Register, &request);
+    assert!(!goes_plain(&fixture, &id(&stranger)));
 }
 
 #[test]

@@ -131,6 +131,26 @@ mod tests {
     }
 
     #[test]
+    fn pk_5_a_verifier_of_another_length_or_alphabet_is_refused_though_its_digest_fits() {
+        // SHA-256 of "a", from elsewhere: the digests below are by the same function as the check.
+        let of_a = "ypeBEsobvcr6wjGzmiPcTaeG7_gUfE5yuYB3ha_uSLs";
+        assert_eq!(s256("a"), of_a);
+        assert_eq!(verify(Some("a"), of_a), Err(Reason::VerifierMismatch));
+        let own = |verifier: &str| verify(Some(verifier), &s256(verifier));
+        for length in [0, 42, 129] {
+            let refused = own(&"a".repeat(length));
+            assert_eq!(refused, Err(Reason::VerifierMismatch), "{length}");
+        }
+        for odd in ['+', '/', '=', '%', ' ', '\0', 'é'] {
+            let verifier = format!("{}{odd}", "a".repeat(42));
+            assert_eq!(own(&verifier), Err(Reason::VerifierMismatch), "{odd:?}");
+        }
+        for length in [43, 128] {
+            assert_eq!(own(&"~".repeat(length)), Ok(()), "{length}");
+        }
+    }
+
+    #[test]
     fn s2_4_a_plain_challenge_is_kept_as_its_hash_whose_verifier_is_itself() {
         for method in [Some("plain"), None] {
             let kept = challenge(Some(VERIFIER), method, true).unwrap();
