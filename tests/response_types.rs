@@ -11,8 +11,8 @@ use edgemint::server::Endpoint;
 use serde_json::{Value, json};
 use support::tokens::{metadata, online};
 use support::{
-    Browser, Fixture, Form, ISSUER, NONCE, Operations, Page, STATE, Seen, Tokens, authorization,
-    decoded, exchange_form, redirect_uri,
+    Browser, Fixture, Form, ISSUER, NONCE, Operations, Page, RESOURCE, STATE, Seen, Tokens,
+    authorization, decoded, exchange_form, redirect_uri,
 };
 
 const CODE: &str = "code";
@@ -205,13 +205,10 @@ fn s2_3_types_and_grants_that_a_client_does_not_have_are_refused_while_a_page_wa
 fn s2_3_an_answer_is_in_the_mode_that_is_asked_for_on_success_and_error() {
     let fixture = switched_on();
     let browser = fixture.signed_in_browser();
-    for (response_type, default) in [
-        (CODE, "query"),
-        ("none", "query"),
-        ("id_token", "fragment"),
-        ("token", "fragment"),
-        ("code id_token token", "fragment"),
-    ] {
+    let fragments = TOKENS.map(|(response_type, _)| (response_type, "fragment"));
+    let types = [(CODE, "query"), ("none", "query")];
+    assert_eq!(types.len() + fragments.len(), ResponseType::ALL.len());
+    for (response_type, default) in types.into_iter().chain(fragments) {
         for asked in ["", "query", "fragment", "form_post"] {
             let may = asked != "query" || default == "query";
             let expected = if asked.is_empty() || !may {
@@ -241,6 +238,38 @@ fn s2_3_an_answer_is_in_the_mode_that_is_asked_for_on_success_and_error() {
                 for name in ISSUED {
                     assert_eq!(answer.value(name), None);
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn s2_3_no_token_is_ever_in_a_query() {
+    let fixture = switched_on();
+    let silent = fixture.signed_in_browser();
+    for browser in [silent, fixture.browser()] {
+        for (response_type, issued) in TOKENS {
+            for asked in [
+                "",
+                "query",
+                "fragment",
+                "form_post",
+                "QUERY",
+                "query fragment",
+            ] {
+                let form = asking(response_type).with("response_mode", asked);
+                let page = browser.copy().allow(&form);
+                let (mode, answer) = answered(&page);
+                let given = answer.value("error").is_none();
+                assert_eq!(given, ["", "fragment", "form_post"].contains(&asked));
+                for name in ISSUED {
+                    let there = answer.value(name).is_some();
+                    assert_eq!(there, given && issued.contains(&name), "{response_type}");
+                }
+                assert_ne!(mode, "query", "{response_type} {asked}");
+                let location = page.response.location().unwrap_or_default();
+                let query = location.split('#').next().unwrap();
+                assert!(!query.contains('?'), "{response_type} {asked}: {query}");
             }
         }
     }
@@ -466,6 +495,46 @@ fn claims_that_are_told_by_userinfo_alone_are_told_to_who_cannot_ask_it() {
             let answer = browser.allow(&asking(response_type)).response.answer();
             let told = claims_of(&answer).get("preferred_username").is_some();
             assert_eq!(told, response_type == "id_token", "{response_type}");
+        }
+    }
+}
+
+#[test]
+fn a_claim_that_is_asked_for_by_name_is_told_by_the_id_token_of_the_authorization_endpoint() {
+    let fixture = switched_on();
+    fixture.change_client("web", |client| client.claims_in_userinfo_only = true);
+    let browser = fixture.signed_in_browser();
+    let name = json!({"id_token": {"name": null}}).to_string();
+    for response_type in ["code id_token", "id_token token", "code id_token token"] {
+        let ask = |form: Form| claims_of(&browser.allow(&form).response.answer());
+        let plain = ask(asking(response_type));
+        assert_eq!(plain.get("name"), None, "{response_type}");
+        let named = ask(asking(response_type).with("claims", &name));
+        assert_eq!(named["name"], "ada", "{response_type}");
+        // And no other claim of the same scope.
+        assert_eq!(named.get("preferred_username"), None, "{response_type}");
+    }
+}
+
+#[test]
+fn an_access_token_of_the_authorization_endpoint_is_for_the_resource_that_was_asked_for() {
+    let fixture = switched_on();
+    let browser = fixture.signed_in_browser();
+    for id in ["web", "jwt"] {
+        for (response_type, issued) in TOKENS {
+            if !issued.contains(&"access_token") {
+                continue;
+            }
+            let form = online(id).with("response_type", response_type);
+            let aud = |form: &Form, reader: &str| {
+                let answer = browser.allow(form).response.answer();
+                let token = answer.value("access_token").unwrap();
+                fixture.introspect_as(reader, token).json()["aud"].clone()
+            };
+            assert_eq!(aud(&form, id), id, "{response_type}");
+            let form = form.with("resource", RESOURCE);
+            assert_eq!(aud(&form, id), RESOURCE, "{response_type}");
+            assert_eq!(aud(&form, "api"), RESOURCE, "{response_type}");
         }
     }
 }
