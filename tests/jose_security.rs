@@ -6,12 +6,13 @@ mod jose_support;
 use std::collections::BTreeSet;
 
 use edgemint::jose::{
-    Algorithm, JoseError, KeyMaterial, KeySet, PublicKey, RingVerifier, Signer, UnverifiedJws,
-    base64url, parse_strict_json,
+    Algorithm, Hs256, JoseError, KeyMaterial, KeySet, PublicKey, RingVerifier, Signer, Unverified,
+    UnverifiedJws, base64url, parse_strict_json,
 };
 use jose_support::{
     AUDIENCE, ISSUER, NOW, Owner, block_on, check, claims_with, policy, refusal, verify,
 };
+use ring::hmac;
 use serde_json::json;
 
 #[test]
@@ -337,6 +338,30 @@ fn jw_11_no_hmac_secret_is_ever_a_verification_key() {
     let refusal = KeySet::parse(set.as_bytes()).unwrap_err();
     assert_eq!(refusal, JoseError::KeyPrivate);
     assert!(Algorithm::ALL.iter().all(|a| !a.name().starts_with("HS")));
+}
+
+#[test]
+fn jw_11_an_hmac_secret_that_is_shorter_than_the_hash_is_none() {
+    // RFC 7518 §3.2. Each signs what it is asked about: only its length is wrong.
+    let verdict = |length: usize| {
+        let secret = vec![7; length];
+        let input = format!(
+            "{}.{}",
+            base64url::encode(r#"{"alg":"HS256"}"#),
+            base64url::encode("{}")
+        );
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
+        let mac = base64url::encode(hmac::sign(&key, input.as_bytes()).as_ref());
+        let token = Unverified::<Hs256>::parse(&format!("{input}.{mac}")).unwrap();
+        let known: [&[u8]; 1] = [&secret];
+        token.verify(known).map(|_| ())
+    };
+    for length in [0, 1, 16, 31] {
+        assert_eq!(verdict(length), Err(JoseError::KeyUnknown), "{length}");
+    }
+    for length in [32, 33, 64] {
+        assert_eq!(verdict(length), Ok(()), "{length}");
+    }
 }
 
 #[test]
