@@ -7,7 +7,7 @@ mod support;
 use edgemint::http::{Request, Response};
 use edgemint::server::Endpoint;
 use serde_json::{Value, json};
-use support::records::{App, FLOWS, made, read};
+use support::records::{App, FLOWS, made, patched, read, user_path};
 use support::tokens::{altered, online, online_tokens, resigned, unsigned};
 use support::{Browser, Fixture, Form, ISSUER, Page, Seen as _, Tokens, get, post};
 
@@ -403,16 +403,33 @@ fn s4_6_a_hint_is_understood_in_every_mode_of_sub_and_issuer() {
         "user_id",
         "user_uuid",
         "user_username",
+        "user_email",
         "user_upn",
     ] {
         for issuer_mode in ["global", "per_provider"] {
             let fixture = Fixture::new();
+            // Without these, both are told as the hash.
+            patched(
+                &fixture,
+                &user_path(&fixture, "bob"),
+                json!({"email": "bob@example.org", "attributes": {"upn": "bob@corp"}}),
+            );
             let app = shop(
                 &fixture,
                 json!({"sub_mode": sub_mode, "issuer_mode": issuer_mode}),
             );
             let browser = fixture.browser_of("bob");
-            let hint = tokens(&app, &browser).id_token.unwrap();
+            let tokens = tokens(&app, &browser);
+            let told = match sub_mode {
+                "user_username" => Some("bob"),
+                "user_email" => Some("bob@example.org"),
+                "user_upn" => Some("bob@corp"),
+                _ => None,
+            };
+            if let Some(told) = told {
+                assert_eq!(tokens.claims()["sub"], told);
+            }
+            let hint = tokens.id_token.unwrap();
             let form = Form::new(&[("id_token_hint", &hint), ("post_logout_redirect_uri", BYE)]);
             let page = logout(&browser, &form);
             assert_eq!(

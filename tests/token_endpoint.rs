@@ -9,7 +9,7 @@ use edgemint::server::Endpoint;
 use serde_json::json;
 use support::device::{began, poll_form};
 use support::{
-    FORM, Fixture, Form, PASSWORD, Seen, Tokens, authenticated, authorization, basic,
+    FORM, Fixture, Form, PASSWORD, Seen, Tokens, authenticated, authorization, basic, device_form,
     exchange_form, post, refresh_form, secret,
 };
 
@@ -215,13 +215,29 @@ fn te_6_a_client_may_authenticate_in_its_own_way_only() {
 #[test]
 fn te_7_a_confidential_client_without_credentials_is_refused_on_every_grant() {
     let fixture = Fixture::new();
+    fixture.change_client("web", |client| {
+        let more = [GrantType::DeviceCode, GrantType::Password];
+        client.grant_types.extend(more);
+        client.danger_allow_password_grant = true;
+    });
     let tokens = fixture.tokens();
     let code = fixture.code();
-    for form in [
+    let device = fixture.agreed_device("web", &fixture.signed_in_browser());
+    let password = [
+        ("grant_type", "password"),
+        ("username", "ada"),
+        ("password", PASSWORD),
+    ];
+    let forms = [
         exchange_form("web", &code),
         refresh_form(tokens.refresh()),
         client_credentials(),
-    ] {
+        device_form(&device),
+        Form::new(&password),
+    ];
+    // Every grant that the token endpoint knows.
+    assert_eq!(forms.len(), GrantType::ALL.len() - 1);
+    for form in forms {
         for form in [
             form.clone().with("client_id", "web"),
             form.clone()
@@ -484,7 +500,8 @@ fn te_12_a_scope_that_the_person_does_not_hold_is_left_out_and_said() {
 }
 
 #[test]
-fn te_13_to_15_an_assertion_of_a_client_without_keys_is_refused_and_symmetric_ones_do_not_exist() {
+fn te_13_to_15_an_assertion_of_a_client_without_keys_is_refused_and_nobody_is_invited_to_symmetric_ones()
+ {
     let fixture = Fixture::new();
     let assertion = [
         (
