@@ -408,7 +408,7 @@ fn s4_6_a_hint_is_understood_in_every_mode_of_sub_and_issuer() {
     ] {
         for issuer_mode in ["global", "per_provider"] {
             let fixture = Fixture::new();
-            // Without these, both are told as the hash.
+            // Without these, both modes tell what others do.
             patched(
                 &fixture,
                 &user_path(&fixture, "bob"),
