@@ -2,564 +2,54 @@
 //! oversized in turn, and the whole answer compared with what the RFCs say.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod matrix_support;
 mod support;
 
-use edgemint::http::Response;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use edgemint::jose::base64url;
 use edgemint::model::GrantType;
+use edgemint::oauth::grant::{
+    authorization_code, client_credentials, device_code, password, refresh_token,
+};
+use edgemint::oauth::{authorization_request, client_authentication, token as token_endpoint};
 use edgemint::server::Endpoint;
+use matrix_support::authorize::AUTHORIZE;
+use matrix_support::token::{
+    ASSERTION, CLIENT_CREDENTIALS, DEVICE_CODE, EXCHANGE, PASSWORD_GRANT, REFRESH,
+};
+use matrix_support::{at_authorize, at_token, bent, continued, differences, names, whole};
+use ring::hmac;
+use serde_json::json;
+use support::records::{PROVIDERS, made};
+use support::tokens::signed_by_stranger;
 use support::{
-    Browser, CHALLENGE, Fixture, Form, ISSUER, PASSWORD, RESOURCE, STATE, Seen, authenticated,
-    authorization, exchange_form, redirect_uri, refresh_form, secret,
+    Browser, Fixture, Form, ISSUER, PASSWORD, authenticated, authorization, device_form,
+    exchange_form, refresh_form, secret,
 };
 
-/// A parameter, a good value, a bad one, and what is answered when it is empty, bad, twice there, and far
-/// too long.
-type Row = (&'static str, &'static str, &'static str, [&'static str; 4]);
-
-/// Answers of the authorization endpoint. `code`: granted; `page …`: our own page with this status and
-/// reason, because client or redirect URI are not proven (RFC 6749 §4.1.2.1); anything else is the error
-/// in a redirect to the client. `stateless`: without `state`, as none was sent that could be returned.
-///
-/// An empty value is an absent one (RFC 6749 §3.1), so what is optional may be empty; a parameter that
-/// is there twice makes the request invalid (ibid.), whatever it is for.
-const AUTHORIZE: [Row; 20] = [
-    (
-        "client_id",
-        "web",
-        "nobody",
-        [
-            "page 400 missing_parameter",
-            "page 400 unknown_client",
-            "page 400 repeated_parameter",
-            "page 400 unknown_client",
-        ],
-    ),
-    (
-        "redirect_uri",
-        "https://web.example/cb",
-        "https://evil.example/cb",
-        [
-            "page 400 missing_parameter",
-            "page 400 unregistered_redirect_uri",
-            "page 400 repeated_parameter",
-            "page 400 unregistered_redirect_uri",
-        ],
-    ),
-    (
-        "response_type",
-        "code",
-        "invalid",
-        [
-            "invalid_request",
-            "unsupported_response_type",
-            "invalid_request",
-            "unsupported_response_type",
-        ],
-    ),
-    (
-        "scope",
-        "openid profile",
-        "invalid",
-        ["code", "invalid_scope", "invalid_request", "invalid_scope"],
-    ),
-    // What could not come back unchanged does not come back.
-    (
-        "state",
-        STATE,
-        "\r\n",
-        [
-            "code stateless",
-            "invalid_request stateless",
-            "invalid_request stateless",
-            "invalid_request stateless",
-        ],
-    ),
-    (
-        "nonce",
-        "n",
-        "\0",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    // RFC 7636 §4.4.1.
-    (
-        "code_challenge",
-        CHALLENGE,
-        "invalid",
-        [
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    // None is `plain` (RFC 7636 §4.3), which this client may not use.
-    (
-        "code_challenge_method",
-        "S256",
-        "invalid",
-        [
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    // RFC 8707 §2; a token is for one resource, so two are one too many.
-    (
-        "resource",
-        RESOURCE,
-        "https://evil.example",
-        [
-            "code",
-            "invalid_target",
-            "invalid_request",
-            "invalid_target",
-        ],
-    ),
-    (
-        "response_mode",
-        "query",
-        "invalid",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    (
-        "prompt",
-        "none",
-        "invalid",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    (
-        "max_age",
-        "600",
-        "-1",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    (
-        "login_hint",
-        "ada",
-        "\0",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    (
-        "id_token_hint",
-        "",
-        "invalid",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    (
-        "claims",
-        "{}",
-        "invalid",
-        [
-            "code",
-            "invalid_request",
-            "invalid_request",
-            "invalid_request",
-        ],
-    ),
-    // OpenID Connect Core §3.1.2.1: what a server does not know of these does no harm.
-    (
-        "display",
-        "page",
-        "invalid",
-        ["code", "code", "invalid_request", "code"],
-    ),
-    (
-        "ui_locales",
-        "en",
-        "invalid",
-        ["code", "code", "invalid_request", "code"],
-    ),
-    (
-        "acr_values",
-        "x",
-        "invalid",
-        ["code", "code", "invalid_request", "code"],
-    ),
-    // OpenID Connect Core §6: refused by name, whatever they hold.
-    (
-        "request",
-        "",
-        "invalid",
-        [
-            "code",
-            "request_not_supported",
-            "invalid_request",
-            "request_not_supported",
-        ],
-    ),
-    (
-        "request_uri",
-        "",
-        "invalid",
-        [
-            "code",
-            "request_uri_not_supported",
-            "invalid_request",
-            "request_uri_not_supported",
-        ],
-    ),
-];
-
-/// Answers of the token endpoint: status and error of RFC 6749 §5.2.
-const EXCHANGE: [Row; 5] = [
-    (
-        "grant_type",
-        "authorization_code",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-        ],
-    ),
-    // What is longer than anything that could be one is malformed, and not looked at.
-    (
-        "code",
-        "",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 invalid_grant",
-            "400 invalid_request",
-            "400 invalid_request",
-        ],
-    ),
-    // A client of OAuth 2.1 does not repeat it; one that does has to do it exactly.
-    (
-        "redirect_uri",
-        "https://web.example/cb",
-        "invalid",
-        [
-            "200",
-            "400 invalid_grant",
-            "400 invalid_request",
-            "400 invalid_grant",
-        ],
-    ),
-    // RFC 7636 §4.6.
-    (
-        "code_verifier",
-        "",
-        "invalid",
-        [
-            "400 invalid_grant",
-            "400 invalid_grant",
-            "400 invalid_request",
-            "400 invalid_grant",
-        ],
-    ),
-    // RFC 8707 §2.2.
-    (
-        "resource",
-        "web",
-        "https://evil.example",
-        [
-            "200",
-            "400 invalid_target",
-            "400 invalid_request",
-            "400 invalid_target",
-        ],
-    ),
-];
-
-const REFRESH: [Row; 4] = [
-    (
-        "grant_type",
-        "refresh_token",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-        ],
-    ),
-    (
-        "refresh_token",
-        "",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 invalid_grant",
-            "400 invalid_request",
-            "400 invalid_request",
-        ],
-    ),
-    (
-        "scope",
-        "openid",
-        "invalid",
-        [
-            "200",
-            "400 invalid_scope",
-            "400 invalid_request",
-            "400 invalid_scope",
-        ],
-    ),
-    (
-        "resource",
-        "web",
-        "https://evil.example",
-        [
-            "200",
-            "400 invalid_target",
-            "400 invalid_request",
-            "400 invalid_target",
-        ],
-    ),
-];
-
-/// Of a client that authenticates by the body. Who it is not, is 401 and never 400, unless it is said twice or
-/// longer than anything that is looked at.
-const CLIENT_CREDENTIALS: [Row; 5] = [
-    (
-        "grant_type",
-        "client_credentials",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-        ],
-    ),
-    (
-        "client_id",
-        "post",
-        "nobody",
-        [
-            "401 invalid_client",
-            "401 invalid_client",
-            "400 invalid_request",
-            "400 invalid_request",
-        ],
-    ),
-    (
-        "client_secret",
-        "",
-        "invalid",
-        [
-            "401 invalid_client",
-            "401 invalid_client",
-            "400 invalid_request",
-            "400 invalid_request",
-        ],
-    ),
-    (
-        "scope",
-        "read",
-        "invalid",
-        [
-            "200",
-            "400 invalid_scope",
-            "400 invalid_request",
-            "400 invalid_scope",
-        ],
-    ),
-    (
-        "resource",
-        "post",
-        "https://evil.example",
-        [
-            "200",
-            "400 invalid_target",
-            "400 invalid_request",
-            "400 invalid_target",
-        ],
-    ),
-];
-
-/// Of a client that takes people's passwords. Why one is refused nobody is told.
-const PASSWORD_GRANT: [Row; 5] = [
-    (
-        "grant_type",
-        "password",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-            "400 invalid_request",
-            "400 unsupported_grant_type",
-        ],
-    ),
-    (
-        "username",
-        "ada",
-        "nobody",
-        [
-            "400 invalid_request",
-            "400 invalid_grant",
-            "400 invalid_request",
-            "400 invalid_grant",
-        ],
-    ),
-    (
-        "password",
-        "",
-        "invalid",
-        [
-            "400 invalid_request",
-            "400 invalid_grant",
-            "400 invalid_request",
-            "400 invalid_grant",
-        ],
-    ),
-    (
-        "scope",
-        "read",
-        "invalid",
-        [
-            "200",
-            "400 invalid_scope",
-            "400 invalid_request",
-            "400 invalid_scope",
-        ],
-    ),
-    (
-        "resource",
-        "web",
-        "https://evil.example",
-        [
-            "200",
-            "400 invalid_target",
-            "400 invalid_request",
-            "400 invalid_target",
-        ],
-    ),
-];
-
-const BENDS: [&str; 4] = ["empty", "invalid", "repeated", "oversized"];
-
-/// The request with this parameter bent, in the order of [`BENDS`].
-fn bent(good: &Form, row: &Row) -> [Form; 4] {
-    let (name, value, invalid, _) = *row;
-    let here = good.value(name).unwrap_or(value).to_owned();
-    let good = good.clone().with(name, &here);
-    let set = |value: &str| good.clone().with(name, value);
-    [
-        set(""),
-        set(invalid),
-        good.clone().and(name, &here),
-        set(&"x".repeat(10_000)),
-    ]
-}
-
-/// What differs from the table, all of it at once.
-fn differences(rows: &[Row], good: impl Fn() -> Form, answer: impl Fn(&Form) -> String) -> String {
-    let mut found = String::new();
-    for row in rows {
-        for (index, bend) in BENDS.iter().enumerate() {
-            let form = &bent(&good(), row)[index];
-            let (seen, expected) = (answer(form), row.3[index]);
-            if seen != expected {
-                found += &format!("{} {bend}: {seen}, not {expected}\n", row.0);
-            }
-        }
-    }
-    found
-}
-
-/// The answer in the words of [`AUTHORIZE`], after everything about it that is always so was checked.
-fn at_authorize(browser: &Browser<'_>, form: &Form) -> String {
-    let response = browser.authorize(form).response;
-    assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert_eq!(response.header("www-authenticate"), None);
-    let Some(location) = response.location() else {
-        assert_eq!(
-            response.header("content-type"),
-            Some("text/html; charset=utf-8")
-        );
-        return format!("page {} {}", response.status, response.label());
-    };
-    assert_eq!(response.status, 303);
-    let base = format!("{}?", redirect_uri("web"));
-    assert!(location.starts_with(&base), "{location}");
-    let answer = response.answer();
-    // RFC 9207: in every answer, once, and what it answers for.
-    assert_eq!(answer.value("iss"), Some(ISSUER));
-    let (mut names, what) = match answer.value("error") {
-        None => (vec!["code"], "code".to_owned()),
-        Some(error) => {
-            assert_described(answer.value("error_description").unwrap());
-            (vec!["error", "error_description"], error.to_owned())
-        }
-    };
-    let state = answer.value("state").map(str::to_owned);
-    names.extend(state.is_some().then_some("state"));
-    names.push("iss");
-    assert_eq!(answer.names(), names, "{location}");
-    match state {
-        None => format!("{what} stateless"),
-        Some(state) => {
-            assert_eq!(state, STATE);
-            what
-        }
-    }
-}
-
-/// The characters of RFC 6749 §4.1.2.1 and §5.2.
-fn assert_described(description: &str) {
-    let allowed = |byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
-    assert!(!description.is_empty() && description.bytes().all(allowed));
-}
-
-/// The answer in the words of [`EXCHANGE`], as [`at_authorize`].
-fn at_token(response: &Response, by_header: bool) -> String {
-    assert_eq!(response.header("content-type"), Some("application/json"));
-    assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert_eq!(response.header("pragma"), Some("no-cache"));
-    assert_eq!(response.location(), None);
-    let body = response.json();
-    let challenged = response.header("www-authenticate").is_some();
-    assert_eq!(challenged, response.status == 401 && by_header);
-    if response.status == 200 {
-        assert!(body["access_token"].is_string());
-        return "200".to_owned();
-    }
-    assert_eq!(body.as_object().unwrap().len(), 2, "{body}");
-    assert_described(body["error_description"].as_str().unwrap());
-    format!("{} {}", response.status, response.error())
+/// The good values that no table can know.
+fn values(fixture: &Fixture, browser: &Browser<'_>) -> Form {
+    let hint = fixture.tokens_in(browser, "web").id_token.unwrap();
+    let claims = json!({"iss": "web", "aud": ISSUER, "client_id": "web", "response_type": "code"});
+    let object = signed_by_stranger("web", "oauth-authz-req+jwt", &claims);
+    Form::new(&[
+        ("id_token_hint", &hint),
+        ("request", &object),
+        ("continue", &continued(browser, &authorization("web"))),
+    ])
 }
 
 #[test]
 fn s2_8_every_parameter_of_an_authorization_request_is_answered_as_the_rfcs_say() {
     let fixture = Fixture::new();
     let browser = fixture.signed_in_browser();
+    let values = values(&fixture, &browser);
     let good = || authorization("web");
-    assert_eq!(at_authorize(&browser, &good()), "code");
-    let found = differences(&AUTHORIZE, good, |form| at_authorize(&browser, form));
+    let found = differences(&AUTHORIZE, &values, good, |form| {
+        at_authorize(&browser, form)
+    });
     assert!(found.is_empty(), "{found}");
 }
 
@@ -567,12 +57,18 @@ fn s2_8_every_parameter_of_an_authorization_request_is_answered_as_the_rfcs_say(
 fn s2_8_a_posted_authorization_request_is_answered_as_one_by_get() {
     let fixture = Fixture::new();
     let browser = fixture.signed_in_browser();
+    let values = values(&fixture, &browser);
     for row in &AUTHORIZE {
-        for form in bent(&authorization("web"), row) {
-            let by_get = browser.authorize(&form).response;
-            let by_post = browser.authorize_by_post(&form).response;
-            let seen = |response: &Response| (response.status, response.label());
-            assert_eq!(seen(&by_get), seen(&by_post), "{}", row.0);
+        let good = authorization("web");
+        for (index, form) in bent(&good, &values, row).iter().enumerate() {
+            // What is posted comes again by it, so a post has none of its own.
+            let by_get = match (row.0, index) {
+                ("continue", 2 | 4) => &good,
+                _ => form,
+            };
+            let by_get = browser.authorize(by_get).response;
+            let by_post = browser.authorize_by_post(form).response;
+            assert_eq!(whole(&by_get), whole(&by_post), "{} {index}", row.0);
         }
     }
 }
@@ -582,7 +78,7 @@ fn s2_8_every_parameter_of_a_code_exchange_is_answered_as_the_rfcs_say() {
     let fixture = Fixture::new();
     let browser = fixture.signed_in_browser();
     let good = || exchange_form("web", &browser.code(&authorization("web")));
-    let found = differences(&EXCHANGE, good, |form| {
+    let found = differences(&EXCHANGE, &Form::default(), good, |form| {
         at_token(&fixture.token_as("web", form), true)
     });
     assert!(found.is_empty(), "{found}");
@@ -593,7 +89,21 @@ fn s2_8_every_parameter_of_a_refresh_is_answered_as_the_rfcs_say() {
     let fixture = Fixture::new();
     let browser = fixture.signed_in_browser();
     let good = || refresh_form(fixture.tokens_in(&browser, "web").refresh());
-    let found = differences(&REFRESH, good, |form| {
+    let found = differences(&REFRESH, &Form::default(), good, |form| {
+        at_token(&fixture.token_as("web", form), true)
+    });
+    assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn s2_8_every_parameter_of_a_device_code_is_answered_as_the_rfcs_say() {
+    let fixture = Fixture::new();
+    fixture.change_client("web", |client| {
+        client.grant_types.push(GrantType::DeviceCode);
+    });
+    let browser = fixture.signed_in_browser();
+    let good = || device_form(&fixture.agreed_device("web", &browser));
+    let found = differences(&DEVICE_CODE, &Form::default(), good, |form| {
         at_token(&fixture.token_as("web", form), true)
     });
     assert!(found.is_empty(), "{found}");
@@ -610,14 +120,52 @@ fn s2_8_every_parameter_of_client_credentials_is_answered_as_the_rfcs_say() {
         ])
     };
     let answer = |form: &Form| at_token(&fixture.post(Endpoint::Token, form), false);
-    let found = differences(&CLIENT_CREDENTIALS, good, answer);
+    let found = differences(&CLIENT_CREDENTIALS, &Form::default(), good, answer);
     assert!(found.is_empty(), "{found}");
     let wrong = fixture.send(Endpoint::Token, &authenticated("web", &good()));
     assert_eq!(
         at_token(&wrong, true),
-        "400 invalid_request",
-        "two ways at once"
+        "invalid_request: credentials were sent in more than one way"
     );
+}
+
+#[test]
+fn s2_8_every_parameter_of_a_client_assertion_is_answered_as_the_rfcs_say() {
+    let fixture = Fixture::new();
+    let provider = json!({
+        "name": "Signs", "client_id": "signs", "scope": "read",
+        "grant_types": ["client_credentials"], "response_types": [], "redirect_uris": "",
+        "token_endpoint_auth_method": "client_secret_jwt",
+        "danger_keep_client_secret_readable": true,
+    });
+    let provider = made(&fixture, PROVIDERS, provider);
+    let secret = provider["client_secret"].as_str().unwrap();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let shown = Cell::new(0);
+    let good = || {
+        shown.set(shown.get() + 1);
+        let claims = json!({
+            "iss": "signs", "sub": "signs", "aud": ISSUER, "exp": fixture.now() + 60,
+            "jti": shown.get().to_string(),
+        });
+        let header = json!({"alg": "HS256"});
+        let input = [header, claims].map(|part| base64url::encode(part.to_string()));
+        let input = input.join(".");
+        let mac = base64url::encode(hmac::sign(&key, input.as_bytes()).as_ref());
+        Form::new(&[
+            ("grant_type", "client_credentials"),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", &format!("{input}.{mac}")),
+        ])
+    };
+    let values = Form::new(&[("client_secret", secret)]);
+    let found = differences(&ASSERTION, &values, good, |form| {
+        at_token(&fixture.post(Endpoint::Token, form), false)
+    });
+    assert!(found.is_empty(), "{found}");
 }
 
 #[test]
@@ -634,8 +182,34 @@ fn s2_8_every_parameter_of_the_password_grant_is_answered_as_the_rfcs_say() {
             ("password", PASSWORD),
         ])
     };
-    let found = differences(&PASSWORD_GRANT, good, |form| {
+    let found = differences(&PASSWORD_GRANT, &Form::default(), good, |form| {
         at_token(&fixture.token_as("web", form), true)
     });
     assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn s2_8_every_parameter_that_either_endpoint_reads_is_a_row() {
+    let read = BTreeSet::from(authorization_request::PARAMETERS);
+    assert_eq!(names(&[&AUTHORIZE]), read);
+    let credentials = names(&[&CLIENT_CREDENTIALS, &ASSERTION]);
+    for name in client_authentication::PARAMETERS {
+        assert!(credentials.contains(name), "{name}");
+    }
+    let grants: [(&[_], &[_]); 5] = [
+        (&EXCHANGE, &authorization_code::PARAMETERS),
+        (&REFRESH, &refresh_token::PARAMETERS),
+        (&DEVICE_CODE, &device_code::PARAMETERS),
+        (&CLIENT_CREDENTIALS, &client_credentials::PARAMETERS),
+        (&PASSWORD_GRANT, &password::PARAMETERS),
+    ];
+    let mut all = credentials;
+    for (table, read) in grants {
+        let rows = names(&[table]);
+        for name in read.iter().chain(&["grant_type"]) {
+            assert!(rows.contains(name), "{name}");
+        }
+        all.extend(rows);
+    }
+    assert_eq!(all, BTreeSet::from(token_endpoint::PARAMETERS));
 }

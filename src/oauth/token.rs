@@ -11,7 +11,8 @@ use crate::model::{AccessTokenFormat, GrantType};
 use crate::ports::{At, Ports};
 use crate::server::Server;
 
-const PARAMETERS: [&str; 14] = [
+/// The parameters of every grant and of every way to authenticate.
+pub const PARAMETERS: [&str; 14] = [
     "grant_type",
     "client_id",
     "client_secret",
