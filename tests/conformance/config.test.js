@@ -1,5 +1,5 @@
 // @ts-check
-// `oidcc-config-certification-test-plan`.
 import { plan } from "./plan.js";
+import { CONFIG } from "./plans.js";
 
-plan("Config", [{ variant: { response_type: "code" }, modules: ["oidcc-discovery-endpoint-verification"] }]);
+plan("Config", CONFIG);

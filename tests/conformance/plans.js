@@ -5,6 +5,29 @@
  * @typedef {import("./plan.js").Entry} Entry
  */
 
+/** `oidcc-config-certification-test-plan`. @type {Entry[]} */
+export const CONFIG = [{ variant: { response_type: "code" }, modules: ["oidcc-discovery-endpoint-verification"] }];
+
+/** `oidcc-rp-initiated-logout-certification-test-plan`, in the suite's order. @type {Entry[]} */
+export const RP_LOGOUT = [
+  {
+    variant: { response_type: "code" },
+    modules: [
+      "oidcc-rp-initiated-logout-discovery-endpoint-verification",
+      "oidcc-rp-initiated-logout",
+      "oidcc-rp-initiated-logout-no-state",
+      "oidcc-rp-initiated-logout-bad-post-logout-redirect-uri",
+      "oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri",
+      "oidcc-rp-initiated-logout-modified-id-token-hint",
+      "oidcc-rp-initiated-logout-bad-id-token-hint",
+      "oidcc-rp-initiated-logout-no-id-token-hint",
+      "oidcc-rp-initiated-logout-no-params",
+      "oidcc-rp-initiated-logout-no-post-logout-redirect-uri",
+      "oidcc-rp-initiated-logout-only-state",
+    ],
+  },
+];
+
 /** `oidcc-basic-certification-test-plan`, in the suite's order. @type {Entry[]} */
 export const BASIC = [
   {

@@ -1,6 +1,5 @@
 // @ts-check
-// `oidcc-rp-initiated-logout-certification-test-plan`.
-import { logout } from "./modules/logout.js";
 import { plan } from "./plan.js";
+import { RP_LOGOUT } from "./plans.js";
 
-plan("RP-initiated logout", [{ variant: { response_type: "code" }, modules: Object.keys(logout) }]);
+plan("RP-initiated logout", RP_LOGOUT);
