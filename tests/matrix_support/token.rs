@@ -180,8 +180,8 @@ pub(crate) const ASSERTION: [Row; 5] = [
     ),
 ];
 
-/// What a client gets that asks for nothing in particular: of access while nobody is there nobody was asked.
-const PERSONS: &str = "200 refresh id: email openid profile read write";
+/// What a client gets that names no scope; not offline_access, for which nobody was asked.
+const USUAL: &str = "200 refresh id: email openid profile read write";
 
 /// Of a client that takes people's passwords. Why one is refused nobody is told.
 pub(crate) const PASSWORD_GRANT: [Row; 5] = [
@@ -189,25 +189,19 @@ pub(crate) const PASSWORD_GRANT: [Row; 5] = [
         "grant_type",
         "password",
         "invalid",
-        [
-            PERSONS,
-            MISSING,
-            OTHER_GRANT_TYPE,
-            REPEATED,
-            OTHER_GRANT_TYPE,
-        ],
+        [USUAL, MISSING, OTHER_GRANT_TYPE, REPEATED, OTHER_GRANT_TYPE],
     ),
     (
         "username",
         "ada",
         "nobody",
-        [PERSONS, MISSING, INVALID_GRANT, REPEATED, INVALID_GRANT],
+        [USUAL, MISSING, INVALID_GRANT, REPEATED, INVALID_GRANT],
     ),
     (
         "password",
         "",
         "invalid",
-        [PERSONS, MISSING, INVALID_GRANT, REPEATED, INVALID_GRANT],
+        [USUAL, MISSING, INVALID_GRANT, REPEATED, INVALID_GRANT],
     ),
     (
         "scope",
@@ -215,7 +209,7 @@ pub(crate) const PASSWORD_GRANT: [Row; 5] = [
         "invalid",
         [
             "200 refresh: read",
-            PERSONS,
+            USUAL,
             SCOPE_EXCEEDED,
             REPEATED,
             SCOPE_MALFORMED,
@@ -225,6 +219,6 @@ pub(crate) const PASSWORD_GRANT: [Row; 5] = [
         "resource",
         "web",
         "https://evil.example",
-        [PERSONS, PERSONS, OTHER_TARGET, REPEATED, OTHER_TARGET],
+        [USUAL, USUAL, OTHER_TARGET, REPEATED, OTHER_TARGET],
     ),
 ];
