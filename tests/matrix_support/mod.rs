@@ -33,7 +33,7 @@ pub(crate) const OTHER_TARGET: &str = "invalid_target: this client may not name 
 /// The members of a token answer.
 const BEARER: [&str; 4] = ["access_token", "expires_in", "scope", "token_type"];
 /// Those that come with a refresh token.
-const WITH_REFRESH_TOKEN: [&str; 1] = ["refresh_token"];
+const WITH_REFRESH_TOKEN: [&str; 2] = ["refresh_token", "refresh_token_expires_in"];
 
 /// Which of these names a table has rows for.
 pub(crate) fn names(tables: &[&[Row]]) -> BTreeSet<&'static str> {
@@ -146,6 +146,7 @@ pub(crate) fn at_token(response: &Response, by_header: bool) -> String {
         if members.contains("refresh_token") {
             expected.extend(WITH_REFRESH_TOKEN);
             assert!(text("refresh_token").starts_with("emr_"));
+            assert_eq!(body["refresh_token_expires_in"], 14 * 24 * 3600);
             what += " refresh";
         }
         if members.contains("id_token") {
