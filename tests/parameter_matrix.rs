@@ -22,11 +22,12 @@ use matrix_support::token::{
 use matrix_support::{at_authorize, at_token, bent, continued, differences, names, whole};
 use ring::hmac;
 use serde_json::json;
+use support::device::{began_with, decided, devices, poll_form};
 use support::records::{PROVIDERS, made};
 use support::tokens::signed_by_stranger;
 use support::{
-    Browser, Fixture, Form, ISSUER, PASSWORD, authenticated, authorization, device_form,
-    exchange_form, refresh_form, secret,
+    Browser, Fixture, Form, ISSUER, PASSWORD, authenticated, authorization, exchange_form,
+    refresh_form, secret,
 };
 
 /// The good values that no table can know.
@@ -97,12 +98,13 @@ fn s2_8_every_parameter_of_a_refresh_is_answered_as_the_rfcs_say() {
 
 #[test]
 fn s2_8_every_parameter_of_a_device_code_is_answered_as_the_rfcs_say() {
-    let fixture = Fixture::new();
-    fixture.change_client("web", |client| {
-        client.grant_types.push(GrantType::DeviceCode);
-    });
+    let fixture = devices();
     let browser = fixture.signed_in_browser();
-    let good = || device_form(&fixture.agreed_device("web", &browser));
+    let good = || {
+        let device = began_with(&fixture, "web", "openid profile offline_access read");
+        decided(&browser, &device, "allow");
+        poll_form(&device.device_code)
+    };
     let found = differences(&DEVICE_CODE, &Form::default(), good, |form| {
         at_token(&fixture.token_as("web", form), true)
     });

@@ -7,9 +7,9 @@ use edgemint::http::{Request, Response};
 use edgemint::model::GrantType;
 use edgemint::server::Endpoint;
 use serde_json::json;
-use support::device::{began, poll_form};
+use support::device::{began, decided, poll_form};
 use support::{
-    FORM, Fixture, Form, PASSWORD, Seen, Tokens, authenticated, authorization, basic, device_form,
+    FORM, Fixture, Form, PASSWORD, Seen, Tokens, authenticated, authorization, basic,
     exchange_form, post, refresh_form, secret,
 };
 
@@ -222,7 +222,8 @@ fn te_7_a_confidential_client_without_credentials_is_refused_on_every_grant() {
     });
     let tokens = fixture.tokens();
     let code = fixture.code();
-    let device = fixture.agreed_device("web", &fixture.signed_in_browser());
+    let device = began(&fixture, "web");
+    decided(&fixture.signed_in_browser(), &device, "allow");
     let password = [
         ("grant_type", "password"),
         ("username", "ada"),
@@ -232,7 +233,7 @@ fn te_7_a_confidential_client_without_credentials_is_refused_on_every_grant() {
         exchange_form("web", &code),
         refresh_form(tokens.refresh()),
         client_credentials(),
-        device_form(&device),
+        poll_form(&device.device_code),
         Form::new(&password),
     ];
     // Every grant that the token endpoint knows.

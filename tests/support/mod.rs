@@ -350,20 +350,6 @@ impl Fixture {
         self.signed_in_browser().code(&authorization(id))
     }
 
-    /// The device code of a client, agreed to in this browser.
-    pub(crate) fn agreed_device(&self, id: &str, browser: &Browser<'_>) -> String {
-        let form = Form::new(&[("scope", "openid profile offline_access read")]);
-        let begun = self.send(Endpoint::DeviceAuthorization, &authenticated(id, &form));
-        assert_eq!(begun.status, 200, "{}", begun.body);
-        let begun = begun.json();
-        let page = browser.open("/device");
-        let shown = begun["user_code"].as_str().unwrap();
-        let page = browser.submit(&page, &[("user_code", shown)]);
-        let page = browser.submit(&page, &[("decision", "allow")]);
-        assert_eq!(page.response.status, 200, "{:?}", page.response.reason);
-        begun["device_code"].as_str().unwrap().to_owned()
-    }
-
     // What a client sends.
 
     /// The request of `id` to the token endpoint, authenticated as `id` does.
@@ -521,14 +507,6 @@ pub(crate) fn exchange_form(id: &str, code: &str) -> Form {
 /// A good token request for a refresh token.
 pub(crate) fn refresh_form(token: &str) -> Form {
     Form::new(&[("grant_type", "refresh_token"), ("refresh_token", token)])
-}
-
-/// A good token request for a device code.
-pub(crate) fn device_form(code: &str) -> Form {
-    Form::new(&[
-        ("grant_type", "urn:ietf:params:oauth:grant-type:device_code"),
-        ("device_code", code),
-    ])
 }
 
 /// A form post of a client, authenticated in the way it is registered for.
