@@ -4,10 +4,11 @@
  * leads to no network of our own is the platform's to see to (`global_fetch_strictly_public`).
  */
 
-/** How long it may take, from the question to the last byte: less than who waits for the courier waits (`LONGEST_WAIT`). */
-const LONGEST_FETCH = 3_000;
-/** How long a client may take to sign somebody out. */
-const LONGEST_LOGOUT = 5_000;
+/**
+ * How long it may take, from the question to the last byte: less than who waits for the courier waits (`LONGEST_WAIT`). A
+ * client that takes longer to sign somebody out is asked again.
+ */
+const LONGEST = 3_000;
 /** Bytes of a document, unpacked: a hundred keys. */
 const LARGEST = 64 * 1024;
 
@@ -21,7 +22,7 @@ export async function fetchKeys(url) {
       // A redirect leads where nobody has looked.
       redirect: "manual",
       headers: { accept: "application/jwk-set+json, application/json" },
-      signal: AbortSignal.timeout(LONGEST_FETCH),
+      signal: AbortSignal.timeout(LONGEST),
     });
     const type = response.headers.get("content-type") ?? "";
     if (response.status !== 200 || !/^application\/([a-z0-9.-]+\+)?json\s*(;|$)/i.test(type)) {
@@ -48,7 +49,7 @@ export async function sendLogout(uri, token) {
       // A redirect leads where nobody has looked.
       redirect: "manual",
       body: new URLSearchParams({ logout_token: token }),
-      signal: AbortSignal.timeout(LONGEST_LOGOUT),
+      signal: AbortSignal.timeout(LONGEST),
     });
     await response.body?.cancel();
     return response.status;
