@@ -178,9 +178,9 @@ class Store {
     let failed = false;
     const tasks = [
       () => this.settle(this.transaction(() => this.newest())),
-      async () => this.publishing?.publish(),
+      () => this.publishing?.publish(),
       () => this.post(),
-      async () => this.sending?.send(),
+      () => this.sending?.send(),
       () => (more = this.transaction(() => this.kind.sweep(this.sql, this.env))),
     ];
     // One that fails must not keep the others from their work: the feed may be away for hours.
@@ -197,7 +197,10 @@ class Store {
     this.failures = failed ? this.failures + 1 : 0;
     const pause = Math.min(RETRY * 2 ** (this.failures - 1), LONGEST_RETRY);
     this.wake(failed ? pause : more ? RETRY : SWEEP);
-    this.wakeToSend(1_000);
+    if (!failed) {
+      // Else not at once, whatever is due: it would fail again.
+      this.wakeToSend(1_000);
+    }
   }
 
   /** The newest number that waits in the outbox; 0 when there is none. */

@@ -249,7 +249,11 @@ fn te_13_only_a_secret_that_was_made_since_is_readable() {
     assert_eq!(patch(json!({SWITCH: true})).status, 200);
     let answer = patch(json!({METHOD: "client_secret_jwt"}));
     refused(&answer, 400, METHOD);
-    assert!(answer.body.contains("make one first"), "{}", answer.body);
+    assert!(
+        answer.body.contains("then make a secret"),
+        "{}",
+        answer.body
+    );
     let new = signs.another();
     assert_eq!(patch(json!({METHOD: "client_secret_jwt"})).status, 200);
     assert_refused(&signs.by(&old), refusal(JoseError::SignatureInvalid));

@@ -590,6 +590,13 @@ fn s2_5_an_answer_says_how_long_its_refresh_token_is_good_for() {
     let tokens = Tokens::of(&last);
     fixture.later(10 * DAY);
     assert_refused(&fixture.refresh(tokens.refresh()), "family_ended");
+    // When a session ends is not known here, and one that is bound to it ends with it.
+    let bound = code("openid");
+    assert!(bound.json().get("refresh_token").is_some());
+    let again = fixture.refresh(bound.json()["refresh_token"].as_str().unwrap());
+    for answer in [bound, again] {
+        assert!(answer.json().get("refresh_token_expires_in").is_none());
+    }
     // Where there is none, nothing is told of it.
     let answer = fixture.client_credentials("web");
     assert!(answer.json().get("refresh_token_expires_in").is_none());

@@ -38,7 +38,8 @@ pub(super) async fn answer<P: Ports>(
             let kept = kept(asked, &secret)?;
             let fields = Fields::from_iter([("_add_secret".to_owned(), kept)]);
             asked.change(Change::Set(id, fields)).await?;
-            let told = json!({"client_secret": secret.expose()});
+            let told =
+                json!({"id": secrets::id(&secret.digest()), "client_secret": secret.expose()});
             Ok(Response::json(201, told.to_string()))
         }
         ("DELETE", "secrets", secret) if !secret.is_empty() => {

@@ -291,10 +291,8 @@ pub(super) fn put<R: Rows>(
     before: Option<&Record>,
     mut after: Record,
 ) -> Answer<(), R> {
-    secrets::forget_readable(&mut after.fields);
     let Some(before) = before else {
-        put_record(rows, Collection::Providers, &after)?;
-        return publish(rows, &after);
+        return put_published(rows, &after);
     };
     // Whose secret, source or subject is taken away loses what somebody may have got by it.
     let fewer = |field: &str| {
@@ -337,10 +335,17 @@ fn put_ending<R: Rows>(rows: &mut R, before: &Record, after: &Record) -> Answer<
     Ok(())
 }
 
+/// Writes a provider and its copy: whichever way it comes, through here.
+fn put_published<R: Rows>(rows: &mut R, after: &Record) -> Answer<(), R> {
+    let mut after = after.clone();
+    secrets::forget_unfit(&mut after);
+    put_record(rows, Collection::Providers, &after)?;
+    publish(rows, &after)
+}
+
 /// Writes a provider, and ends nothing.
 pub(super) fn put_quietly<R: Rows>(rows: &mut R, after: &Record) -> Answer<(), R> {
-    put_record(rows, Collection::Providers, after)?;
-    publish(rows, after)?;
+    put_published(rows, after)?;
     match ClientId::parse(after.text("client_id")) {
         Ok(id) => rows.revoke(Revocation::ClientVersion(id, after.version)),
         Err(_) => Ok(()),

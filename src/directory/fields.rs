@@ -449,7 +449,7 @@ pub(super) static SOURCE: &[Field] = &[
     Field::new("issuer", Form::WebUri, "the `iss` of its tokens").given(Given::Required),
     text(
         "audience",
-        "the `aud` its tokens have to have; else our token endpoint",
+        "the `aud` its tokens have to have; else our issuer",
     ),
     Field::new("jwks", Form::Jwks, "its keys"),
     Field::new(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::record::{Fields, Record};
+use super::record::Record;
 use super::schema::Unfit;
 use crate::message;
 use crate::model::{AuthenticationMethod, Digest, UnixTime};
@@ -23,8 +23,8 @@ const MOST: usize = 4;
 /// The switch.
 const SWITCH: &str = "danger_keep_client_secret_readable";
 
-/// A secret as it is kept. It comes sealed whosever it is: which client has the switch is known where it is
-/// written, and there it is forgotten of all others.
+/// A secret as it is kept. From the API it comes sealed whosever it is: which client has the switch is known where it
+/// is written, and there it is forgotten of all others.
 #[must_use]
 pub fn kept(digest: &Digest, sealed: Option<&str>, created_at: Option<UnixTime>) -> Value {
     let mut kept = Map::new();
@@ -36,6 +36,12 @@ pub fn kept(digest: &Digest, sealed: Option<&str>, created_at: Option<UnixTime>)
         kept.insert(CREATED_AT.to_owned(), json!(created_at));
     }
     Value::Object(kept)
+}
+
+/// What a secret is called.
+#[must_use]
+pub fn id(digest: &Digest) -> Option<&str> {
+    digest.as_str().get(..8)
 }
 
 /// The digests of a record's secrets.
@@ -72,22 +78,21 @@ pub(super) fn is_same(one: &Value, other: &Value) -> bool {
     one.get(DIGEST) == other.get(DIGEST)
 }
 
-/// Forgets what may not be readable: by whichever way a record comes, it is written so.
-pub(super) fn forget_readable(fields: &mut Fields) {
-    let may = fields.get(SWITCH) == Some(&Value::Bool(true))
-        && fields
-            .get("client_type")
-            .is_none_or(|kind| kind != "public");
-    let secrets = fields.get_mut(FIELD).and_then(Value::as_array_mut);
-    for secret in secrets.into_iter().flatten().filter(|_| !may) {
+/// Forgets what a record may not have of its secrets: the text without the switch, and whatever else an import
+/// brought besides.
+pub(super) fn forget_unfit(record: &mut Record) {
+    let may = record.flag(SWITCH) && record.text("client_type") != "public";
+    let secrets = record.fields.get_mut(FIELD).and_then(Value::as_array_mut);
+    for secret in secrets.into_iter().flatten() {
         if let Some(secret) = secret.as_object_mut() {
-            secret.remove(SEALED);
+            secret
+                .retain(|name, _| name == DIGEST || name == CREATED_AT || (may && name == SEALED));
         }
     }
 }
 
-/// Who signs with a secret has one that we can read. Where that was lost, with its root, the client can still be
-/// switched off.
+/// Who signs with a secret has one that we can read. Where an export lost that, the client can still be switched
+/// off.
 pub(super) fn fit(record: &Record, unfit: &mut Vec<Unfit>) {
     const METHOD: &str = "token_endpoint_auth_method";
     let public = record.text("client_type") == "public";
@@ -95,11 +100,13 @@ pub(super) fn fit(record: &Record, unfit: &mut Vec<Unfit>) {
         return;
     }
     if !record.flag(SWITCH) {
-        let rule = "client_secret_jwt needs danger_keep_client_secret_readable";
+        let rule = "client_secret_jwt needs danger_keep_client_secret_readable to be true, and a secret \
+                    that was made since";
         unfit.push(Unfit::new(METHOD, rule));
     } else if record.flag("enabled") && !record.list(FIELD).iter().any(is_readable) {
-        let rule = "client_secret_jwt needs a secret that was made since \
-                    danger_keep_client_secret_readable is true: make one first";
+        let rule = "client_secret_jwt needs a secret that was made while \
+                    danger_keep_client_secret_readable is true: nothing was changed, so set that alone, \
+                    then make a secret (POST secrets/), then set this";
         unfit.push(Unfit::new(METHOD, rule));
     }
 }

@@ -6,7 +6,7 @@
 
 /**
  * How long it may take, from the question to the last byte: less than who waits for the courier waits (`LONGEST_WAIT`). A
- * client that takes longer to sign somebody out is asked again.
+ * client that takes longer to sign somebody out is told again, and does not keep others from being told.
  */
 const LONGEST = 3_000;
 /** Bytes of a document, unpacked: a hundred keys. */

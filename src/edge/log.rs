@@ -36,6 +36,7 @@ pub(super) fn request(
         Some(Reason::Unavailable(away)) => Some(away.0),
         Some(Reason::Internal(what) | Reason::AssertionLacks(what)) => Some(*what),
         Some(Reason::AssertionRefused(why)) => Some(why.as_str()),
+        Some(Reason::UnfitMetadata(name)) => Some(*name),
         _ => None,
     };
     let line = json!({

@@ -8,7 +8,7 @@ use super::entry::{at, edge};
 use super::object::logouts::Due;
 use crate::directory::record::Actor;
 use crate::message;
-use crate::model::{RequestId, public_id};
+use crate::model::public_id;
 use crate::oauth::backchannel::{self, Prepared};
 use crate::ports::Directory as _;
 use crate::ports::directory::{Event, NoteEvent};
@@ -25,7 +25,7 @@ pub async fn courier_prepare(env: Env, now: f64, due: String) -> String {
 async fn prepare(env: &Env, now: f64, due: &str) -> Option<String> {
     let due: Due = message::read(due.as_bytes()).ok()?;
     // Another each time, also for one whose answer was lost in a crash: a client may refuse what it knows.
-    let at = at(now, name(&format!("{}:{now}", attempt(&due)))?.as_str())?;
+    let at = at(now, &name(&format!("{}:{now}", attempt(&due))))?;
     let edge = edge(env).ok()?;
     let id = at.request.as_str();
     let prepared = backchannel::prepare(&edge.server, &due.waiting.notice, id, &at).await;
@@ -45,7 +45,7 @@ pub async fn courier_note(env: Env, now: f64, due: String) -> bool {
 async fn note(env: &Env, now: f64, due: &str) -> Option<()> {
     let due: Due = message::read(due.as_bytes()).ok()?;
     // The same for the same one, so that the history has it once.
-    let at = at(now, name(&attempt(&due))?.as_str())?;
+    let at = at(now, &name(&attempt(&due)))?;
     let verb = NoteEvent {
         event: Event::LogoutUndelivered(Box::new(due.waiting)),
         actor: Actor {
@@ -62,6 +62,6 @@ fn attempt(due: &Due) -> String {
     format!("{}:{}:{}", due.source, due.number, due.waiting.attempts)
 }
 
-fn name(of: &str) -> Option<RequestId> {
-    RequestId::parse(&format!("logout-{}", public_id(of))).ok()
+fn name(of: &str) -> String {
+    format!("logout-{}", public_id(of))
 }

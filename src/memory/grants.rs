@@ -127,7 +127,7 @@ impl LedgerState {
             audience: row.audience.clone(),
             session: bound.then(|| row.session.clone()),
             authentication: row.authentication.clone(),
-            refreshable_until: row.expires_at.min(row.advanced_at + verb.idle),
+            refreshable_until: Some(row.expires_at.min(row.advanced_at + verb.idle)),
             subject: facts,
         }))
     }

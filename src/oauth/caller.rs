@@ -1,5 +1,5 @@
 //! Who asks about a token (RFC 7662 §2.1), and what they may learn about (§4): alike for introspection,
-//! `check_token`, revocation and the service binding.
+//! `check_token` and the service binding; what a resource is served, revocation asks, too.
 
 use std::rc::Rc;
 

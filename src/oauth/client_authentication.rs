@@ -247,8 +247,11 @@ fn presented(request: &Request, params: &Params) -> Result<Presented, Reason> {
         }
         let assertion = Assertion::parse(compact);
         // RFC 7521 §4.2: who is named in the assertion need not be named beside it.
-        let issuer = assertion.as_ref().ok().map(Assertion::issuer);
-        let id = named.or(issuer).ok_or(Reason::NoClientAuthentication)?;
+        let id = match (&assertion, named) {
+            (_, Some(named)) => named,
+            (Ok(assertion), None) => assertion.issuer(),
+            (Err(why), None) => return Err(Reason::AssertionRefused(*why)),
+        };
         return Ok(Presented {
             id: ClientId::parse(id).map_err(|_| Reason::UnknownClient)?,
             method: AuthenticationMethod::PrivateKeyJwt,

@@ -102,7 +102,7 @@ fn document(config: &Config, issuer: &str, jwks: &str, logout: &str) -> Response
         .filter(|method| *method != "none")
         .collect();
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
-    // Likewise.
+    // Nobody is invited to take passwords, either.
     let grants: Vec<&str> = GrantType::ALL
         .into_iter()
         .filter(|grant| *grant != GrantType::Password)

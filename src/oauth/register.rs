@@ -182,7 +182,7 @@ fn read<P: Ports>(
     let by_address = by_address && !danger_issue_mac_tokens;
     let danger_keep_client_secret_readable = flag("danger_keep_client_secret_readable")?;
     let by_secret = authentication == AuthenticationMethod::ClientSecretJwt;
-    // One that does not count would be a client that is refused for good.
+    // Which algorithm counts, the keys say; one that never does would be a client that is refused for good.
     let algorithm = text(metadata, "token_endpoint_auth_signing_alg")?;
     let counts = |name: &str| match authentication {
         AuthenticationMethod::ClientSecretJwt => name == Hs256::NAME,

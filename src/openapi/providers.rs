@@ -107,7 +107,7 @@ pub(super) fn schemas() -> Map<String, Value> {
         json!({
             "id": { "type": "string", "description": "names the secret; it is made of its digest" },
             "created": { "type": ["string", "null"], "format": "date-time", "description": "if it is known" },
-            "readable": { "type": "boolean", "description": "whether it is kept so that `client_secret_jwt` may be by it" },
+            "readable": { "type": "boolean", "description": "whether it is kept readable, as `client_secret_jwt` needs, under whichever root" },
         }),
     );
     let setup_urls = object(&names, Value::Object(urls));
@@ -129,8 +129,11 @@ pub(super) fn schemas() -> Map<String, Value> {
         (
             "ClientSecret".to_owned(),
             object(
-                &["client_secret"],
-                json!({ "client_secret": { "type": "string" } }),
+                &["id", "client_secret"],
+                json!({
+                    "id": { "type": "string", "description": "names the secret" },
+                    "client_secret": { "type": "string", "description": "it is not shown again" },
+                }),
             ),
         ),
     ])

@@ -272,8 +272,10 @@ pub struct Standing {
     pub session: Option<SessionId>,
     /// The sign-in.
     pub authentication: Authentication,
-    /// When its refresh token is good for nothing more, unless that is used or ended before.
-    pub refreshable_until: UnixTime,
+    /// When its refresh token is good for nothing more, unless that is used or ended before. Absent from an object
+    /// that runs older code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshable_until: Option<UnixTime>,
     /// The subject now.
     pub subject: SubjectFacts,
 }

@@ -197,7 +197,7 @@ impl Shard<'_> {
             audience: terms.audience,
             session: bound.then_some(row.session),
             authentication: terms.authentication,
-            refreshable_until: row.expires_at.min(advanced_at + verb.idle),
+            refreshable_until: Some(row.expires_at.min(advanced_at + verb.idle)),
             subject: facts.0,
         })))
     }

@@ -7,6 +7,7 @@ use std::collections::btree_map::Entry;
 use serde::{Deserialize, Serialize};
 
 use super::sql::{Fault, Json, Sql};
+use crate::message;
 use crate::model::{ClientId, Moment};
 use crate::ports::logouts::{
     MOST_AT_ONCE, MOST_OF_ONE, Next, Outcome, SendLogouts, TOO_MANY, Waiting,
@@ -14,6 +15,8 @@ use crate::ports::logouts::{
 
 /// Milliseconds until the history is told again that one was given up, where it could not hear.
 const NOTE_PAUSE: u64 = 30_000;
+/// Milliseconds for which one that cannot be read is put off: a day, in which somebody may have looked at it.
+const UNREADABLE: u64 = 86_400_000;
 
 /// A notice that is due, as it crosses to what sends it and back.
 #[derive(Serialize, Deserialize)]
@@ -75,7 +78,7 @@ struct Queue {
 
 fn queue(sql: &Sql, client: &ClientId) -> Result<Queue, Fault> {
     let queue: Option<Queue> = sql.row(
-        "SELECT count(*) AS rows, count(nullif(waiting ->> '$.failed' = ?2, 0)) AS too_many
+        "SELECT count(*) AS rows, count(CASE WHEN json_valid(waiting) THEN nullif(waiting ->> '$.failed' = ?2, 0) END) AS too_many
          FROM logouts WHERE client = ?1",
         (client, TOO_MANY),
     )?;
@@ -96,7 +99,7 @@ pub(super) fn due(sql: &Sql, now: Moment) -> Result<Vec<Due>, Fault> {
     struct Row {
         source: String,
         number: u64,
-        waiting: Json<Waiting>,
+        waiting: String,
     }
     let rows: Vec<Row> = sql.rows(
         "WITH places AS (
@@ -107,12 +110,28 @@ pub(super) fn due(sql: &Sql, now: Moment) -> Result<Vec<Due>, Fault> {
          WHERE place <= ?2 ORDER BY place, due, source, number LIMIT ?3",
         (now, MOST_OF_ONE, MOST_AT_ONCE),
     )?;
-    let rows = rows.into_iter().map(|row| Due {
-        source: row.source,
-        number: row.number,
-        waiting: row.waiting.0,
-    });
-    Ok(rows.collect())
+    let mut due = Vec::new();
+    for row in rows {
+        match message::read(row.waiting.as_bytes()) {
+            Ok(waiting) => due.push(Due {
+                source: row.source,
+                number: row.number,
+                waiting,
+            }),
+            // Nobody can be told by it, and nobody else waits for it.
+            Err(_) => {
+                sql.write(
+                    "UPDATE logouts SET due = ? WHERE source = ? AND number = ?",
+                    (
+                        Moment(now.0.saturating_add(UNREADABLE)),
+                        &row.source,
+                        row.number,
+                    ),
+                )?;
+            }
+        }
+    }
+    Ok(due)
 }
 
 /// Takes what became of an attempt; answers whether it was given up. One that was stays until the history

@@ -62,7 +62,7 @@ pub async fn redeem<P: Ports>(
         expires_at: super::needed_until(now, client, refreshable, lifetime),
     };
     let replayed = Reason::CodeReplayed;
-    let approved = super::open(server, client, code.shard, spend, code.nonce, replayed, at).await?;
+    let approved = super::open(server, code.shard, spend, code.nonce, replayed, at).await?;
     Ok(Approved {
         claims: code.claims,
         ..approved

@@ -69,7 +69,6 @@ pub async fn redeem<P: Ports>(
     };
     super::open(
         server,
-        client,
         approval.shard,
         spend,
         None,

@@ -78,7 +78,6 @@ pub async fn issue<P: Ports>(
         };
         let opened = super::open(
             server,
-            client,
             approved.shard,
             spend,
             None,

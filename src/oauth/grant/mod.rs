@@ -34,7 +34,7 @@ pub struct TokenResponse {
     mac_algorithm: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// Seed 002's: seconds until that is good for nothing more, unless it is used or its session ends before.
+    /// Seed 002's: seconds until that is good for nothing more unless it is used. Absent where it ends with a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token_expires_in: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,7 +86,7 @@ pub struct Approved {
     /// Claims that the ID token is asked to have by name.
     claims: Vec<String>,
     /// The generation of the refresh token to hand out, if one is, and until when that is good for anything.
-    refresh: Option<(u64, UnixTime)>,
+    refresh: Option<(u64, Option<UnixTime>)>,
     /// Whether an answer that was lost is given again.
     again: bool,
 }
@@ -95,15 +95,12 @@ pub struct Approved {
 /// not, where somebody has.
 async fn open<P: Ports>(
     server: &Server<P>,
-    client: &Client,
     shard: Shard,
     spend: SpendCode,
     nonce: Option<String>,
     again: Reason,
     at: &At,
 ) -> Result<Approved, Reason> {
-    let idle = client.refresh_idle.unwrap_or(refresh::IDLE);
-    let refreshable_until = spend.expires_at.min(at.now.unix() + idle);
     match server.ports.ledger(shard, at, spend.clone()).await? {
         Spent::First(subject) => Ok(Approved {
             subject: *subject,
@@ -117,7 +114,7 @@ async fn open<P: Ports>(
             authentication: spend.authentication,
             nonce,
             claims: Vec::new(),
-            refresh: spend.refreshable.then_some((0, refreshable_until)),
+            refresh: spend.refreshable.then_some((0, Some(spend.expires_at))),
             again: false,
         }),
         Spent::Again => Err(again),
@@ -156,7 +153,12 @@ pub async fn respond<P: Ports>(
                 client_generation: client.generation,
             };
             let secret = refresh.mint(&server.keyring, revocations.epoch())?;
-            Some((secret, at.now.unix().until(until).0))
+            let idle = client.refresh_idle.unwrap_or(refresh::IDLE);
+            let now = at.now.unix();
+            // A session ends before, and when is not known here: it may be renewed.
+            let until = until.filter(|_| approved.session.is_none());
+            let seconds = until.map(|until| now.until(until.min(now + idle)).0);
+            Some((secret, seconds))
         }
         None => None,
     };
@@ -171,7 +173,7 @@ pub async fn respond<P: Ports>(
         None
     };
     Ok(TokenResponse {
-        refresh_token_expires_in: refresh.as_ref().map(|(_, seconds)| *seconds),
+        refresh_token_expires_in: refresh.as_ref().and_then(|(_, seconds)| *seconds),
         refresh_token: refresh.map(|(secret, _)| secret.expose().to_owned()),
         id_token,
         ..TokenResponse::of(client, &access, scope)

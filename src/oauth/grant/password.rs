@@ -70,7 +70,7 @@ pub async fn redeem<P: Ports>(
         expires_at: super::needed_until(now, client, refreshable, Seconds(0)),
     };
     let again = Reason::Internal("a fresh grant is known");
-    let approved = super::open(server, client, facts.shard, spend, None, again, at).await;
+    let approved = super::open(server, facts.shard, spend, None, again, at).await;
     approved.map_err(told_alike)
 }
 
