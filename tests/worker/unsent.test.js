@@ -5,9 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, describe, test } from "node:test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { authorizeUrl, browser, exchange, introspect, register, serve, serveReady } from "./support.js";
@@ -97,6 +98,41 @@ describe("a crash between a sign-out and the client", () => {
       await verified(came[before + 1], next.id_token);
     });
   }
+
+  test("one that cannot be read is told to nobody, and holds up no other", async () => {
+    await server.stop();
+    await restart({ UNSENT: "clients" });
+    const before = came.length;
+    const ends = [await signedOut(), await signedOut(), await signedOut()];
+    await server.stop();
+    let bent = 0;
+    for (const file of globSync(join(persist, "**/*.sqlite"))) {
+      const database = new DatabaseSync(file);
+      try {
+        if (!database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'logouts'").get()) continue;
+        const rows = database.prepare("SELECT source, number, waiting FROM logouts").all();
+        assert.equal(rows.length, 3);
+        for (const [index, garbage] of ["{", '{"notice":7}'].entries()) {
+          // By whose it is: the last one stays.
+          const { sid } = JSON.parse(Buffer.from(ends[index].id_token.split(".")[1], "base64url").toString());
+          const row = rows.find(({ waiting }) => String(waiting).includes(sid));
+          assert.ok(row);
+          database.prepare("UPDATE logouts SET waiting = ? WHERE source = ? AND number = ?").run(garbage, row.source, row.number);
+          bent += 1;
+        }
+      } finally {
+        database.close();
+      }
+    }
+    assert.equal(bent, 2);
+    await restart();
+    await until(before + 1);
+    await verified(came[before], ends[2].id_token);
+    // Nor does it hold up what comes.
+    const next = await signedOut();
+    await until(before + 2);
+    await verified(came[before + 1], next.id_token);
+  });
 
   test("while it was being told: it is told again, and has no cause to refuse that", async () => {
     const before = came.length;
