@@ -152,6 +152,13 @@ impl Memory {
         self.prepared.borrow_mut().push((algorithm, pkcs8.to_vec()));
     }
 
+    /// Whether there is a next key of an algorithm that was given some.
+    #[must_use]
+    pub fn has_next_key(&self, algorithm: Algorithm) -> bool {
+        let prepared = self.prepared.borrow();
+        prepared.iter().any(|(known, _)| *known == algorithm)
+    }
+
     /// Has others answer this at a URL; nothing where they do not answer.
     pub fn publish_at(&self, url: &str, document: Option<&str>) {
         let mut documents = self.documents.borrow_mut();
