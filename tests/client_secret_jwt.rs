@@ -12,23 +12,21 @@ use edgemint::directory::record::{Actor, Change, Fields};
 use edgemint::error::Reason;
 use edgemint::http::{Request, Response};
 use edgemint::jose::{Algorithm, JoseError, base64url};
-use edgemint::memory::Fault;
 use edgemint::model::Secret;
 use edgemint::oauth::password;
 use edgemint::ports::Directory as _;
 use edgemint::ports::directory::ChangeRecord;
 use edgemint::server::Endpoint;
-use edgemint::token::Keyring;
 use jose_support::Owner;
 use ring::hmac;
 use serde_json::{Value, json};
+use support::assertion::{assert_refused, jose, merged, survives_every_fault, with_assertion};
 use support::records::{PROVIDERS, at, made, patched, read, refused};
 use support::{
     BOOTSTRAP, Fixture, Form, ISSUER, PASSWORD, Seen as _, Tokens, block_on, exchange_form,
-    refresh_form,
+    keyring, refresh_form,
 };
 
-const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const METHOD: &str = "token_endpoint_auth_method";
 const SWITCH: &str = "danger_keep_client_secret_readable";
 const ROOT: &str = "root secret of the tests, 32 bytes";
@@ -119,13 +117,6 @@ fn provider(fields: Value) -> Value {
     merged(provider, fields)
 }
 
-fn merged(mut base: Value, more: Value) -> Value {
-    let members = base.as_object_mut().unwrap();
-    members.extend(more.as_object().unwrap().clone());
-    members.retain(|_, value| !value.is_null());
-    base
-}
-
 /// A JWS by HMAC with SHA-256, whatever its header says.
 fn signed(header: &str, claims: &Value, secret: &str) -> String {
     let parts = [header, &claims.to_string()].map(base64url::encode);
@@ -133,30 +124,6 @@ fn signed(header: &str, claims: &Value, secret: &str) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let signature = hmac::sign(&key, input.as_bytes());
     format!("{input}.{}", base64url::encode(signature.as_ref()))
-}
-
-fn with_assertion(form: Form, assertion: &str) -> Form {
-    form.with("client_assertion_type", TYPE)
-        .with("client_assertion", assertion)
-}
-
-fn refusal(why: JoseError) -> Reason {
-    Reason::AssertionRefused(why)
-}
-
-/// One answer for every failure, and the reason in the log alone.
-#[track_caller]
-fn assert_refused(answer: &Response, reason: Reason) {
-    assert_eq!(answer.reason, Some(reason), "{}", answer.body);
-    assert_eq!(answer.status, 401);
-    let one =
-        json!({"error": "invalid_client", "error_description": "client authentication failed"});
-    assert_eq!(answer.json(), one);
-}
-
-fn keyring(roots: &[&str]) -> std::rc::Rc<Keyring> {
-    let roots: Vec<Secret> = roots.iter().map(|root| Secret::new(*root)).collect();
-    Keyring::new(ISSUER, &roots).unwrap().into()
 }
 
 #[test]
@@ -256,7 +223,7 @@ fn te_13_only_a_secret_that_was_made_since_is_readable() {
     );
     let new = signs.another();
     assert_eq!(patch(json!({METHOD: "client_secret_jwt"})).status, 200);
-    assert_refused(&signs.by(&old), refusal(JoseError::SignatureInvalid));
+    assert_refused(&signs.by(&old), jose(JoseError::SignatureInvalid));
     signs.secret = new;
     signs.works();
     // One of one's own does, too, and takes the place of all.
@@ -266,10 +233,7 @@ fn te_13_only_a_secret_that_was_made_since_is_readable() {
         &signs.path,
         json!({"client_secret": &given}),
     );
-    assert_refused(
-        &signs.by(&signs.secret),
-        refusal(JoseError::SignatureInvalid),
-    );
+    assert_refused(&signs.by(&signs.secret), jose(JoseError::SignatureInvalid));
     signs.secret = given;
     signs.works();
 }
@@ -343,11 +307,11 @@ fn te_13_only_hs256_by_a_secret_of_this_client_counts() {
         let form = Form::new(&[("grant_type", "client_credentials"), ("client_id", "signs")]);
         let form = with_assertion(form, &signed(&header, &claims(), &signs.secret));
         let answer = signs.fixture.post(Endpoint::Token, &form);
-        assert_refused(&answer, refusal(why));
+        assert_refused(&answer, jose(why));
     }
     let unsigned = signed(r#"{"alg":"HS256"}"#, &claims(), &signs.secret);
     let unsigned = unsigned.rsplit_once('.').unwrap().0.to_owned();
-    let invalid = || refusal(JoseError::SignatureInvalid);
+    let invalid = || jose(JoseError::SignatureInvalid);
     assert_refused(&signs.show(&format!("{unsigned}.")), invalid());
     // A secret of 32 octets and more, its digest, what is sealed, and nothing at all.
     let other = made(
@@ -373,7 +337,7 @@ fn te_13_only_hs256_by_a_secret_of_this_client_counts() {
     for typ in ["JWT", "client-authentication+jwt"] {
         assert_eq!(typed(typ).status, 200, "{typ}");
     }
-    assert_refused(&typed("at+jwt"), refusal(JoseError::TypMismatch));
+    assert_refused(&typed("at+jwt"), jose(JoseError::TypMismatch));
     signs.works();
 }
 
@@ -394,7 +358,7 @@ fn te_13_a_key_is_no_secret_and_a_secret_no_key() {
         owner.public(Algorithm::Es256).thumbprint(),
     ] {
         let answer = signs.show(&signed(HEADER, &claims, &key));
-        assert_refused(&answer, refusal(JoseError::AlgorithmUnsupported));
+        assert_refused(&answer, jose(JoseError::AlgorithmUnsupported));
     }
     let header = owner.header(Algorithm::Es256, "JWT");
     let assertion = |claims: Value| {
@@ -402,7 +366,7 @@ fn te_13_a_key_is_no_secret_and_a_secret_no_key() {
         owner.craft(Algorithm::Es256, &header, &text)
     };
     let answer = signs.show(&assertion(signs.claims()));
-    assert_refused(&answer, refusal(JoseError::AlgorithmMismatch));
+    assert_refused(&answer, jose(JoseError::AlgorithmMismatch));
     assert_eq!(signs.show(&assertion(claims)).status, 200);
     // Nor does who has both in their record have the choice.
     patched(
@@ -411,7 +375,7 @@ fn te_13_a_key_is_no_secret_and_a_secret_no_key() {
         json!({"jwks": owner.keys.to_members()}),
     );
     let answer = signs.show(&assertion(signs.claims()));
-    assert_refused(&answer, refusal(JoseError::AlgorithmMismatch));
+    assert_refused(&answer, jose(JoseError::AlgorithmMismatch));
     signs.works();
 }
 
@@ -437,7 +401,7 @@ fn te_13_a_source_speaks_for_it_by_a_key_alone() {
         signs.fixture.post(Endpoint::Token, &form)
     };
     let by_secret = show(&signed(HEADER, &claims(), &signs.secret));
-    assert_refused(&by_secret, refusal(JoseError::AlgorithmUnsupported));
+    assert_refused(&by_secret, jose(JoseError::AlgorithmUnsupported));
     let header = owner.header(Algorithm::Es256, "JWT");
     let by_key = owner.craft(Algorithm::Es256, &header, &claims().to_string());
     assert_eq!(show(&by_key).status, 200);
@@ -451,28 +415,25 @@ fn te_13_its_assertion_names_it_twice_and_us_and_ends_within_the_hour() {
     for (change, reason) in [
         (json!({"sub": "web"}), Reason::AssertionForOtherClient),
         (json!({"iss": "web"}), Reason::AssertionIssuerUnknown),
-        (json!({"iss": null}), refusal(JoseError::ClaimMissing)),
+        (json!({"iss": null}), jose(JoseError::ClaimMissing)),
         (json!({"sub": null}), Reason::AssertionLacks("sub")),
         (json!({"jti": null}), Reason::AssertionLacks("jti")),
-        (json!({"exp": null}), refusal(JoseError::ClaimMissing)),
-        (json!({"aud": null}), refusal(JoseError::ClaimMissing)),
-        (
-            json!({"aud": "other"}),
-            refusal(JoseError::AudienceMismatch),
-        ),
+        (json!({"exp": null}), jose(JoseError::ClaimMissing)),
+        (json!({"aud": null}), jose(JoseError::ClaimMissing)),
+        (json!({"aud": "other"}), jose(JoseError::AudienceMismatch)),
         // CVE-2025-27370: whoever poses as its server may say that an endpoint of ours is its own.
         (
             json!({"aud": format!("{ISSUER}/oauth/token")}),
-            refusal(JoseError::AudienceMismatch),
+            jose(JoseError::AudienceMismatch),
         ),
         (
             json!({"aud": [ISSUER, "https://elsewhere.example"]}),
-            refusal(JoseError::AudienceMismatch),
+            jose(JoseError::AudienceMismatch),
         ),
-        (json!({"exp": now - 60}), refusal(JoseError::Expired)),
+        (json!({"exp": now - 60}), jose(JoseError::Expired)),
         (json!({"exp": now + 3661}), Reason::AssertionLivesTooLong),
-        (json!({"nbf": now + 61}), refusal(JoseError::NotYetValid)),
-        (json!({"exp": "soon"}), refusal(JoseError::ClaimInvalid)),
+        (json!({"nbf": now + 61}), jose(JoseError::NotYetValid)),
+        (json!({"exp": "soon"}), jose(JoseError::ClaimInvalid)),
     ] {
         let claims = merged(signs.claims(), change.clone());
         let form = Form::new(&[("grant_type", "client_credentials"), ("client_id", "signs")]);
@@ -516,7 +477,7 @@ fn te_13_secrets_overlap_while_one_is_rolled_out() {
     let first = Secret::new(signs.secret.as_str()).digest();
     let one = format!("{secrets}{}/", &first.as_str()[..8]);
     assert_eq!(signs.fixture.api("DELETE", &one, &json!({})).status, 204);
-    assert_refused(&signs.by(&all[0]), refusal(JoseError::SignatureInvalid));
+    assert_refused(&signs.by(&all[0]), jose(JoseError::SignatureInvalid));
     for secret in &all[1..] {
         assert_eq!(signs.by(secret).status, 200);
     }
@@ -561,10 +522,10 @@ fn ops_5_a_root_that_is_taken_out_takes_the_secrets_with_it() {
     signs.works();
     let newer = signs.another();
     signs.fixture.server.keyring = keyring(&[NEWER]);
-    signs.refuses(json!({}), refusal(JoseError::SignatureInvalid));
+    signs.refuses(json!({}), jose(JoseError::SignatureInvalid));
     assert_eq!(signs.by(&newer).status, 200);
     signs.fixture.server.keyring = keyring(&["a root of somebody else, 32 bytes"]);
-    signs.refuses(json!({}), refusal(JoseError::KeyUnknown));
+    signs.refuses(json!({}), jose(JoseError::KeyUnknown));
 }
 
 /// A request for an export or an import.
@@ -602,7 +563,7 @@ fn a_copy_of_the_deployment_reads_them_under_its_own_root() {
     signs.works();
     assert_refused(
         &signs.by("another secret, thirty-two octets"),
-        refusal(JoseError::SignatureInvalid),
+        jose(JoseError::SignatureInvalid),
     );
 }
 
@@ -619,27 +580,20 @@ fn te_13_it_costs_what_an_assertion_by_a_key_costs() {
 
 #[test]
 fn te_13_whatever_fails_on_the_way_nothing_is_said_of_the_client() {
-    for others in 0..4 {
-        for fault in [Fault::Unreached, Fault::AnswerLost] {
-            let signs = Signs::new();
-            signs.fixture.memory().fail_after(others, fault);
-            let answer = signs.show(&signs.assertion(json!({})));
-            signs.fixture.memory().restore();
-            let said = (answer.status, answer.json().get("access_token").is_some());
-            assert!(
-                [(200, true), (503, false)].contains(&said),
-                "{fault:?} after {others}: {said:?}"
-            );
-            signs.works();
-        }
-    }
+    survives_every_fault(
+        4,
+        Signs::new,
+        |signs| &signs.fixture,
+        |signs| signs.show(&signs.assertion(json!({}))),
+        Signs::works,
+    );
 }
 
 #[test]
 fn te_13_failures_are_counted_as_those_of_a_secret_are() {
     let signs = Signs::new();
     for _ in 0..19 {
-        assert_refused(&signs.by(""), refusal(JoseError::SignatureInvalid));
+        assert_refused(&signs.by(""), jose(JoseError::SignatureInvalid));
     }
     assert_eq!(signs.by("").status, 429);
     signs.works();
@@ -672,7 +626,7 @@ fn te_13_a_copy_brings_no_readable_secret_to_who_may_have_none() {
         kept["readable"] = json!(17);
     });
     assert!(!stored(&foreign).contains("nonsense"));
-    foreign.refuses(json!({}), refusal(JoseError::KeyUnknown));
+    foreign.refuses(json!({}), jose(JoseError::KeyUnknown));
     let short = "x".repeat(31);
     for (secret, digest) in [
         ("another secret, thirty-two octets", None),
@@ -684,7 +638,7 @@ fn te_13_a_copy_brings_no_readable_secret_to_who_may_have_none() {
                 kept["digest"] = json!(Secret::new(digest.as_str()).digest());
             }
         });
-        assert_refused(&copy.by(secret), refusal(JoseError::KeyUnknown));
+        assert_refused(&copy.by(secret), jose(JoseError::KeyUnknown));
     }
 }
 
@@ -862,7 +816,7 @@ fn te_13_an_issuer_of_its_own_is_an_audience_and_anothers_is_none() {
         format!("{ISSUER}/application/o/other/"),
         own[..own.len() - 1].to_owned(),
     ] {
-        signs.refuses(json!({"aud": aud}), refusal(JoseError::AudienceMismatch));
+        signs.refuses(json!({"aud": aud}), jose(JoseError::AudienceMismatch));
     }
 }
 

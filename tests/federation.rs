@@ -12,12 +12,12 @@ use edgemint::directory::record::{Actor, Changed};
 use edgemint::error::Reason;
 use edgemint::http::Response;
 use edgemint::jose::{Algorithm, JoseError};
-use edgemint::memory::Fault;
 use edgemint::ports::Directory as _;
 use edgemint::ports::directory::{ExportRecords, ImportRecords};
 use edgemint::server::Endpoint;
 use jose_support::Owner;
 use serde_json::{Value, json};
+use support::assertion::{assert_refused, jose, merged, survives_every_fault, with_assertion};
 use support::records::{PROVIDERS, at, made, patched, read, refused};
 use support::{
     Fixture, Form, ISSUER, Outage, Seen as _, Tokens, block_on, exchange_form, refresh_form,
@@ -123,33 +123,9 @@ impl World {
     }
 }
 
-fn merged(mut base: Value, more: Value) -> Value {
-    let members = base.as_object_mut().unwrap();
-    members.extend(more.as_object().unwrap().clone());
-    members.retain(|name, value| !value.is_null() || name == "jwks");
-    base
-}
-
 fn shown(id: &str, assertion: &str) -> Form {
-    Form::new(&[
-        ("grant_type", "client_credentials"),
-        ("client_id", id),
-        ("client_assertion_type", TYPE),
-        ("client_assertion", assertion),
-    ])
-}
-
-/// One answer for every failure, and the reason in the log alone.
-fn assert_refused(answer: &Response, reason: Reason) {
-    assert_eq!(answer.reason, Some(reason), "{}", answer.body);
-    assert_eq!(answer.status, 401);
-    let one =
-        json!({"error": "invalid_client", "error_description": "client authentication failed"});
-    assert_eq!(answer.json(), one);
-}
-
-fn jose(why: JoseError) -> Reason {
-    Reason::AssertionRefused(why)
+    let form = Form::new(&[("grant_type", "client_credentials"), ("client_id", id)]);
+    with_assertion(form, assertion)
 }
 
 // By a source.
@@ -727,20 +703,13 @@ fn s4_4_what_is_refused_for_another_reason_spends_nothing() {
 
 #[test]
 fn s4_4_whatever_fails_on_the_way_nothing_is_said_of_the_client() {
-    for others in 0..6 {
-        for fault in [Fault::Unreached, Fault::AnswerLost] {
-            let world = World::by_url();
-            world.fixture.memory().fail_after(others, fault);
-            let answer = world.show(&world.assertion(json!({})));
-            world.fixture.memory().restore();
-            let said = (answer.status, answer.json().get("access_token").is_some());
-            assert!(
-                [(200, true), (503, false)].contains(&said),
-                "{fault:?} after {others}: {said:?}"
-            );
-            world.works();
-        }
-    }
+    survives_every_fault(
+        6,
+        World::by_url,
+        |world| &world.fixture,
+        |world| world.show(&world.assertion(json!({}))),
+        World::works,
+    );
 }
 
 #[test]

@@ -3,17 +3,17 @@
 
 mod support;
 
-use edgemint::model::{Moment, Scope, Secret, TokenId, UnixTime};
+use edgemint::model::{Moment, Scope, TokenId, UnixTime};
 use edgemint::ports::directory::ChangeAccount;
 use edgemint::ports::{At, Directory};
 use edgemint::server::Endpoint;
-use edgemint::token::{FeedAnswer, Keyring, Revocation, Revocations};
+use edgemint::token::{FeedAnswer, Revocation, Revocations};
 use support::tokens::{
     FORMS, api_token, assert_inactive, assert_unavailable, facts, json_post, online, online_tokens,
     raise_epoch,
 };
 use support::{
-    Fixture, Form, Outage, Seen, Tokens, authorization, block_on, get, quick_hash, subject,
+    Fixture, Form, Outage, Seen, Tokens, authorization, block_on, get, keyring, quick_hash, subject,
 };
 
 /// Something that ends whatever `ada` had.
@@ -277,10 +277,6 @@ fn ops_5_a_root_that_is_taken_out_opens_nothing_any_more() {
     let mut fixture = Fixture::new();
     let browser_code = fixture.code();
     let tokens = fixture.tokens();
-    let keyring = |roots: &[&str]| {
-        let roots: Vec<Secret> = roots.iter().map(|root| Secret::new(*root)).collect();
-        Keyring::new(support::ISSUER, &roots).unwrap().into()
-    };
     let (old, new) = (
         "root secret of the tests, 32 bytes",
         "a newer root of the tests, 32 bytes",

@@ -6,7 +6,6 @@ mod support;
 
 use edgemint::error::Reason;
 use edgemint::http::Request;
-use edgemint::model::Secret;
 use edgemint::server::Endpoint;
 use edgemint::token::mac::MacAlgorithm::{HmacSha1 as SHA_1, HmacSha256 as SHA_256};
 use edgemint::token::{AccessToken, MacToken};
@@ -287,17 +286,13 @@ fn s3_6_the_key_follows_from_token_and_root_alone() {
         SHA_1
     );
     assert_ne!(old_key.key.expose(), key.key.expose());
-    let roots = |roots: &[&str]| {
-        let roots: Vec<Secret> = roots.iter().map(|root| Secret::new(*root)).collect();
-        edgemint::token::Keyring::new(support::ISSUER, &roots).unwrap()
-    };
     let (root, newer) = (
         "root secret of the tests, 32 bytes",
         "a newer root secret of 32 bytes...",
     );
-    let rotated = MacToken::open(&roots(&[newer, root]), text.expose()).unwrap();
+    let rotated = MacToken::open(&support::keyring(&[newer, root]), text.expose()).unwrap();
     assert_eq!(rotated.1.key.expose(), key.key.expose());
-    assert!(MacToken::open(&roots(&[newer]), text.expose()).is_err());
+    assert!(MacToken::open(&support::keyring(&[newer]), text.expose()).is_err());
     let opened: Result<edgemint::token::Unsealed<AccessToken>, _> = keyring.unseal(text.expose());
     assert!(opened.is_err());
 }

@@ -9,6 +9,7 @@
     reason = "test support: each test file uses a part, and a broken fixture should stop it"
 )]
 
+pub(crate) mod assertion;
 mod browser;
 mod client;
 pub(crate) mod device;
@@ -22,6 +23,7 @@ pub(crate) mod tokens;
 
 use std::cell::Cell;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use argon2::password_hash::{PasswordHasher, Salt};
@@ -544,6 +546,12 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 pub(crate) const ADDRESS: &str = "192.0.2.1";
 
 /// The `sub` of an account of [`Fixture::create_account`].
+/// These roots, the newest first.
+pub(crate) fn keyring(roots: &[&str]) -> Rc<Keyring> {
+    let roots: Vec<Secret> = roots.iter().map(|root| Secret::new(*root)).collect();
+    Keyring::new(ISSUER, &roots).unwrap().into()
+}
+
 pub(crate) fn subject(username: &str) -> Subject {
     Subject::parse(&format!("u_{username}")).unwrap()
 }
